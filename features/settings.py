@@ -1,0 +1,18 @@
+"""What a merchant may choose about how customers are described."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FeatureSettings(BaseModel):
+    """Table `[features]` of onje.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    default_timezone: Annotated[str, Field(min_length=1)]
+    category_depth: Annotated[int, Field(ge=1, le=5)]
+    newest_events: Annotated[int, Field(ge=50, le=20_000)]

@@ -1,0 +1,1 @@
+"""Jobs, the outside world, people; the command line."""
