@@ -1,0 +1,108 @@
+"""onje.toml and the patches over it, read into one frozen model; whatever is unknown is an error."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.errors import SettingsError
+from features.settings import FeatureSettings
+from serving.settings import EmailSettings, PolicySettings, ServiceSettings, ServingSettings
+from training.settings import TrainingSettings
+
+
+class ClockSettings(BaseModel):
+    """Table `[clock]` of onje.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    offset_days: Annotated[int, Field(ge=0, le=40_000)]
+
+
+class Settings(BaseModel):
+    """All of onje.toml, one table per layer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clock: ClockSettings
+    features: FeatureSettings
+    training: TrainingSettings
+    policy: PolicySettings
+    emails: dict[str, EmailSettings]
+    service: ServiceSettings
+
+    @property
+    def serving(self) -> ServingSettings:
+        return ServingSettings(policy=self.policy, emails=self.emails, service=self.service)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the settings in force, the same whatever the order of the keys."""
+        return sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+def load_settings(file: Path, patches: Iterable[Mapping[str, Any]]) -> Settings:
+    """Read `file`, lay `patches` over it in their order and check the whole.
+
+    Raises SettingsError with every fault at once: what was found, where, what to type.
+    """
+    try:
+        written = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError as missing:
+        raise SettingsError(
+            f"no settings at {file}; copy onje.toml from the project there, or say where it is "
+            "with ONJE_SETTINGS"
+        ) from missing
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise SettingsError(f"{file} is not TOML: {broken}") from broken
+    for patch in patches:
+        written = merged(written, patch)
+    try:
+        return Settings.model_validate(written)
+    except ValidationError as faults:
+        lines = [_explained(fault) for fault in faults.errors(include_url=False)]
+        raise SettingsError("\n".join([f"{file} cannot be used:", *lines])) from None
+
+
+def merged(written: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """`written` with the leaves of `patch` in place of its own."""
+    result = dict(written)
+    for key, value in patch.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if both else value
+    return result
+
+
+def _explained(fault: Any) -> str:
+    *table, key = (str(part) for part in fault["loc"])
+    where = f"[{'.'.join(table)}] " if table else ""
+    if fault["type"] == "extra_forbidden":
+        known = _keys_of(table)
+        near = get_close_matches(key, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"- {where}unknown key {key}; {hint}"
+    if fault["type"] == "missing":
+        return f"- {where}{key} is missing; every setting stands in the project's onje.toml"
+    return f"- {where}{key}: {fault['msg']}; found {fault['input']!r}"
+
+
+def _keys_of(table: list[str]) -> list[str]:
+    """The keys that onje.toml may have in `table`, found by walking the models."""
+    known: Any = Settings
+    for part in table:
+        if isinstance(known, type) and issubclass(known, BaseModel):
+            field = known.model_fields.get(part)
+            known = field.annotation if field else None
+        else:  # dict[str, Model]: any name leads to the model
+            known = get_args(known)[-1] if get_args(known) else None
+    if isinstance(known, type) and issubclass(known, BaseModel):
+        return list(known.model_fields)
+    return []
