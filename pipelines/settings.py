@@ -1,4 +1,4 @@
-"""onje.toml and the patches over it, read into one frozen model; whatever is unknown is an error."""
+"""onje.toml and the patches over it as one frozen model; whatever is unknown is an error."""
 
 from __future__ import annotations
 
