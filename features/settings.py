@@ -16,3 +16,5 @@ class FeatureSettings(BaseModel):
     default_timezone: Annotated[str, Field(min_length=1)]
     category_depth: Annotated[int, Field(ge=1, le=5)]
     newest_events: Annotated[int, Field(ge=50, le=20_000)]
+    high_value_spend_365d: Annotated[float, Field(gt=0)]
+    dormant_after_days: Annotated[int, Field(ge=30, le=1_000)]
