@@ -1,0 +1,152 @@
+"""What a merchant may choose about decisions: the e-mails, their rules and what they are worth."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from serving.triggers import TRIGGERS
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Variant = Annotated[str, Field(min_length=1, max_length=64)]
+Hour = Annotated[int, Field(ge=0, le=23)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+LONGEST_DEADLINE_HOURS = 168
+
+
+class PolicySettings(BaseModel):
+    """Table `[policy]` of onje.toml: what holds for every e-mail."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    quiet_from_hour: Hour
+    quiet_until_hour: Hour
+    default_hour: Hour
+    cap_24h: Annotated[int, Field(ge=1)]
+    cap_7d: Annotated[int, Field(ge=1)]
+    cap_30d: Annotated[int, Field(ge=1)]
+    min_gap_hours: Amount
+    recently_bought_days: Amount
+    due_share: Positive
+    margin: Share
+    typical_basket: Amount
+    mailable_value: Amount
+    mailable_share: Share
+    fatigue: Amount
+    hour_weight: Annotated[float, Field(ge=0, lt=1)]
+    fit_weight: Annotated[float, Field(ge=0, lt=2)]
+    reservation_hours: Positive
+    ask_again_hours: Positive
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+
+    @property
+    def quiet_hours(self) -> tuple[int, ...]:
+        """The local hours in which no mail may leave; none where both ends are the same."""
+        length = (self.quiet_until_hour - self.quiet_from_hour) % 24
+        return tuple((self.quiet_from_hour + step) % 24 for step in range(length))
+
+    @model_validator(mode="after")
+    def _caps_widen(self) -> Self:
+        if not self.cap_24h <= self.cap_7d <= self.cap_30d:
+            raise ValueError("write cap_24h <= cap_7d <= cap_30d; a longer window allows no less")
+        return self
+
+    @model_validator(mode="after")
+    def _default_hour_is_allowed(self) -> Self:
+        if self.default_hour in self.quiet_hours:
+            raise ValueError(
+                f"default_hour {self.default_hour} lies in the quiet hours from "
+                f"{self.quiet_from_hour} until {self.quiet_until_hour}; choose another hour"
+            )
+        return self
+
+
+class EmailSettings(BaseModel):
+    """Table `[emails.NAME]` of onje.toml: one e-mail of the catalogue."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trigger: str
+    enabled: bool
+    at_once: bool
+    delay_hours: Amount
+    deadline_hours: Annotated[float, Field(gt=0, le=LONGEST_DEADLINE_HOURS)]
+    half_life_hours: Positive
+    repeat_days: Amount
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
+    products: Annotated[int, Field(ge=0, le=50)]
+    click_rate: Share
+    orders_per_click: Share
+    bought_anyway: Share
+    unsubscribe_rate: Share
+    discount: Share
+    send_cost: Amount
+    coupon: str
+    tone: str
+    parameters: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+
+    @field_validator("trigger")
+    @classmethod
+    def _trigger_is_known(cls, trigger: str) -> str:
+        if trigger not in TRIGGERS:
+            near = get_close_matches(trigger, TRIGGERS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(TRIGGERS)}"
+            raise ValueError(f"no trigger is called {trigger}; {hint}")
+        return trigger
+
+    @field_validator("variants")
+    @classmethod
+    def _variants_differ(cls, variants: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(variants)) < len(variants):
+            raise ValueError(f"each variant once; found {', '.join(variants)}")
+        return variants
+
+    @model_validator(mode="after")
+    def _parameters_are_the_triggers(self) -> Self:
+        wanted = set(TRIGGERS[self.trigger].parameters)
+        found = set(self.parameters)
+        if wanted != found:
+            missing = ", ".join(sorted(wanted - found)) or "nothing"
+            unknown = ", ".join(sorted(found - wanted)) or "nothing"
+            raise ValueError(
+                f"trigger {self.trigger} takes {', '.join(sorted(wanted))}; "
+                f"missing: {missing}; unknown: {unknown}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _delay_ends_before_the_deadline(self) -> Self:
+        if self.delay_hours >= self.deadline_hours:
+            raise ValueError(
+                f"delay_hours {self.delay_hours:g} leaves no time before deadline_hours "
+                f"{self.deadline_hours:g}"
+            )
+        return self
+
+
+class ServiceSettings(BaseModel):
+    """Table `[service]` of onje.toml: how the service protects itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServingSettings(BaseModel):
+    """What the serving layer reads of onje.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    policy: PolicySettings
+    emails: Annotated[dict[Name, EmailSettings], Field(min_length=1)]
+    service: ServiceSettings
+
+    @property
+    def policy_version(self) -> str:
+        """SHA-256 of whatever decides: the policy, and the e-mails in their order."""
+        decides = self.model_dump_json(include={"policy", "emails"})
+        return sha256(decides.encode()).hexdigest()
