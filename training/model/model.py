@@ -1,0 +1,65 @@
+"""A trained model in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.errors import NotReadyError
+from training.model.booster import Booster
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Trees, the tables that travel with them, and where they come from.
+
+    `version` is what the registry calls it ("unrecorded" before that). `tables` holds what was
+    learnt beside the trees (curves, popular items). `about` is plain JSON: settings, lake
+    versions, code version, metrics with intervals, the baseline's, the meaning of each input.
+    """
+
+    name: str
+    version: str
+    inputs: tuple[str, ...]
+    booster: Booster
+    tables: Mapping[str, pl.DataFrame]
+    about: Mapping[str, Any]
+
+    def raw(self, frame: pl.DataFrame) -> pl.Series:
+        """The log-odds of each row of `frame`, whose columns are `inputs` and nothing else."""
+        self._refuse_other_inputs(frame)
+        # Polars hands nulls over as NaN, which is how LightGBM writes "not known".
+        return pl.Series("raw", self.booster.raw(frame.to_numpy()), dtype=pl.Float64)
+
+    def probability(self, frame: pl.DataFrame, offset: pl.Series | None = None) -> pl.Series:
+        """The probability for each row of `frame`; `offset` (log-odds) is added to the trees'."""
+        raw = self.raw(frame)
+        return sigmoid(raw if offset is None else raw + offset).alias("probability")
+
+    def _refuse_other_inputs(self, frame: pl.DataFrame) -> None:
+        """Trees know their inputs by position alone: a swapped column would be silently wrong."""
+        retyped = [f"{name} ({kind})" for name, kind in frame.schema.items() if kind != pl.Float64]
+        if tuple(frame.columns) == self.inputs and not retyped:
+            return
+        raise NotReadyError(
+            f"model {self.name} {self.version} was trained on other inputs; "
+            f"missing: {_listed(n for n in self.inputs if n not in frame.columns)}; "
+            f"extra: {_listed(n for n in frame.columns if n not in self.inputs)}; "
+            f"not Float64: {_listed(retyped)}; "
+            f"expected in this order: {_listed(self.inputs)}; found: {_listed(frame.columns)}; "
+            f"type `onje train` to train it on the inputs there are"
+        )
+
+
+def sigmoid(log_odds: pl.Series) -> pl.Series:
+    """Log-odds as probabilities, without overflow at either end."""
+    values = log_odds.to_numpy()
+    return pl.Series(log_odds.name, 0.5 * (1.0 + np.tanh(0.5 * values)), dtype=pl.Float64)
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "none"

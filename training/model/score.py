@@ -1,0 +1,29 @@
+"""Churn scores."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.errors import NotReadyError
+from training.model.model import Model
+
+
+def inputs_of(model: Model, features: pl.DataFrame) -> pl.DataFrame:
+    """The model's inputs out of a wider frame, by name.
+
+    A feature that was added since the training does no harm; one that is gone is refused.
+    """
+    missing = [name for name in model.inputs if name not in features.columns]
+    if missing:
+        raise NotReadyError(
+            f"model {model.name} {model.version} needs the inputs {', '.join(model.inputs)}; "
+            f"found {', '.join(features.columns)}; missing {', '.join(missing)}; "
+            "type `onje train` to train it on the features there are"
+        )
+    return features.select(model.inputs)
+
+
+def score_churn(model: Model, features: pl.DataFrame) -> pl.DataFrame:
+    """`customer_id`, `as_of` and `churn`: P(no order within the horizon), rows as given."""
+    churn = model.probability(inputs_of(model, features)).alias("churn")
+    return features.select("customer_id", "as_of").with_columns(churn)

@@ -1,0 +1,74 @@
+"""What a training run hands over: a model, and everything that is needed to judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from training.evaluate import Interval
+from training.model.model import Model
+
+
+@dataclass(frozen=True)
+class About:
+    """Where a model comes from: the tables it saw, the code that read them, and when."""
+
+    lake_versions: Mapping[str, int]
+    code_version: str
+    trained_at: datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """How well a model predicts rows that it was not trained on, and how well others do.
+
+    `metrics` is by contestant ("model", the trivial baseline, further rivals) and metric. `gain`
+    is the paired gain in log-loss over the trivial `baseline`: above zero, the model is better.
+    `facts` counts what was seen: rows, customers, snapshots.
+    """
+
+    baseline: str
+    metrics: Mapping[str, Mapping[str, Interval]]
+    gain: Interval
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with its evidence.
+
+    `examples` are the test rows, one per case: `customer` (a number without meaning outside this
+    frame, so that no id of a person leaves with it), `baseline_loss` (log-loss of the trivial
+    baseline) and whatever `training.losses` needs to score another model on the very same cases.
+    `golden` are some rows of the model's inputs. `figures` are PNG images by name.
+    """
+
+    model: Model
+    report: Report
+    examples: pl.DataFrame
+    golden: pl.DataFrame
+    figures: Mapping[str, bytes]
+
+
+def about(
+    origin: About, report: Report, *, settings: Mapping[str, Any], meanings: Mapping[str, str]
+) -> dict[str, Any]:
+    """Everything that travels in about.json beside name and inputs, as plain JSON."""
+    return {
+        "trained_at": origin.trained_at.isoformat(),
+        "code_version": origin.code_version,
+        "lake_versions": dict(origin.lake_versions),
+        "settings": dict(settings),
+        "baseline": report.baseline,
+        "metrics": {
+            contestant: {name: interval.as_list() for name, interval in metrics.items()}
+            for contestant, metrics in report.metrics.items()
+        },
+        "gain": report.gain.as_list(),
+        "facts": dict(report.facts),
+        "meanings": dict(meanings),
+    }
