@@ -1,0 +1,1 @@
+"""From other people's data to the contracts of EVENTS, CUSTOMERS and PRODUCTS."""
