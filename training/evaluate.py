@@ -8,8 +8,9 @@ many draws at once: 2,000 draws of 10,000 rows take a few seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from training.settings import ResamplingSettings
 Floats = NDArray[np.float64]
 # From weights [draws, rows] to the metric of each draw [draws].
 Metric = Callable[[Floats], Floats]
+Name = TypeVar("Name", bound=Hashable)
 
 CALIBRATION_BINS = 15
 # No probability is believed to be 0 or 1: one such mistake would cost infinitely much.
@@ -44,8 +46,8 @@ class Interval:
 
 
 def intervals(
-    metrics: Mapping[str, Metric], customers: NDArray[np.int64], *, settings: ResamplingSettings
-) -> dict[str, Interval]:
+    metrics: Mapping[Name, Metric], customers: NDArray[np.int64], *, settings: ResamplingSettings
+) -> dict[Name, Interval]:
     """Each metric with its interval; `customers` [rows] says whose each row is.
 
     The interval is the basic one (2 x estimate - quantile): a resampled calibration error is too
@@ -56,7 +58,7 @@ def intervals(
     random = np.random.default_rng(settings.seed)
     once = np.ones((1, len(customers)))
     block = max(1, MOST_WEIGHTS // len(customers))
-    drawn: dict[str, list[Floats]] = {name: [] for name in metrics}
+    drawn: dict[Name, list[Floats]] = {name: [] for name in metrics}
     for start in range(0, settings.replicates, block):
         draws = min(block, settings.replicates - start)
         times = random.multinomial(count, np.full(count, 1 / count), size=draws)
@@ -128,10 +130,11 @@ def calibration_error(labels: Floats, probabilities: Floats) -> Metric:
 
 
 def metrics_of(labels: Floats, probabilities: Floats) -> dict[str, Metric]:
-    """The metrics by which a probability is judged."""
+    """The metrics by which a probability is judged; `ap_negative` ranks the other outcome."""
     return {
         "auc": auc(labels, probabilities),
         "ap": average_precision(labels, probabilities),
+        "ap_negative": average_precision(1 - labels, -probabilities),
         "log_loss": mean(log_losses(labels, probabilities)),
         "brier": mean((labels - probabilities) ** 2),
         "ece": calibration_error(labels, probabilities),

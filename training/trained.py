@@ -54,7 +54,7 @@ class Trained:
     figures: Mapping[str, bytes]
 
 
-def about(
+def described(
     origin: About, report: Report, *, settings: Mapping[str, Any], meanings: Mapping[str, str]
 ) -> dict[str, Any]:
     """Everything that travels in about.json beside name and inputs, as plain JSON."""

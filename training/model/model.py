@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from features.errors import NotReadyError
 from training.model.booster import Booster
+
+# The version of a model that the registry has not seen yet.
+UNRECORDED = "unrecorded"
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
     """Trees, the tables that travel with them, and where they come from.
 
-    `version` is what the registry calls it ("unrecorded" before that). `tables` holds what was
+    `version` is what the registry calls it (UNRECORDED before that). `tables` holds what was
     learnt beside the trees (curves, popular items). `about` is plain JSON: settings, lake
     versions, code version, metrics with intervals, the baseline's, the meaning of each input.
     """
@@ -38,7 +42,8 @@ class Model:
     def probability(self, frame: pl.DataFrame, offset: pl.Series | None = None) -> pl.Series:
         """The probability for each row of `frame`; `offset` (log-odds) is added to the trees'."""
         raw = self.raw(frame)
-        return sigmoid(raw if offset is None else raw + offset).alias("probability")
+        log_odds = raw if offset is None else raw + offset
+        return pl.Series("probability", sigmoid(log_odds.to_numpy()), dtype=pl.Float64)
 
     def _refuse_other_inputs(self, frame: pl.DataFrame) -> None:
         """Trees know their inputs by position alone: a swapped column would be silently wrong."""
@@ -55,10 +60,10 @@ class Model:
         )
 
 
-def sigmoid(log_odds: pl.Series) -> pl.Series:
+def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-odds as probabilities, without overflow at either end."""
-    values = log_odds.to_numpy()
-    return pl.Series(log_odds.name, 0.5 * (1.0 + np.tanh(0.5 * values)), dtype=pl.Float64)
+    probabilities: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * log_odds))
+    return probabilities
 
 
 def _listed(names: Any) -> str:

@@ -1,0 +1,52 @@
+"""Two pictures that tell whether probabilities can be trusted and whether ranking pays."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from training.evaluate import CALIBRATION_BINS, Floats
+
+
+def calibration_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
+    """Observed against predicted share over bins of equal mass; on the diagonal = as promised."""
+    figure, axes = _empty("predicted", "observed")
+    axes.plot([0, 1], [0, 1], color="lightgrey")
+    for name, probabilities in contestants.items():
+        bins = np.array_split(np.argsort(probabilities, kind="stable"), CALIBRATION_BINS)
+        bins = [rows for rows in bins if len(rows)]
+        axes.plot(
+            [probabilities[rows].mean() for rows in bins],
+            [labels[rows].mean() for rows in bins],
+            marker="o",
+            label=name,
+        )
+    return _png(figure, axes)
+
+
+def gain_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
+    """Share of all positives found among the rows with the highest probabilities."""
+    figure, axes = _empty("share of rows, most probable first", "share of positives found")
+    axes.plot([0, 1], [0, 1], color="lightgrey")
+    for name, probabilities in contestants.items():
+        found = np.cumsum(labels[np.argsort(-probabilities, kind="stable")])
+        axes.plot(np.arange(1, len(found) + 1) / len(found), found / found[-1], label=name)
+    return _png(figure, axes)
+
+
+def _empty(across: str, up: str) -> tuple[Figure, Axes]:
+    # Figures of our own, not pyplot's: pyplot keeps every figure in a global list.
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = figure.add_subplot(xlabel=across, ylabel=up)
+    return figure, axes
+
+
+def _png(figure: Figure, axes: Axes) -> bytes:
+    axes.legend()
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()

@@ -1,0 +1,43 @@
+"""How well probabilities of a yes or no came true, for a model and for what it has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluate import Floats, Interval, intervals, log_losses, mean, metrics_of
+from training.settings import ResamplingSettings
+from training.trained import Report
+
+
+def report_on(
+    contestants: Mapping[str, Floats],
+    labels: Floats,
+    customers: NDArray[np.int64],
+    *,
+    baseline: str,
+    facts: Mapping[str, Any],
+    settings: ResamplingSettings,
+) -> Report:
+    """Metrics of every contestant and the gain of "model" over `baseline`, all from the same draws.
+
+    `contestants` holds probabilities [rows] by name, "model" and `baseline` among them; `labels`
+    is 0 or 1 [rows], `customers` says whose each row is [rows].
+    """
+    metrics = {
+        (contestant, name): metric
+        for contestant, probabilities in contestants.items()
+        for name, metric in metrics_of(labels, probabilities).items()
+    }
+    losses = {name: log_losses(labels, contestants[name]) for name in ("model", baseline)}
+    gain = ("model", "gain")
+    found = intervals(
+        {**metrics, gain: mean(losses[baseline] - losses["model"])}, customers, settings=settings
+    )
+    by_contestant: dict[str, dict[str, Interval]] = {name: {} for name in contestants}
+    for contestant, name in metrics:
+        by_contestant[contestant][name] = found[contestant, name]
+    return Report(baseline=baseline, metrics=by_contestant, gain=found[gain], facts=facts)
