@@ -1,0 +1,134 @@
+"""Look over an installation and say of each part whether it is fine, and if not what to type."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from zoneinfo import ZoneInfo
+
+from features.errors import OnjeError
+from pipelines.installation import Installation, opened
+from pipelines.places import places
+
+ENOUGH_DISK_GB = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    fine: bool
+    found: str
+    do: str
+
+
+def examine() -> list[Finding]:
+    """Everything that can be looked at; what is broken does not hide what comes after it."""
+    findings = [_python(), *_packages(), _disk(), _port()]
+    try:
+        with opened() as onje:
+            findings += [_settings(onje)]
+            findings += [_looked(look, onje) for look in (_lake, _store)]
+            findings += list(_models(onje))
+    except OnjeError as error:
+        findings.append(Finding("settings and store", False, str(error), "mend what it names"))
+    return findings
+
+
+def _looked(look: Callable[[Installation], Finding], onje: Installation) -> Finding:
+    try:
+        return look(onje)
+    except OnjeError as error:
+        return Finding(look.__name__.strip("_"), False, str(error), "follow that hint")
+
+
+def _python() -> Finding:
+    found = sys.version.split()[0]
+    return Finding("Python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer")
+
+
+def _packages() -> Iterator[Finding]:
+    too_old = []
+    for line in requires("onje") or []:
+        name, floor = re.match(r"([\w.-]+)>=([\d.]+)", line), None
+        if name is None or "extra ==" in line:
+            continue
+        name, floor = name[1], name[2]
+        try:
+            if _number(version(name)) < _number(floor):
+                too_old.append(f"{name} {version(name)} < {floor}")
+        except PackageNotFoundError:
+            too_old.append(f"{name} is missing")
+    found = ", ".join(too_old) or "all at or above their floors"
+    yield Finding("packages", not too_old, found, "make run, or install from locks/run.txt")
+    try:
+        ZoneInfo("Asia/Kathmandu")
+        yield Finding("time zones", True, "known", "")
+    except KeyError:
+        yield Finding("time zones", False, "no data", "install the package tzdata")
+
+
+def _number(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
+
+
+def _disk() -> Finding:
+    home = places(os.environ).home
+    there = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    writable = os.access(there, os.W_OK)
+    found = f"{free:,.0f} GB free under {there}" + ("" if writable else ", not writable")
+    return Finding("disk", writable and free > ENOUGH_DISK_GB, found, "set ONJE_HOME elsewhere")
+
+
+def _port() -> Finding:
+    at = places(os.environ)
+    with socket.socket() as probe:
+        taken = probe.connect_ex((at.host, at.port)) == 0
+    found = f"{at.host}:{at.port} " + ("answers: a service runs there" if taken else "is free")
+    return Finding("port", True, found, "")
+
+
+def _settings(onje: Installation) -> Finding:
+    offset = onje.settings.clock.offset_days
+    clock = f"; the clock is {offset} days behind (demo)" if offset else ""
+    found = f"{onje.places.settings_file}, {len(onje.settings.emails)} e-mails{clock}"
+    return Finding("settings", True, found, "")
+
+
+def _lake(onje: Installation) -> Finding:
+    if not onje.lake.exists("events"):
+        return Finding("lake", False, f"no events in {onje.places.lake}", "onje ingest --help")
+    versions = ", ".join(f"{name} v{at}" for name, at in sorted(onje.lake.versions().items()))
+    return Finding("lake", True, versions, "")
+
+
+def _store(onje: Installation) -> Finding:
+    publication = onje.store.publication()
+    if publication is None:
+        return Finding("store", False, "nothing was published yet", "onje publish")
+    behind = publication["lake_versions"] != onje.lake.versions()
+    found = f"published {publication['at']}" + ("; the lake has moved since" if behind else "")
+    return Finding("store", not behind, found, "onje publish" if behind else "")
+
+
+def _models(onje: Installation) -> Iterator[Finding]:
+    from training.model.folder import load
+    from training.registry import champions
+
+    found = champions(onje.places.home)
+    if not found:
+        yield Finding("models", False, "no champion yet", "onje train all --promote")
+    for name, folder in sorted(found.items()):
+        try:
+            model = load(folder)
+            yield Finding(f"model {name}", True, f"version {model.version}, tried and fine", "")
+        except OnjeError as error:
+            yield Finding(f"model {name}", False, str(error), f"onje rollback {name}")

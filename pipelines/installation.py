@@ -1,0 +1,44 @@
+"""One installation of Onje, opened: its places, its settings in force, its lake and its store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from features.lake import Lake
+from pipelines.places import Places, places
+from pipelines.settings import Settings, load_settings
+from serving.store.store import Store
+
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What a command works on."""
+
+    places: Places
+    settings: Settings
+    lake: Lake
+    store: Store
+
+    def now(self) -> datetime:
+        """The present as the settings see it; read once per command and handed down."""
+        return datetime.now(UTC) - timedelta(days=self.settings.clock.offset_days)
+
+
+@contextmanager
+def opened() -> Iterator[Installation]:
+    """The installation that the environment names, with the store's patches laid over its file."""
+    at = places(os.environ)
+    at.home.mkdir(parents=True, exist_ok=True)
+    load_settings(at.settings_file, patches=[])  # a broken file is told of before a store is made
+    store = Store.open(at.store_url, patience_s=PATIENCE_S)
+    try:
+        settings = load_settings(at.settings_file, [patch.patch for patch in store.patches()])
+        yield Installation(at, settings, Lake(at.lake), store)
+    finally:
+        store.close()

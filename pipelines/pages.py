@@ -1,0 +1,98 @@
+"""The pages of docs/ that are printed from code: `python -m pipelines.pages` writes them.
+
+With `--check` nothing is written; a page that is not what code says ends in exit code 1.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import features.docs
+import serving.docs
+from pipelines.cli import VERBS, application
+from pipelines.settings import Settings, load_settings
+
+ROOT = Path(__file__).parent.parent
+NOTE = "<!-- printed from code by `make docs`; edit the code, not this page -->\n\n"
+
+
+def cli_page() -> str:
+    """Every verb with its whole help text."""
+    from typer.testing import CliRunner
+
+    parts = ["# Command line\n\n", NOTE, "```\n", _help(CliRunner(), None), "```\n"]
+    for verb in VERBS:
+        parts += [f"\n## onje {verb}\n\n```\n", _help(CliRunner(), verb), "```\n"]
+    return "".join(parts)
+
+
+def _help(runner: object, verb: str | None) -> str:
+    from typer.testing import CliRunner
+
+    assert isinstance(runner, CliRunner)
+    words = [verb, "--help"] if verb else ["--help"]
+    shown = runner.invoke(application(verb), words, env={"COLUMNS": "100", "TERMINAL_WIDTH": "100"})
+    return "\n".join(line.rstrip() for line in shown.output.strip().splitlines()) + "\n"
+
+
+def settings_page() -> str:
+    """Every setting of onje.toml with the value it has there and what it means."""
+    settings = load_settings(ROOT / "onje.toml", patches=[])
+    parts = ["# Settings\n\n", NOTE, _settings_intro(settings)]
+    for title, rows in _tables((ROOT / "onje.toml").read_text("utf-8")):
+        parts.append(f"\n## [{title}]\n\n| setting | value | meaning |\n|---|---|---|\n")
+        parts += [f"| `{key}` | `{value}` | {meaning} |\n" for key, value, meaning in rows]
+    return "".join(parts)
+
+
+def _settings_intro(settings: Settings) -> str:
+    return (
+        "`onje.toml` states every value; code has no defaults of its own. An unknown or missing "
+        "key stops the start with a hint. Patches in the store lie over the file; their sum has a "
+        "SHA-256 that stands in every receipt.\n"
+        f"\nThe file that ships has {len(settings.emails)} e-mails.\n"
+    )
+
+
+def _tables(text: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    title, rows = "", []
+    for line in text.splitlines():
+        if head := re.fullmatch(r"\[([\w.\-]+)\]\s*(?:#.*)?", line):
+            if rows:
+                yield title, rows
+            title, rows = head[1], []
+        elif pair := re.fullmatch(r"(\w+)\s*=\s*(.*?)\s*(?:#\s*(.*))?", line):
+            rows.append((pair[1], pair[2].replace("|", "\\|"), pair[3] or ""))
+    if rows:
+        yield title, rows
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "features.md": features.docs.page,
+    "emails.md": serving.docs.page,
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+}
+
+
+def main(words: list[str]) -> int:
+    """Write the pages, or with `--check` name those that code would print otherwise."""
+    stale = []
+    for name, page in PAGES.items():
+        file, text = ROOT / "docs" / name, page()
+        if not file.exists() or file.read_text("utf-8") != text:
+            stale.append(name)
+            if "--check" not in words:
+                file.write_text(text, "utf-8")
+                print(f"wrote docs/{name}")
+    if stale and "--check" in words:
+        print(f"not what code says: {', '.join(stale)}; type `make docs`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

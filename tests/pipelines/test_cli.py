@@ -1,0 +1,64 @@
+"""The command line lists every verb, loads only the one it runs, and ends by who must act."""
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import VERBS, application
+
+ROOT = Path(__file__).parents[2]
+
+
+def onje(*words, home):
+    return subprocess.run(
+        [sys.executable, "-c", "from pipelines.cli import main; main()", *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "ONJE_HOME": str(home / "onje")},
+    )  # fmt: skip
+
+
+def test_every_file_of_commands_is_a_verb():
+    files = {f.stem for f in (ROOT / "pipelines" / "commands").glob("*.py")} - {"__init__"}
+    assert files == set(VERBS)
+
+
+def test_help_lists_every_verb():
+    shown = CliRunner().invoke(application(None), ["--help"])
+    assert shown.exit_code == 0
+    assert all(verb in shown.output for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_help_with_an_example(verb):
+    shown = CliRunner().invoke(application(verb), [verb, "--help"])
+    assert shown.exit_code == 0
+    assert f"onje {verb}" in shown.output, "an example is missing"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_listed_line_is_the_verb_s_own(verb):
+    line = VERBS[verb]
+    assert line.rstrip(".") in " ".join((import_module(f"pipelines.commands.{verb}").__doc__ or "").split())
+
+
+def test_an_unknown_verb_is_a_wrong_call(tmp_path):
+    run = onje("trian", home=tmp_path)
+    assert run.returncode == 2
+    assert "train" in run.stderr
+
+
+def test_what_must_run_first_is_said_without_a_traceback(tmp_path):
+    run = onje("train", "churn", home=tmp_path)
+    assert run.returncode == 12
+    assert "onje ingest" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_an_error_is_json_where_json_was_asked_for(tmp_path):
+    run = onje("train", "churn", "--json", home=tmp_path)
+    assert run.returncode == 12
+    assert json.loads(run.stdout)["error"] == "NotReadyError"

@@ -1,0 +1,94 @@
+"""onje.toml: what is unknown, missing or impossible is said in one go, with what to type."""
+
+from pathlib import Path
+
+import pytest
+
+from features.errors import SettingsError
+from pipelines.places import places
+from pipelines.settings import load_settings, merged
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = (ROOT / "onje.toml").read_text("utf-8")
+
+
+def written(tmp_path, text):
+    file = tmp_path / "onje.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_shipped_settings_load():
+    settings = load_settings(ROOT / "onje.toml", patches=[])
+    assert settings.clock.offset_days == 0
+    assert len(settings.emails) >= 6
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "message"),
+    [
+        ("base_currency =", "base_curency =", "did you mean base_currency?"),
+        ("category_depth = 2", "category_depth = 9", "[features] category_depth"),
+        ("[clock]", "[clok]", "did you mean clock?"),
+        ("newest_events =", "# newest_events =", "newest_events is missing"),
+        ("[clock]", "[clock", "is not TOML"),
+    ],
+)
+def test_a_fault_is_explained(tmp_path, line, instead, message):
+    assert line in SHIPPED
+    with pytest.raises(SettingsError) as error:
+        load_settings(written(tmp_path, SHIPPED.replace(line, instead, 1)), patches=[])
+    assert message in str(error.value)
+
+
+def test_all_faults_are_told_at_once(tmp_path):
+    text = SHIPPED.replace("base_currency", "base_curency").replace("[clock]", "[clok]")
+    with pytest.raises(SettingsError) as error:
+        load_settings(written(tmp_path, text), patches=[])
+    assert "base_currency" in str(error.value) and "did you mean clock?" in str(error.value)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path):
+    with pytest.raises(SettingsError, match="ONJE_SETTINGS"):
+        load_settings(tmp_path / "none.toml", patches=[])
+
+
+def test_a_later_patch_wins_and_changes_the_fingerprint():
+    file = ROOT / "onje.toml"
+    plain = load_settings(file, patches=[])
+    moved = load_settings(file, patches=[{"clock": {"offset_days": 3}}, {"clock": {"offset_days": 7}}])
+    assert moved.clock.offset_days == 7
+    assert moved.features == plain.features
+    assert moved.fingerprint != plain.fingerprint
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_of_keys(tmp_path):
+    head, clock, rest = SHIPPED.partition("[clock]\noffset_days = 0")
+    assert clock
+    text = head + rest + "\n" + clock + "\n"
+    moved = load_settings(written(tmp_path, text), patches=[])
+    assert moved.fingerprint == load_settings(ROOT / "onje.toml", patches=[]).fingerprint
+
+
+def test_merging_replaces_leaves_only():
+    assert merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}}) == {"a": {"x": 1, "y": 3}}
+
+
+def test_an_unknown_place_is_an_error():
+    with pytest.raises(SettingsError, match="did you mean ONJE_HOME"):
+        places({"ONJE_HOMEE": "/x"})
+
+
+def test_places_follow_the_environment(tmp_path):
+    found = places({"ONJE_HOME": str(tmp_path), "ONJE_PORT": "4000"})
+    assert found.lake == tmp_path / "lake"
+    assert found.store_url == f"sqlite:///{tmp_path / 'store.db'}"
+    assert found.port == 4000
+    (tmp_path / "onje.toml").write_text("")
+    assert places({"ONJE_HOME": str(tmp_path)}).settings_file == tmp_path / "onje.toml"
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "http"])
+def test_an_impossible_port_is_refused(port):
+    with pytest.raises(SettingsError, match="ONJE_PORT"):
+        places({"ONJE_PORT": port})
