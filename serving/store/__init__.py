@@ -1,0 +1,22 @@
+"""The store on SQLite: what a decision needs now, durable and safe between processes."""
+
+from serving.store.connections import StoreUnavailable
+from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State
+from serving.store.inbox import Inbox, Taken
+from serving.store.patches import Patch
+from serving.store.store import Store, View
+
+__all__ = [
+    "Decided",
+    "Inbox",
+    "Kept",
+    "OtherBody",
+    "Outrun",
+    "Patch",
+    "Record",
+    "State",
+    "Store",
+    "StoreUnavailable",
+    "Taken",
+    "View",
+]

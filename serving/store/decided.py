@@ -1,0 +1,232 @@
+"""Decisions with their receipts, the mails they reserve, and the answers given to requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import polars as pl
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from serving.answer import MAIL
+from serving.store.inbox import advance, revisions_of
+from serving.store.tables import decisions, requests, reservations
+
+State = Literal["issued", "sent", "cancelled", "superseded"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A decision as it is to be kept. `revision` is the customer's when it was decided on."""
+
+    request_id: str
+    body_hash: str
+    answer: bytes
+    decision_id: str
+    customer_id: str
+    as_of: datetime
+    action: str
+    email: str | None
+    send_at: datetime | None
+    valid_until: datetime | None
+    receipt: str
+    revision: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The answer to give: the one just recorded, or the one recorded for this request before."""
+
+    answer: bytes
+
+
+@dataclass(frozen=True)
+class OtherBody:
+    """The request id was used before, for another question."""
+
+
+@dataclass(frozen=True)
+class Outrun:
+    """Something became known of the customer since; decide again."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision as it stands."""
+
+    decision_id: str
+    customer_id: str
+    as_of: datetime
+    action: str
+    email: str | None
+    send_at: datetime | None
+    plan: bool
+    state: State
+    receipt: dict[str, Any]
+
+
+def remembered(connection: Connection, asked: Mapping[str, str]) -> dict[str, Kept | OtherBody]:
+    """What was answered to these requests (body hash by request id), where something was."""
+    wanted = select(requests).where(requests.c.request_id.in_(asked))
+    return {
+        row.request_id: Kept(row.answer) if row.body_hash == asked[row.request_id] else OtherBody()
+        for row in connection.execute(wanted)
+    }
+
+
+def record(
+    connection: Connection, records: Sequence[Record], *, at: datetime
+) -> list[Kept | OtherBody | Outrun]:
+    """Keep decisions with reservation and answer in one transaction; one result for each.
+
+    Among `records` each request and each customer stands once. A send is kept only if its customer
+    is still on the revision that was read: else another decision may have reserved a mail
+    meanwhile, or the customer may have unsubscribed. A wait promises nothing, so it stands.
+    """
+    answered = remembered(connection, {r.request_id: r.body_hash for r in records})
+    current = revisions_of(connection, [r.customer_id for r in records])
+    results: list[Kept | OtherBody | Outrun] = []
+    kept: list[Record] = []
+    for new in records:
+        if new.request_id in answered:
+            results.append(answered[new.request_id])
+        elif new.action == "send" and new.revision != current[new.customer_id]:
+            results.append(Outrun())
+        else:
+            results.append(Kept(new.answer))
+            kept.append(new)
+    if kept:
+        _write(connection, kept, at)
+    return results
+
+
+def record_plans(connection: Connection, plans: Sequence[Record]) -> None:
+    """Keep the decisions of a night: they reserve nothing, and older plans give way to them."""
+    _supersede_plans(connection, [plan.customer_id for plan in plans])
+    rows = [_decision(plan, plan=True) for plan in plans]
+    connection.execute(insert(decisions).on_conflict_do_nothing(), rows)
+
+
+def decision(connection: Connection, decision_id: str) -> Decided | None:
+    row = connection.execute(
+        select(decisions).where(decisions.c.decision_id == decision_id)
+    ).one_or_none()
+    return None if row is None else _decided(row)
+
+
+def recent_decisions(connection: Connection, customer_id: str, limit: int) -> list[Decided]:
+    """The newest decisions for a customer, newest first."""
+    newest = (
+        select(decisions)
+        .where(decisions.c.customer_id == customer_id)
+        .order_by(decisions.c.as_of.desc(), decisions.c.decision_id)
+        .limit(limit)
+    )
+    return [_decided(row) for row in connection.execute(newest)]
+
+
+def cancel(connection: Connection, decision_id: str) -> State | None:
+    """Take a decision back and free what it reserved; returns how it stands now, None if unknown.
+
+    A mail that was sent stays sent.
+    """
+    for table, standing in ((decisions, "issued"), (reservations, "reserved")):
+        connection.execute(
+            update(table)
+            .where(table.c.decision_id == decision_id, table.c.state == standing)
+            .values(state="cancelled")
+        )
+    wanted = select(decisions.c.state).where(decisions.c.decision_id == decision_id)
+    state: State | None = connection.scalar(wanted)
+    return state
+
+
+def mail_of(connection: Connection, customer_ids: Collection[str], now: datetime) -> pl.DataFrame:
+    """The mails that are promised to these customers and may still leave, columns of MAIL."""
+    promised = select(
+        reservations.c.customer_id,
+        reservations.c.decision_id,
+        reservations.c.email,
+        reservations.c.send_at.label("at"),
+        reservations.c.state,
+    ).where(
+        reservations.c.customer_id.in_(customer_ids),
+        reservations.c.state == "reserved",
+        reservations.c.expires_at > now,
+    )
+    rows = [tuple(row) for row in connection.execute(promised)]
+    return pl.DataFrame(rows, schema=MAIL, orient="row")
+
+
+def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None:
+    _supersede_plans(connection, [new.customer_id for new in kept])
+    connection.execute(insert(decisions), [_decision(new, plan=False) for new in kept])
+    answers = [
+        {
+            "request_id": new.request_id,
+            "body_hash": new.body_hash,
+            "answer": new.answer,
+            "at": at,
+        }
+        for new in kept
+    ]
+    connection.execute(insert(requests), answers)
+    promised = [
+        {
+            "decision_id": new.decision_id,
+            "customer_id": new.customer_id,
+            "email": new.email,
+            "send_at": new.send_at,
+            "expires_at": new.valid_until,
+            "state": "reserved",
+        }
+        for new in kept
+        if new.action == "send"
+    ]
+    if promised:
+        connection.execute(insert(reservations), promised)
+        advance(connection, [new.customer_id for new in kept if new.action == "send"])
+
+
+def _decision(new: Record, *, plan: bool) -> dict[str, Any]:
+    return {
+        "decision_id": new.decision_id,
+        "customer_id": new.customer_id,
+        "as_of": new.as_of,
+        "action": new.action,
+        "email": new.email,
+        "send_at": new.send_at,
+        "plan": plan,
+        "state": "issued",
+        "receipt": new.receipt,
+    }
+
+
+def _decided(row: Row[Any]) -> Decided:
+    return Decided(
+        decision_id=row.decision_id,
+        customer_id=row.customer_id,
+        as_of=row.as_of,
+        action=row.action,
+        email=row.email,
+        send_at=row.send_at,
+        plan=row.plan,
+        state=row.state,
+        receipt=json.loads(row.receipt),
+    )
+
+
+def _supersede_plans(connection: Connection, customer_ids: Collection[str]) -> None:
+    connection.execute(
+        update(decisions)
+        .where(
+            decisions.c.customer_id.in_(customer_ids),
+            decisions.c.plan,
+            decisions.c.state == "issued",
+        )
+        .values(state="superseded")
+    )

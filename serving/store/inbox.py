@@ -1,0 +1,118 @@
+"""Events taken online: durable before they are acknowledged, carried to the lake later."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from features.contracts import Events
+from serving.store.frames import from_lines, to_lines
+from serving.store.marks import read_mark, write_mark
+from serving.store.tables import decisions, events, reservations, revisions
+
+COMPACTION = "compaction"
+# A statement takes a limited number of values.
+VALUES_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How many events were new, and how many had been told before."""
+
+    accepted: int
+    known_already: int
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Events that the lake does not have yet, with the numbers to mark them by."""
+
+    numbers: list[int]
+    events: pl.DataFrame
+
+
+def take(connection: Connection, told: pl.DataFrame) -> Taken:
+    """Keep the events (columns of Events) that were not told before; the first telling stays."""
+    columns = told.select("event_id", "customer_id", "known_at").rows(named=True)
+    rows = [{**row, "event": line} for row, line in zip(columns, to_lines(told), strict=True)]
+    if not rows:
+        return Taken(0, 0)
+    known = insert(events).on_conflict_do_nothing(index_elements=["event_id"])
+    fresh = connection.execute(known.returning(events.c.event_id), rows).scalars().all()
+    new = told.filter(pl.col("event_id").is_in(fresh)).unique("event_id")
+    advance(connection, new["customer_id"].unique().to_list())
+    _settle(connection, new.filter(pl.col("kind").cast(pl.String) == "send"))
+    return Taken(len(fresh), len(rows) - len(fresh))
+
+
+def advance(connection: Connection, customer_ids: Collection[str]) -> None:
+    """Let no decision that was begun before now reserve a mail to these customers."""
+    if customer_ids:
+        statement = insert(revisions)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["customer_id"], set_={"revision": revisions.c.revision + 1}
+            ),
+            [{"customer_id": customer_id, "revision": 1} for customer_id in sorted(customer_ids)],
+        )
+
+
+def revisions_of(connection: Connection, customer_ids: Collection[str]) -> dict[str, int]:
+    """The revision of each customer; 0 for whom nothing has happened online.
+
+    Within a writing transaction nobody else can move them until it ends.
+    """
+    wanted = select(revisions).where(revisions.c.customer_id.in_(customer_ids)).with_for_update()
+    moved = {row.customer_id: row.revision for row in connection.execute(wanted)}
+    return {customer_id: moved.get(customer_id, 0) for customer_id in customer_ids}
+
+
+def online_events_of(connection: Connection, customer_ids: Collection[str]) -> pl.DataFrame:
+    """All events of these customers that no publication holds yet, columns of Events."""
+    wanted = select(events.c.event).where(events.c.customer_id.in_(customer_ids))
+    return from_lines(connection.scalars(wanted.order_by(events.c.number)), Events)
+
+
+def uncompacted(connection: Connection, limit: int) -> Inbox:
+    """The oldest events that the lake does not have yet."""
+    wanted = select(events.c.number, events.c.event).where(events.c.compacted.is_(None))
+    rows = connection.execute(wanted.order_by(events.c.number).limit(limit)).all()
+    return Inbox([row.number for row in rows], from_lines((row.event for row in rows), Events))
+
+
+def mark_compacted(connection: Connection, numbers: Sequence[int]) -> int:
+    """Note that the lake has these events now; returns the number of this compaction."""
+    # Counted in a mark of its own, never from the rows: those go, and a number must not return.
+    compaction = last_compaction(connection) + 1
+    write_mark(connection, COMPACTION, str(compaction))
+    marked = update(events).values(compacted=compaction)
+    for start in range(0, len(numbers), VALUES_AT_ONCE):
+        batch = numbers[start : start + VALUES_AT_ONCE]
+        connection.execute(marked.where(events.c.number.in_(batch)))
+    return compaction
+
+
+def last_compaction(connection: Connection) -> int:
+    """To be read before the lake is read for a publication: what it names, the lake has."""
+    return int(read_mark(connection, COMPACTION) or 0)
+
+
+def newest_known(told: pl.DataFrame) -> dict[str, datetime]:
+    """When we learnt the newest of these events, by customer."""
+    return dict(told.group_by("customer_id").agg(pl.col("known_at").max()).rows())
+
+
+def _settle(connection: Connection, sends: pl.DataFrame) -> None:
+    # From here on the history itself counts the mail; its reservation would count it twice.
+    sent = sends["decision_id"].drop_nulls().unique().to_list()
+    for table in (reservations, decisions):
+        connection.execute(
+            update(table)
+            .where(table.c.decision_id.in_(sent), table.c.state != "cancelled")
+            .values(state="sent")
+        )

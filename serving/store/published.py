@@ -1,0 +1,129 @@
+"""What the lake published: the past of each customer, who they are, and the shelf."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from features.contracts import Customers, History
+from features.history import newest
+from serving.store.connections import Connections
+from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
+from serving.store.marks import read_mark, write_mark
+from serving.store.tables import events, histories, people, shelf
+
+# Customers whose rows are replaced in one transaction: long enough to be quick, short enough
+# that a decision hardly waits for it.
+CHUNK = 200
+PUBLISHED = "published"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The products on sale and where each stands, so that a few are found without a search."""
+
+    version: int
+    products: pl.DataFrame
+    rows: Mapping[str, int]
+
+    def of(self, product_ids: Iterable[str]) -> pl.DataFrame:
+        """The rows of those products that the shelf has."""
+        found = [row for row in map(self.rows.get, product_ids) if row is not None]
+        return self.products[found]
+
+
+def publish(
+    connections: Connections,
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    newest_events: int,
+    compaction: int,
+    about: Mapping[str, Any],
+) -> int:
+    """Replace what is known of every customer in these frames; returns how many they are.
+
+    Each customer is replaced as a whole, so a publication that was killed has left every customer
+    either as before or as now, and may be run again. Online events up to `compaction` are let go
+    only in the end: until then they are in both places, which changes nothing.
+    """
+    kept = newest(history, newest_events).sort("customer_id", "at", "event_id")
+    parts = kept.partition_by("customer_id", maintain_order=True)
+    for start in range(0, len(parts), CHUNK):
+        chunk = parts[start : start + CHUNK]
+        rows = [{"customer_id": p["customer_id"][0], "history": to_bytes(p)} for p in chunk]
+        with connections.writing() as connection:
+            _replace(connection, histories, rows)
+    known = customers.sort("known_at").unique("customer_id", keep="last", maintain_order=True)
+    lines = [
+        {"customer_id": customer_id, "person": line}
+        for customer_id, line in zip(known["customer_id"], to_lines(known), strict=True)
+    ]
+    for start in range(0, len(lines), CHUNK):
+        with connections.writing() as connection:
+            _replace(connection, people, lines[start : start + CHUNK])
+    with connections.writing() as connection:
+        version = (connection.scalar(select(func.max(shelf.c.version))) or 0) + 1
+        connection.execute(delete(shelf))
+        connection.execute(
+            shelf.insert().values(version=version, products=to_bytes(products.sort("product_id")))
+        )
+        connection.execute(delete(events).where(events.c.compacted <= compaction))
+        write_mark(connection, PUBLISHED, json.dumps(dict(about)))
+    return len(parts)
+
+
+def publication(connection: Connection) -> dict[str, Any] | None:
+    """What the last publication said of itself; None before the first."""
+    value = read_mark(connection, PUBLISHED)
+    found: dict[str, Any] | None = None if value is None else json.loads(value)
+    return found
+
+
+def pasts_of(connection: Connection, customer_ids: Collection[str]) -> list[pl.DataFrame]:
+    """The published history of each customer who has one, columns of History."""
+    wanted = select(histories.c.history).where(histories.c.customer_id.in_(customer_ids))
+    return [from_bytes(body) for body in connection.scalars(wanted)]
+
+
+def persons_of(connection: Connection, customer_ids: Collection[str]) -> pl.DataFrame:
+    """The customers of these who are known as persons, columns of Customers."""
+    wanted = select(people.c.person).where(people.c.customer_id.in_(customer_ids))
+    return from_lines(connection.scalars(wanted), Customers)
+
+
+def shelf_of(connection: Connection, known: Shelf | None) -> Shelf | None:
+    """The shelf; `known` itself while it is the newest, since reading one takes milliseconds."""
+    version = connection.scalar(select(shelf.c.version))
+    if version is None or (known is not None and known.version == version):
+        return known
+    products = from_bytes(connection.execute(select(shelf.c.products)).scalar_one())
+    rows = {product_id: row for row, product_id in enumerate(products["product_id"])}
+    return Shelf(version, products, rows)
+
+
+def some_customers(connection: Connection, count: int) -> list[str]:
+    """A few customers with a past, to warm up with."""
+    return list(connection.scalars(select(histories.c.customer_id).limit(count)))
+
+
+def empty_history() -> pl.DataFrame:
+    return History.create_empty()
+
+
+def _replace(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
+    key, value = (column.name for column in table.columns)
+    statement = insert(table)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[key], set_={value: statement.excluded[value]}
+        ),
+        rows,
+    )

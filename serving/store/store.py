@@ -1,0 +1,183 @@
+"""The store: what a decision needs now, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import polars as pl
+
+from features.contracts import Products
+from features.history import to_history
+from features.settings import FeatureSettings
+from serving.answer import Knowledge
+from serving.store import decided, inbox, patches, published
+from serving.store.connections import Connections, connect
+from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State
+from serving.store.inbox import Inbox, Taken
+from serving.store.patches import Patch
+from serving.store.published import Shelf
+
+
+@dataclass(frozen=True)
+class View:
+    """What is known of some customers, and how to tell later whether that has changed.
+
+    `newest` says when the newest online event of a customer became known: a decision as of an
+    earlier moment (its clock was read before, or has stepped back) would not see that event.
+    """
+
+    knowledge: Knowledge
+    revisions: Mapping[str, int]
+    newest: Mapping[str, datetime]
+
+
+class Store:
+    """One database; safe to use from many threads and processes at once.
+
+    Every method is one transaction. All of them raise StoreUnavailable when the database cannot
+    be reached, written or locked in time.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._shelf: Shelf | None = None
+
+    @classmethod
+    def open(cls, url: str, *, patience_s: float) -> Self:
+        """The store at `url`, made if it is not there; waits `patience_s` for any lock."""
+        return cls(connect(url, patience_s=patience_s))
+
+    def close(self) -> None:
+        self._connections.close()
+
+    # What the lake publishes
+
+    def publish(
+        self,
+        history: pl.DataFrame,
+        customers: pl.DataFrame,
+        products: pl.DataFrame,
+        *,
+        newest_events: int,
+        compaction: int,
+        about: Mapping[str, Any],
+    ) -> int:
+        """Replace what is known from the lake; returns the number of customers with a past.
+
+        `compaction` is `last_compaction()` as read *before* the lake was. `about` (lake versions,
+        time) can be read back by `publication()`.
+        """
+        return published.publish(
+            self._connections,
+            history,
+            customers,
+            products,
+            newest_events=newest_events,
+            compaction=compaction,
+            about=about,
+        )
+
+    def publication(self) -> dict[str, Any] | None:
+        with self._connections.reading() as connection:
+            return published.publication(connection)
+
+    def some_customers(self, count: int) -> list[str]:
+        with self._connections.reading() as connection:
+            return published.some_customers(connection, count)
+
+    # What is known of a customer now
+
+    def view_of(
+        self, customer_ids: Collection[str], *, now: datetime, settings: FeatureSettings
+    ) -> View:
+        """Everything known of these customers, from one moment of the database."""
+        with self._connections.reading() as connection:
+            pasts = published.pasts_of(connection, customer_ids)
+            persons = published.persons_of(connection, customer_ids)
+            told = inbox.online_events_of(connection, customer_ids)
+            mail = decided.mail_of(connection, customer_ids, now)
+            revisions = inbox.revisions_of(connection, customer_ids)
+            self._shelf = published.shelf_of(connection, self._shelf)
+        shelf = self._shelf
+        if told.height:
+            pasts.append(self.as_history(told, settings=settings))
+        return View(
+            knowledge=Knowledge(
+                history=pl.concat(pasts) if pasts else published.empty_history(),
+                customers=persons,
+                products=shelf.products if shelf else Products.create_empty(),
+                mail=mail,
+            ),
+            revisions=revisions,
+            newest=inbox.newest_known(told),
+        )
+
+    def as_history(self, events: pl.DataFrame, *, settings: FeatureSettings) -> pl.DataFrame:
+        """Events as features read them; their products' categories come from the shelf."""
+        shelf = self._shelf
+        ids = events["product_id"].drop_nulls().unique()
+        products = shelf.of(ids) if shelf else Products.create_empty()
+        return to_history(events, products, settings=settings)
+
+    # Events told online
+
+    def append_events(self, events: pl.DataFrame) -> Taken:
+        """Keep events (columns of Events); they are durable when this returns."""
+        with self._connections.writing() as connection:
+            return inbox.take(connection, events)
+
+    def uncompacted(self, limit: int) -> Inbox:
+        with self._connections.reading() as connection:
+            return inbox.uncompacted(connection, limit)
+
+    def mark_compacted(self, numbers: Sequence[int]) -> int:
+        with self._connections.writing() as connection:
+            return inbox.mark_compacted(connection, numbers)
+
+    def last_compaction(self) -> int:
+        with self._connections.reading() as connection:
+            return inbox.last_compaction(connection)
+
+    # Decisions
+
+    def remembered(self, asked: Mapping[str, str]) -> dict[str, Kept | OtherBody]:
+        """What was answered before, by request id; `asked` gives the hash of each body."""
+        with self._connections.reading() as connection:
+            return decided.remembered(connection, asked)
+
+    def record(self, records: Sequence[Record], *, at: datetime) -> list[Kept | OtherBody | Outrun]:
+        with self._connections.writing() as connection:
+            return decided.record(connection, records, at=at)
+
+    def record_plans(self, plans: Sequence[Record]) -> None:
+        with self._connections.writing() as connection:
+            decided.record_plans(connection, plans)
+
+    def decision(self, decision_id: str) -> Decided | None:
+        with self._connections.reading() as connection:
+            return decided.decision(connection, decision_id)
+
+    def recent_decisions(self, customer_id: str, *, limit: int) -> list[Decided]:
+        with self._connections.reading() as connection:
+            return decided.recent_decisions(connection, customer_id, limit)
+
+    def cancel(self, decision_id: str) -> State | None:
+        with self._connections.writing() as connection:
+            return decided.cancel(connection, decision_id)
+
+    # Settings changed while running
+
+    def add_patch(self, patch: Mapping[str, Any], *, who: str, at: datetime) -> int:
+        with self._connections.writing() as connection:
+            return patches.add_patch(connection, patch, who=who, at=at)
+
+    def patches(self) -> list[Patch]:
+        with self._connections.reading() as connection:
+            return patches.patches(connection)
+
+    def newest_patch(self) -> int:
+        with self._connections.reading() as connection:
+            return patches.newest_patch(connection)

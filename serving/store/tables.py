@@ -1,0 +1,132 @@
+"""The tables of the store, in words that SQLite and PostgreSQL both understand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment as whole microseconds since 1970: SQLite has no type that keeps zone and order."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
+metadata = MetaData()
+
+# What was published from the lake: the past of each customer, who they are, what is for sale.
+histories = Table(
+    "histories",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("history", LargeBinary, nullable=False),
+)
+people = Table(
+    "people",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("person", Text, nullable=False),
+)
+shelf = Table(
+    "shelf",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("products", LargeBinary, nullable=False),
+)
+
+# What was told online since: durable before it is acknowledged. `compacted` is the number of the
+# compaction that carried the event into the lake, null until then.
+events = Table(
+    "events",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("event_id", String(255), nullable=False, unique=True),
+    Column("customer_id", String(255), nullable=False, index=True),
+    Column("known_at", Instant, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("compacted", Integer, index=True),
+    sqlite_autoincrement=True,
+)
+
+# How often what we know of a customer has changed online. A decision is made on one revision and
+# may reserve only if the customer is still on it: so two triggers at once cannot break a cap.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String(36), primary_key=True),
+    Column("customer_id", String(255), nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("email", String(255)),
+    Column("send_at", Instant),
+    Column("plan", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),  # issued | sent | cancelled | superseded
+    Column("receipt", Text, nullable=False),
+    Index("decisions_of_customer", "customer_id", "as_of"),
+)
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("decision_id", String(36), primary_key=True),
+    Column("customer_id", String(255), nullable=False, index=True),
+    Column("email", String(255), nullable=False),
+    Column("send_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),  # reserved | sent | cancelled
+)
+requests = Table(
+    "requests",
+    metadata,
+    Column("request_id", String(255), primary_key=True),
+    Column("body_hash", String(64), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+settings_patches = Table(
+    "settings_patches",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String(255), nullable=False),
+    Column("patch", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+marks = Table(
+    "marks",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+)
