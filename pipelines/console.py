@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,3 +77,8 @@ def _readable(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_readable(inner) for inner in value)
     return str(value)
+
+
+def say(text: str) -> None:
+    """A line for people, on standard error, so that results stay alone on standard output."""
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,33 @@
+"""Start the service."""
+
+from __future__ import annotations
+
+import typer
+
+
+def serve() -> None:
+    """Start the service on what was published; Ctrl-C stops it.
+
+    Listens on 127.0.0.1:3000 unless ONJE_HOST and ONJE_PORT say otherwise.
+
+    Examples:
+
+      onje serve
+
+      ONJE_PORT=8080 onje serve
+    """
+    import os
+
+    from pipelines.console import say
+    from pipelines.installation import opened
+    from pipelines.serve import command, environment
+
+    with opened() as onje:  # faults of settings and store are told here, not by a worker
+        at = onje.places
+    say(f"Onje listens on http://{at.host}:{at.port} (API: /v1/docs); Ctrl-C stops it.")
+    words = command(at)
+    os.execve(words[0], words, environment(at))
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("serve")(serve)

@@ -1,0 +1,81 @@
+"""Start the service as a process of its own and wait until it is ready."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from features.errors import NotReadyError
+from pipelines.places import Places
+
+ROOT = Path(__file__).parent.parent
+READY_WITHIN_S = 60.0
+STOPS_WITHIN_S = 15.0
+
+
+def command(at: Places) -> list[str]:
+    """The command line that serves this installation."""
+    bentoml = Path(sys.executable).with_name("bentoml")
+    return [
+        str(bentoml), "serve", "pipelines.service:Onje", "--working-dir", str(ROOT),
+        "--host", at.host, "--port", str(at.port),
+    ]  # fmt: skip
+
+
+def environment(at: Places) -> dict[str, str]:
+    """The environment of the service: its home, and nothing that phones home or traces."""
+    quiet = {
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OTEL_SDK_DISABLED": os.environ.get("OTEL_SDK_DISABLED", "true"),
+        "ONJE_HOME": str(at.home),
+        "ONJE_SETTINGS": str(at.settings_file),
+        "ONJE_STORE_URL": at.store_url,
+    }
+    return {**os.environ, **quiet}
+
+
+@contextmanager
+def running(at: Places, *, log: Path) -> Iterator[str]:
+    """A service that answers, as its address; it is stopped at the end.
+
+    Raises NotReadyError when it is not ready in a minute, with where its log is.
+    """
+    with log.open("ab") as sink:
+        service = subprocess.Popen(
+            command(at), env=environment(at), stdout=sink, stderr=sink, start_new_session=True
+        )
+    address = f"http://{at.host}:{at.port}"
+    try:
+        _wait_until_ready(service, address, log)
+        yield address
+    finally:
+        service.terminate()
+        try:
+            service.wait(STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            service.kill()
+            service.wait()
+
+
+def _wait_until_ready(service: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until:
+        if service.poll() is not None:
+            raise NotReadyError(
+                f"the service ended with exit code {service.returncode}; its log is {log}. "
+                "If the port is taken, set ONJE_PORT to a free one"
+            )
+        try:
+            if httpx.get(f"{address}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise NotReadyError(f"the service is not ready after {READY_WITHIN_S:.0f} s; see {log}")
