@@ -1,0 +1,31 @@
+"""All features, group by group."""
+
+from __future__ import annotations
+
+from features import affinity, engagement, intent, lifecycle, purchases, timing
+from features.feature import Feature
+
+GROUPS: dict[str, tuple[Feature, ...]] = {
+    "engagement": engagement.FEATURES,
+    "purchases": purchases.FEATURES,
+    "intent": intent.FEATURES,
+    "timing": timing.FEATURES,
+    "affinity": affinity.FEATURES,
+    "lifecycle": lifecycle.FEATURES,
+}
+
+CATALOG: tuple[Feature, ...] = tuple(feature for group in GROUPS.values() for feature in group)
+
+TEXTS = frozenset(
+    {
+        "preferred_email", "preferred_link", "payment_method", "cart_stage", "favourite_category",
+        "last_category", "viewed_category_30d",
+    }
+)  # fmt: skip
+
+# A raw hour invites trees to learn single hours by heart (methods.md, send hour).
+_NOT_FOR_MODELS = TEXTS | {"favourite_hour"}
+
+MODEL_INPUTS: tuple[str, ...] = tuple(
+    feature.name for feature in CATALOG if feature.name not in _NOT_FOR_MODELS
+)

@@ -1,0 +1,103 @@
+"""How a customer has answered our e-mails and come by lately."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.feature import (
+    count,
+    days_since_last,
+    happened,
+    is_since,
+    most_common,
+    of,
+    share,
+    total,
+)
+
+_feature = of("acts")
+
+# Sends and answers on other channels are not about e-mail.
+_BY_EMAIL = ~pl.col("channel").is_in(["push", "sms"])
+
+
+def _mail(kind: str, days: int | None = None) -> pl.Expr:
+    """E-mails of a kind; opens and clicks only where the source did not say it was a machine."""
+    is_answer = kind in ("open", "click")
+    return happened(kind, days=days, where=_BY_EMAIL & pl.col("human") if is_answer else _BY_EMAIL)
+
+
+def _seconds(kind: str) -> pl.Expr:
+    return total("duration_ms", happened(kind, days=30), unit=1_000)
+
+
+_enough_delivered = count(_mail("deliver", 60)) >= 4
+_answered_60d = count(_mail("click", 60) | happened("session", days=60)) > 0
+
+FEATURES = (
+    _feature("sends_7d", "e-mails sent within 7 days", count(_mail("send", 7)), 0),
+    _feature("sends_30d", "e-mails sent within 30 days", count(_mail("send", 30)), 0),
+    _feature("sends_90d", "e-mails sent within 90 days", count(_mail("send", 90)), 0),
+    _feature("delivered_60d", "e-mails delivered within 60 days", count(_mail("deliver", 60)), 0),
+    _feature("opens_30d", "e-mails opened by a person within 30 days", count(_mail("open", 30)), 0),
+    _feature("clicks_30d", "clicks by a person within 30 days", count(_mail("click", 30)), 0),
+    _feature("clicks_90d", "clicks by a person within 90 days", count(_mail("click", 90)), 0),
+    _feature(
+        "open_rate_90d",
+        "opens per e-mail sent within 90 days; null where nothing was sent",
+        share(count(_mail("open", 90)), count(_mail("send", 90))),
+        None,
+    ),
+    _feature(
+        "click_rate_90d",
+        "clicks per e-mail sent within 90 days; null where nothing was sent",
+        share(count(_mail("click", 90)), count(_mail("send", 90))),
+        None,
+    ),
+    _feature("days_since_send", "days since the last e-mail", days_since_last(_mail("send")), None),
+    _feature("days_since_open", "days since the last open", days_since_last(_mail("open")), None),
+    _feature(
+        "days_since_click", "days since the last click", days_since_last(_mail("click")), None
+    ),
+    _feature(
+        "unclicked_streak",
+        "e-mails sent since the last click",
+        count(is_since(_mail("send"), _mail("click"))),
+        0,
+    ),
+    _feature("sessions_7d", "visits within 7 days", count(happened("session", days=7)), 0),
+    _feature("sessions_30d", "visits within 30 days", count(happened("session", days=30)), 0),
+    _feature("views_7d", "products viewed within 7 days", count(happened("view", days=7)), 0),
+    _feature("views_30d", "products viewed within 30 days", count(happened("view", days=30)), 0),
+    _feature(
+        "dwell_s_30d",
+        "seconds spent within 30 days, by the visits or by the views, whichever say more",
+        pl.max_horizontal(_seconds("session"), _seconds("view")),
+        0,
+    ),
+    _feature(
+        "days_since_session",
+        "days since the last visit",
+        days_since_last(happened("session")),
+        None,
+    ),
+    _feature(
+        "preferred_email",
+        "the e-mail most often clicked within a year",
+        most_common("email", _mail("click", 365)),
+        None,
+    ),
+    _feature(
+        "preferred_link",
+        "the kind of link most often clicked within a year",
+        most_common("link", _mail("click", 365)),
+        None,
+    ),
+    _feature(
+        "email_dormant",
+        "1 where neither a click nor a visit followed in 60 days of e-mails, else 0; "
+        "null with fewer than 4 delivered",
+        pl.when(_enough_delivered).then(_answered_60d.not_().cast(pl.Float64)),
+        None,
+    ),
+)

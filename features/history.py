@@ -1,0 +1,69 @@
+"""Events made ready for features: one currency, the product's category, no more than is needed."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.contracts import PERMISSION_KINDS
+from features.settings import FeatureSettings
+from features.tables import HISTORY
+
+CATEGORY_SEPARATOR = " > "
+
+
+def to_history(
+    events: pl.DataFrame, products: pl.DataFrame, *, settings: FeatureSettings
+) -> pl.DataFrame:
+    """HISTORY rows of EVENTS rows, in their order.
+
+    `category` is the first `category_depth` parts of the product's path. Money in another than
+    the base currency becomes null: it is left out of spend rather than added to it as if equal.
+    """
+    is_ours = (pl.col("currency") == settings.base_currency).fill_null(False)
+    categories = products.select(
+        "product_id", category=category_of("category", depth=settings.category_depth)
+    ).unique("product_id", keep="first", maintain_order=True)
+    return (
+        events.lazy()
+        .join(categories.lazy(), on="product_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(is_ours).then("amount").alias("amount"),
+            pl.when(is_ours).then("discount").alias("discount"),
+        )
+        .select(HISTORY.columns)
+        .collect()
+    )
+
+
+def category_of(column: str, *, depth: int) -> pl.Expr:
+    """The first `depth` parts of a category path "A > B > C"; a shorter path stays as it is."""
+    parts = pl.col(column).str.split(CATEGORY_SEPARATOR).list.head(depth)
+    return parts.list.join(CATEGORY_SEPARATOR)
+
+
+def newest(history: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """The newest `limit` events of each customer by (at, event_id), in the order given.
+
+    What decides whether mail is allowed is kept however old it is. Cutting twice, with events
+    arriving in between, gives the same as cutting once at the end.
+    """
+    return newest_per("customer_id", history, limit)
+
+
+def newest_per(key: str, history: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """`newest` for any column that says whose past a row belongs to."""
+    crowded = history.group_by(key).len().filter(pl.col("len") > limit).select(key)
+    if crowded.is_empty():
+        return history
+    numbered = history.with_row_index("place")
+    older = (
+        numbered.join(crowded, on=key, how="semi")
+        .sort(key, "at", "event_id", descending=[False, True, True])
+        .filter(
+            pl.int_range(pl.len()).over(key) >= limit,
+            ~pl.col("kind").is_in(PERMISSION_KINDS),
+        )
+    )
+    return numbered.join(older.select("place"), on="place", how="anti", maintain_order="left").drop(
+        "place"
+    )

@@ -1,0 +1,87 @@
+"""What a customer is about to do: what was looked at twice, searched for, left in a cart."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.feature import (
+    DAY,
+    HOUR,
+    MONEY,
+    count,
+    happened,
+    hours_since_last,
+    is_since,
+    of,
+    total,
+)
+
+_feature = of("acts")
+_product = of("products")
+
+# A cart older than this is forgotten rather than open.
+_CART_DAYS = 30
+
+# What lies in the cart: put in, not taken out again, and nothing ordered since.
+_in_cart = is_since(
+    happened("cart_add", days=_CART_DAYS, where=pl.col("kept_in_cart")), happened("order")
+)
+_at_checkout = is_since(happened("checkout", days=_CART_DAYS), happened("order"))
+
+# A cart is left when no order follows within a day.
+_next_order_came_late = (pl.col("age") - pl.col("next_order_age").fill_null(0)) > 24 * HOUR
+_left = happened("cart_add", days=30, where=_next_order_came_late)
+
+FEATURES = (
+    _product(
+        "repeat_views_7d",
+        "products viewed at least twice within 7 days",
+        count(pl.col("views_7d") > 1),
+        0,
+    ),
+    _product(
+        "unbought_views_7d",
+        "products viewed within 7 days and not ordered since",
+        count(
+            (pl.col("last_view") <= 7 * DAY)
+            & (pl.col("last_view") < pl.col("last_order").fill_null(2**62))
+        ),
+        0,
+    ),
+    _feature("searches_7d", "searches within 7 days", count(happened("search", days=7)), 0),
+    _feature(
+        "cart_items",
+        "different products in the open cart",
+        pl.col("product_id").filter(_in_cart).n_unique().cast(pl.Float64),
+        0,
+    ),
+    _feature(
+        "cart_waiting_hours",
+        "hours since something was last put into the open cart; null without one",
+        hours_since_last(_in_cart),
+        None,
+    ),
+    _feature("cart_value", "money in the open cart", total("amount", _in_cart, unit=MONEY), 0),
+    _feature(
+        "carts_left_30d",
+        "days within the last 30 on which a cart was filled and no order followed within a day",
+        pl.col("local_day").filter(_left).n_unique().cast(pl.Float64),
+        0,
+    ),
+    _feature(
+        "checkout_waiting_hours",
+        "hours since a checkout that no order followed; null without one",
+        hours_since_last(_at_checkout),
+        None,
+    ),
+    _feature(
+        "cart_stage",
+        "how far an open purchase has come: none, cart or checkout",
+        pl.when(_at_checkout.any())
+        .then(pl.lit("checkout"))
+        .when(_in_cart.any())
+        .then(pl.lit("cart"))
+        .otherwise(pl.lit("none")),
+        "none",
+    ),
+)

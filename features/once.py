@@ -1,0 +1,51 @@
+"""One event, once, at a time that can be: what is settled before events enter the lake."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import polars as pl
+
+from features.contracts import LATEST_CLOCK_ERROR
+
+
+def unique_events(events: pl.DataFrame) -> pl.DataFrame:
+    """One row per `event_id`, in the order of first appearance: the copy known earliest wins.
+
+    Copies known at the same moment are told apart by their other columns, so that the answer does
+    not depend on the order in which they came.
+    """
+    if events.get_column("event_id").n_unique() == events.height:
+        return events
+    ranks = ["known_at", *(name for name in events.columns if name not in ("event_id", "known_at"))]
+    numbered = events.with_row_index("place")
+    return (
+        numbered.sort("event_id", *ranks, nulls_last=True)
+        .unique("event_id", keep="first", maintain_order=True)
+        .drop("place")
+        .join(numbered.group_by("event_id").agg(pl.col("place").min()), on="event_id")
+        .sort("place")
+        .drop("place")
+    )
+
+
+def settle_clock(events: pl.DataFrame) -> pl.DataFrame:
+    """An `at` up to five minutes after `known_at` becomes `known_at`: clocks differ that much.
+
+    What is later still is left alone, for the contract to reject.
+    """
+    at, known_at = pl.col("at"), pl.col("known_at")
+    is_slip = (at > known_at) & (at <= known_at + LATEST_CLOCK_ERROR)
+    return events.with_columns(at=pl.when(is_slip).then(known_at).otherwise(at))
+
+
+def content_id(frame: pl.DataFrame, columns: list[str]) -> pl.Series:
+    """An event id made of what the event says, for producers that give none.
+
+    The same content has the same id on every machine, and equal lines within `frame` get the
+    same one: number them in a column of their own where two equal lines are two events.
+    """
+    # JSON keeps a null, an empty text and a separator inside a value apart.
+    texts = frame.select(pl.struct(columns).struct.json_encode()).to_series()
+    hashed = [blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+    return pl.Series("event_id", hashed, dtype=pl.String)

@@ -1,0 +1,147 @@
+"""What a customer buys, how often, for how much and in which rhythm."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.feature import (
+    DAY,
+    MONEY,
+    count,
+    days_since_first,
+    days_since_last,
+    happened,
+    latest,
+    most_common,
+    of,
+    per,
+    share,
+    total,
+)
+
+_feature = of("acts")
+_product = of("products")
+
+_ORDER = happened("order")
+_PRICED = happened("order", where=pl.col("amount").is_not_null())
+_MINUTES_A_DAY = 1_440
+
+
+def _orders(days: int) -> pl.Expr:
+    return count(happened("order", days=days))
+
+
+def _spend(days: int) -> pl.Expr:
+    return total("amount", happened("order", days=days), unit=MONEY)
+
+
+_discount_365d = total("discount", happened("order", days=365), unit=MONEY)
+
+# The rhythm, from the whole minutes between one order and the next.
+_gaps = pl.col("gap_minutes").count().cast(pl.Float64)
+_gap_sum = pl.col("gap_minutes").sum().cast(pl.Float64)
+_gap_squares = pl.col("gap_minutes").pow(2).sum().cast(pl.Float64)
+_gap_mean = share(_gap_sum, _gaps)
+_gap_variance = (_gap_squares - _gap_sum * _gap_mean) / (_gaps - 1)
+
+# Least squares over the six 30-day bins of the last 180 days; the newest bin is number 0, so its
+# distance from the middle is +2.5 and the oldest one's -2.5. Doubled, to stay with integers.
+_bin = (pl.col("age") - 1) // (30 * DAY)
+_doubled_distance = 5 - 2 * _bin
+_SQUARED_DISTANCES = 17.5
+
+FEATURES = (
+    _feature("orders", "orders, ever", count(_ORDER), 0),
+    _feature("orders_30d", "orders within 30 days", _orders(30), 0),
+    _feature("orders_90d", "orders within 90 days", _orders(90), 0),
+    _feature("orders_365d", "orders within a year", _orders(365), 0),
+    _feature("spend_30d", "money spent within 30 days, refunds not taken off", _spend(30), 0),
+    _feature("spend_90d", "money spent within 90 days, refunds not taken off", _spend(90), 0),
+    _feature("spend_365d", "money spent within a year, refunds not taken off", _spend(365), 0),
+    _feature(
+        "basket_value",
+        "money per order, ever",
+        share(total("amount", _PRICED, unit=MONEY), count(_PRICED)),
+        None,
+    ),
+    _feature(
+        "last_basket_value", "money of the last order", per(latest("amount", _PRICED), MONEY), None
+    ),
+    _feature(
+        "lines_per_order",
+        "lines per order, ever",
+        share(total("lines", _ORDER, unit=1), count(_ORDER)),
+        None,
+    ),
+    _feature("days_since_order", "days since the last order", days_since_last(_ORDER), None),
+    _feature(
+        "days_since_first_order", "days since the first order", days_since_first(_ORDER), None
+    ),
+    _feature(
+        "order_gap_days_mean",
+        "days from one order to the next, on average; null with fewer than two orders",
+        per(_gap_mean, _MINUTES_A_DAY),
+        None,
+    ),
+    _feature(
+        "order_gap_days_std",
+        "spread of the days from one order to the next; null with fewer than three orders",
+        pl.when(_gaps > 1).then(per(_gap_variance.clip(lower_bound=0).sqrt(), _MINUTES_A_DAY)),
+        None,
+    ),
+    _feature(
+        "silence_ratio",
+        "days since the last order, in units of the usual days between orders",
+        share(days_since_last(_ORDER), per(_gap_mean, _MINUTES_A_DAY)),
+        None,
+    ),
+    _feature(
+        "orders_slope",
+        "by how many orders per 30 days the customer orders more every 30 days, over 180 days",
+        per(
+            pl.when(happened("order", days=180)).then(_doubled_distance).sum(),
+            2 * _SQUARED_DISTANCES,
+        ),
+        0,
+    ),
+    _feature(
+        "discount_share_365d",
+        "discount as a share of the price before discount, within a year",
+        share(_discount_365d, _spend(365) + _discount_365d),
+        None,
+    ),
+    _feature(
+        "coupon_orders_365d",
+        "orders with a coupon within a year",
+        count(happened("order", days=365, where=pl.col("coupon").is_not_null())),
+        0,
+    ),
+    _feature(
+        "redeems_90d", "coupons redeemed within 90 days", count(happened("redeem", days=90)), 0
+    ),
+    _feature("refunds_365d", "refunds within a year", count(happened("refund", days=365)), 0),
+    _feature(
+        "refund_share_365d",
+        "money refunded as a share of money spent, within a year",
+        share(total("amount", happened("refund", days=365), unit=MONEY), _spend(365)),
+        None,
+    ),
+    _feature(
+        "payment_method",
+        "the way of paying used most within a year",
+        most_common("payment", happened("order", days=365)),
+        None,
+    ),
+    _product(
+        "distinct_products_365d",
+        "different products ordered within a year",
+        count(pl.col("orders_365d") > 0),
+        0,
+    ),
+    _product(
+        "repeat_share_365d",
+        "share of the products ordered within a year that were in more than one order",
+        share(count(pl.col("orders_365d") > 1), count(pl.col("orders_365d") > 0)),
+        None,
+    ),
+)

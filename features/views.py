@@ -1,0 +1,93 @@
+"""The past of a spine row from three sides: by act, by product and by category."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+
+from features.feature import happened, within
+
+_MINUTE = 60_000_000
+
+
+def acts_of(past: pl.LazyFrame) -> pl.LazyFrame:
+    """One line per act: an order with all its lines is one act, any other event is one.
+
+    Added to the columns of the past: `lines`, `gap_minutes` (from the order before, orders only),
+    `next_order_age`, `kept_in_cart` (not taken out again; for what was put into a cart).
+    """
+    is_order = happened("order")
+    orders = (
+        past.filter(is_order)
+        .group_by("row", "order_id")
+        .agg(
+            pl.col("age").max(),
+            pl.col("moment").min(),
+            pl.col("kind").first(),
+            pl.col("channel").min_by("moment"),
+            pl.col("human").all(),
+            # Null, rather than nothing, where no line has a price in the base currency.
+            pl.when(pl.col("amount").is_not_null().any()).then(pl.col("amount").sum()),
+            pl.col("discount").sum(),
+            pl.col("coupon").min(),
+            pl.col("payment").min(),
+            pl.col("local_day", "local_hour", "is_weekend").min_by("moment"),
+            lines=pl.len().cast(pl.Int64),
+        )
+        .with_columns(
+            gap_minutes=(pl.col("age").shift(1) - pl.col("age")).over("row", order_by="moment")
+            // _MINUTE
+        )
+    )
+    others = past.filter(~is_order).with_columns(
+        kept_in_cart=pl.col("age")
+        < pl.when(happened("cart_remove"))
+        .then("age")
+        .min()
+        .over("row", "product_id")
+        .fill_null(2**62)
+    )
+    return pl.concat([orders, others], how="diagonal").with_columns(
+        next_order_age=pl.when(is_order).then("age").backward_fill().over("row", order_by="moment")
+    )
+
+
+def items_of(past: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl.LazyFrame:
+    """One line per item of a row: how often and how lately ordered, viewed, put into a cart.
+
+    Columns: row, the item, orders (ever) and orders_28d, _91d, _365d, views_7d, _28d, _30d,
+    carts_28d, first_order, last_order, last_view (ages), order_moment, view_moment,
+    quantity_365d, spend_365d. Two lines of one order with the same item are one order of it.
+    """
+    is_order = happened("order")
+    per_order = (
+        past.filter(pl.col(item).is_not_null(), happened("order", "view", "cart_add"))
+        .group_by("row", item, pl.when(is_order).then("order_id").alias("order_id"))
+        .agg(
+            order_age=pl.when(is_order).then("age").min(),
+            order_moment=pl.when(is_order).then("moment").max(),
+            view_age=pl.when(happened("view")).then("age").min(),
+            view_moment=pl.when(happened("view")).then("moment").max(),
+            views_7d=happened("view", days=7).sum(),
+            views_28d=happened("view", days=28).sum(),
+            views_30d=happened("view", days=30).sum(),
+            carts_28d=happened("cart_add", days=28).sum(),
+            quantity_365d=pl.when(happened("order", days=365)).then("quantity").sum(),
+            spend_365d=pl.when(happened("order", days=365)).then("amount").sum(),
+        )
+        .rename({"order_age": "age"})
+    )
+    return per_order.group_by("row", item).agg(
+        pl.col("age").is_not_null().sum().alias("orders"),
+        within(28).sum().alias("orders_28d"),
+        within(91).sum().alias("orders_91d"),
+        within(365).sum().alias("orders_365d"),
+        pl.col("age").max().alias("first_order"),
+        pl.col("age").min().alias("last_order"),
+        pl.col("view_age").min().alias("last_view"),
+        pl.col("order_moment", "view_moment").max(),
+        pl.col(
+            "views_7d", "views_28d", "views_30d", "carts_28d", "quantity_365d", "spend_365d"
+        ).sum(),
+    )
