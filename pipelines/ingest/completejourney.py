@@ -12,8 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from features.contracts import Customers, Events, Products
 from features.errors import NotReadyError
+from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from pipelines.ingest.ingested import Account, Ingested
 
 SOURCE = "completejourney"
@@ -228,31 +228,36 @@ def products_from(products: pl.DataFrame, transactions: pl.DataFrame) -> pl.Data
 def read() -> Ingested:
     """The whole year: 1,469,307 order lines of 2,469 households, their campaigns and coupons."""
     transactions, products = table_of_package("transactions"), table_of_package("products")
-    campaigns, redemptions = table_of_package("campaigns"), table_of_package("coupon_redemptions")
-    own = pl.concat(
-        [
-            orders_from(transactions, products),
-            sends_from(campaigns, table_of_package("campaign_descriptions")),
-            redemptions_from(redemptions, transactions),
-        ],
-        how="diagonal",
-    )
-    events = pl.concat([own, assumed_consent(own)], how="diagonal")
+    by_input = {
+        "transactions": orders_from(transactions, products),
+        "campaigns": sends_from(
+            table_of_package("campaigns"), table_of_package("campaign_descriptions")
+        ),
+        "coupon_redemptions": redemptions_from(
+            table_of_package("coupon_redemptions"), transactions
+        ),
+    }
+    by_input["consent (assumed)"] = assumed_consent(pl.concat(by_input.values(), how="diagonal"))
     # Bulk history: what happened counts as known at once, else no past snapshot could be made.
-    events = events.with_columns(known_at="at")
-    customers = customers_from(own, table_of_package("demographics"))
-    shelf = products_from(products, transactions)
-    empty_event = Events.create_empty().cast({"kind": pl.String, "channel": pl.String})
+    events = {
+        name: EVENTS.split(given.with_columns(known_at="at")) for name, given in by_input.items()
+    }
+    accepted = pl.concat([split.accepted for split in events.values()])
+    customers = CUSTOMERS.split(customers_from(accepted, table_of_package("demographics")))
+    shelf = PRODUCTS.split(products_from(products, transactions))
     return Ingested(
-        events=Events.cast(pl.concat([empty_event, events], how="diagonal")),
-        customers=Customers.cast(pl.concat([Customers.create_empty(), customers], how="diagonal")),
-        products=Products.cast(pl.concat([Products.create_empty(), shelf], how="diagonal")),
-        rejected={},
+        events=accepted,
+        customers=customers.accepted,
+        products=shelf.accepted,
+        rejected=(
+            *((EVENTS, split.rejected) for split in events.values()),
+            (CUSTOMERS, customers.rejected),
+            (PRODUCTS, shelf.rejected),
+        ),
         accounts=(
-            Account("transactions", transactions.height, {"order": transactions.height}, {}),
-            Account("campaigns", campaigns.height, {"send": campaigns.height}, {}),
-            Account("coupon_redemptions", redemptions.height, {"redeem": redemptions.height}, {}),
-            Account("products", products.height, {"product": products.height}, {}),
+            *(Account.of_events(name, split) for name, split in events.items()),
+            Account.of_split("households", customers, "customer"),
+            Account.of_split("products", shelf, "product"),
         ),
         assumptions=ASSUMPTIONS,
     )
