@@ -34,6 +34,43 @@ class ChurnSettings(BaseModel):
     seed: Annotated[int, Field(ge=0)]
 
 
+class TreeSettings(BaseModel):
+    """How trees are grown; part of the tables of models that have nothing to add to it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rounds: Annotated[int, Field(ge=1, le=2000)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    leaves: Annotated[int, Field(ge=2, le=63)]
+    rows_in_leaf: Annotated[int, Field(ge=1)]
+    shrinkage: Annotated[float, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class SendHourSettings(TreeSettings):
+    """Table `[training.send_hour]` of onje.toml."""
+
+    # Whole weeks, so that each weekday slot comes as often as the next.
+    horizon_days: Annotated[int, Field(ge=7, le=364, multiple_of=7)]
+    every_days: Annotated[int, Field(ge=1, le=92)]
+    train_snapshots: Annotated[int, Field(ge=1, le=104)]
+    examples: Annotated[int, Field(ge=10_000, le=10_000_000)]
+    clicks_needed: Annotated[int, Field(ge=100)]
+    click_hours: Annotated[int, Field(ge=1, le=168)]
+
+
+class AffinitySettings(TreeSettings):
+    """Table `[training.affinity]` of onje.toml."""
+
+    horizon_days: Annotated[int, Field(ge=1, le=364)]
+    every_days: Annotated[int, Field(ge=1, le=92)]
+    train_snapshots: Annotated[int, Field(ge=1, le=104)]
+    examples: Annotated[int, Field(ge=10_000, le=10_000_000)]
+    own_candidates: Annotated[int, Field(ge=1, le=500)]
+    popular_candidates: Annotated[int, Field(ge=1, le=500)]
+    popular_days: Annotated[int, Field(ge=28, le=365)]
+
+
 class TrainingSettings(BaseModel):
     """Table `[training]` of onje.toml."""
 
@@ -41,3 +78,5 @@ class TrainingSettings(BaseModel):
 
     resampling: ResamplingSettings
     churn: ChurnSettings
+    send_hour: SendHourSettings
+    affinity: AffinitySettings

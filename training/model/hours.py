@@ -105,40 +105,9 @@ def shrunk(own: Floats, prior: Floats, weight: float) -> Floats:
     return shares
 
 
-def own_evidence(acts: Floats, shrinkage: Shrinkage) -> Floats:
-    """Smoothed acts of each kind of day, with those of the other kind at their lower worth."""
-    spread = smoothed(acts, shrinkage.smoothing_hours)
-    return spread + shrinkage.other_days * spread[:, ::-1]
-
-
-def inputs_of(own: OwnHours, prior: Floats, everyone: Floats, shrinkage: Shrinkage) -> Floats:
-    """The INPUTS of each slot, [customers x 48, inputs]; used for training and for scoring.
-
-    `prior` [customers, 2, 24] holds the curves of the customers' segments, `everyone` is [2, 24].
-    """
-    weight = shrinkage.customer_weight
-    shares = shrunk(own_evidence(own.acts, shrinkage), prior, weight)
-    clicks = shrunk(smoothed(own.clicks, shrinkage.smoothing_hours), shares, weight)
-    other_days = smoothed(own.acts[:, ::-1], shrinkage.smoothing_hours)
-    columns = {
-        "own_hour": np.log(shares / prior),
-        "segment_hour": np.log(prior / everyone),
-        "everyone_hour": np.broadcast_to(np.log(everyone * HOURS), shares.shape),
-        "own_clicks": np.log(clicks / shares),
-        "acts": np.broadcast_to(np.log1p(own.acts.sum(axis=-1, keepdims=True)), shares.shape),
-        "is_weekend": np.broadcast_to(np.array([[0.0], [1.0]]), shares.shape),
-        "own_acts_here": np.log1p(own.acts),
-        "other_days_hour": np.log(shrunk(other_days, prior, weight) / prior),
-        "share": np.log(shares * HOURS),
-    }
-    return np.stack([columns[name].reshape(-1) for name in INPUTS], axis=1)
-
-
-def log_odds(inputs: Floats, coefficients: Floats) -> Floats:
-    """The logistic regression's log-odds; `coefficients` are those of LOGISTIC, then intercept."""
-    parts = inputs[:, [INPUTS.index(name) for name in LOGISTIC]]
-    offset: Floats = (parts * coefficients[:-1]).sum(axis=1) + coefficients[-1]
-    return offset
+def with_other_days(spread: Floats, worth: float) -> Floats:
+    """Acts [..., 2, 24] of each kind of day, and those of the other kind at a lower worth."""
+    return spread + worth * spread[..., ::-1, :]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +156,37 @@ class Curves:
         return np.array(found, dtype=np.int64)
 
 
+def slot_inputs(own: OwnHours, prior: Floats, everyone: Floats, shrinkage: Shrinkage) -> Floats:
+    """The INPUTS of each slot, [customers x 48, inputs]; used for training and for scoring.
+
+    `prior` [customers, 2, 24] holds the curves of the customers' segments, `everyone` is [2, 24].
+    """
+    weight = shrinkage.customer_weight
+    spread = smoothed(own.acts, shrinkage.smoothing_hours)
+    shares = shrunk(with_other_days(spread, shrinkage.other_days), prior, weight)
+    clicks = shrunk(smoothed(own.clicks, shrinkage.smoothing_hours), shares, weight)
+    columns = {
+        "own_hour": np.log(shares / prior),
+        "segment_hour": np.log(prior / everyone),
+        "everyone_hour": np.log(everyone * HOURS),
+        "own_clicks": np.log(clicks / shares),
+        "acts": np.log1p(own.acts.sum(axis=-1, keepdims=True)),
+        "is_weekend": np.array([[0.0], [1.0]]),
+        "own_acts_here": np.log1p(own.acts),
+        "other_days_hour": np.log(shrunk(spread[:, ::-1], prior, weight) / prior),
+        "share": np.log(shares * HOURS),
+    }
+    whole = [np.broadcast_to(columns[name], shares.shape).reshape(-1) for name in INPUTS]
+    return np.stack(whole, axis=1)
+
+
+def log_odds(inputs: Floats, coefficients: Floats) -> Floats:
+    """The logistic regression's log-odds; `coefficients` are those of LOGISTIC, then intercept."""
+    parts = inputs[:, [INPUTS.index(name) for name in LOGISTIC]]
+    offset: Floats = (parts * coefficients[:-1]).sum(axis=1) + coefficients[-1]
+    return offset
+
+
 def score_hours(model: Model, hours: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """48 rows per row of `people` (customer_id, as_of, segment): weekend x local hour.
 
@@ -199,7 +199,7 @@ def score_hours(model: Model, hours: pl.DataFrame, people: pl.DataFrame) -> pl.D
     segment = curves.places(people["segment"])
     own = own_hours(hours, people)
 
-    inputs = inputs_of(own, curves.shares[segment], curves.everyone, shrinkage)
+    inputs = slot_inputs(own, curves.shares[segment], curves.everyone, shrinkage)
     offset = log_odds(inputs, model.tables["logistic"]["coefficient"].to_numpy())
     frame = pl.DataFrame(inputs, schema=list(model.inputs))
     probability = model.probability(frame, pl.Series(offset)).to_numpy()
@@ -208,7 +208,7 @@ def score_hours(model: Model, hours: pl.DataFrame, people: pl.DataFrame) -> pl.D
     days = np.tile(np.repeat(model.tables["days"]["days"].to_numpy(), HOURS), people.height)
     one_day = -np.expm1(np.log1p(-probability) / days)
 
-    weight = own_evidence(own.acts, shrinkage).sum(axis=-1)
+    weight = with_other_days(own.acts, shrinkage.other_days).sum(axis=-1)
     source = np.where(
         weight >= shrinkage.customer_weight,
         "customer",

@@ -1,0 +1,49 @@
+"""Growing trees: the settings under which LightGBM gives the same model on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import lightgbm as lgb
+
+from training.evaluate import Floats
+from training.model.booster import Booster
+from training.settings import TreeSettings
+
+# LightGBM's result depends on the number of threads.
+THREADS = 2
+
+
+def grow(
+    inputs: Floats,
+    labels: Floats,
+    *,
+    names: Sequence[str],
+    monotone: Sequence[int],
+    offset: Floats | None,
+    settings: TreeSettings,
+) -> Booster:
+    """Trees for P(label = 1) of each row of `inputs` [rows, names], NaN for what is not known.
+
+    `monotone` says of each input whether more of it may never lower (1) or raise (-1) the result.
+    With an `offset` (log-odds [rows]) the trees learn what it leaves over, and scoring must add
+    it; without one the base rate is in the trees. Classes are never balanced: that would cost the
+    probabilities their meaning.
+    """
+    params = {
+        "objective": "binary",
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.rows_in_leaf,
+        "lambda_l2": settings.shrinkage,
+        "monotone_constraints": list(monotone),
+        "seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": THREADS,
+        "verbose": -1,
+    }
+    data = lgb.Dataset(inputs, label=labels, init_score=offset, feature_name=list(names))
+    return Booster.from_text(
+        lgb.train(params, data, num_boost_round=settings.rounds).model_to_string()
+    )
