@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 import polars as pl
 
@@ -17,13 +16,13 @@ from features.settings import FeatureSettings
 from training.baselines import BaseRate, FlagRule, Rule, SilenceRule
 from training.evaluate import log_losses
 from training.labels import churned
-from training.model.booster import Booster
 from training.model.model import UNRECORDED, Model, sigmoid
 from training.plots import calibration_plot, gain_plot
 from training.report import report_on
 from training.settings import ChurnSettings, TrainingSettings
 from training.snapshots import Split, snapshot_dates, spine_of
 from training.trained import About, Trained, described
+from training.trees import grow
 
 NAME = "churn"
 BASELINE = "silence"
@@ -34,10 +33,6 @@ BASELINES: dict[str, type[Rule]] = {
 }
 # The longer the silence, the likelier the loss: the one thing that trees must not unlearn.
 RISING = ("days_since_order",)
-# Same trees on every machine; LightGBM's result depends on the number of threads.
-THREADS = 2
-# Of many inputs that say nearly the same, each tree sees some.
-SHARE_OF_INPUTS_PER_TREE = 0.5
 GOLDEN_ROWS = 20
 
 
@@ -111,7 +106,14 @@ def fit_churn(
     """The model learnt from the rows of `train`, judged by the rows of `test` (see churn_rows)."""
     for rows, use in ((train, "training"), (test, "test")):
         _refuse_one_outcome(rows, use, settings.churn)
-    booster = Booster.from_text(_trees(train, settings.churn))
+    booster = grow(
+        train.select(MODEL_INPUTS).to_numpy(),
+        train.get_column("label").to_numpy(),
+        names=MODEL_INPUTS,
+        monotone=[int(name in RISING) for name in MODEL_INPUTS],
+        offset=None,
+        settings=settings.churn,
+    )
     inputs = test.select(booster.inputs)
     truth = test.get_column("label").to_numpy()
     contestants = {"model": sigmoid(booster.raw(inputs.to_numpy()))}
@@ -154,30 +156,6 @@ def fit_churn(
             "gain": gain_plot(truth, shown),
         },
     )
-
-
-def _trees(train: pl.DataFrame, settings: ChurnSettings) -> str:
-    params = {
-        "objective": "binary",
-        "learning_rate": settings.learning_rate,
-        "num_leaves": settings.leaves,
-        "min_data_in_leaf": settings.rows_in_leaf,
-        "lambda_l2": settings.shrinkage,
-        "feature_fraction": SHARE_OF_INPUTS_PER_TREE,
-        "monotone_constraints": [int(name in RISING) for name in MODEL_INPUTS],
-        "seed": settings.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "num_threads": THREADS,
-        "verbose": -1,
-    }
-    data = lgb.Dataset(
-        train.select(MODEL_INPUTS).to_numpy(),
-        label=train.get_column("label").to_numpy(),
-        feature_name=list(MODEL_INPUTS),
-    )
-    text: str = lgb.train(params, data, num_boost_round=settings.rounds).model_to_string()
-    return text
 
 
 def _facts(train: pl.DataFrame, test: pl.DataFrame) -> dict[str, Any]:

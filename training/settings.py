@@ -17,34 +17,26 @@ class ResamplingSettings(BaseModel):
     seed: Annotated[int, Field(ge=0)]
 
 
-class ChurnSettings(BaseModel):
-    """Table `[training.churn]` of onje.toml."""
+class TreeSettings(BaseModel):
+    """How trees are grown: part of the table of every model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rounds: Annotated[int, Field(ge=1, le=2000)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    leaves: Annotated[int, Field(ge=2, le=63)]
+    rows_in_leaf: Annotated[int, Field(ge=1)]
+    shrinkage: Annotated[float, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class ChurnSettings(TreeSettings):
+    """Table `[training.churn]` of onje.toml."""
 
     horizon_days: Annotated[int, Field(ge=1, le=730)]
     every_days: Annotated[int, Field(ge=1, le=92)]
     train_snapshots: Annotated[int, Field(ge=1, le=104)]
     test_snapshots: Annotated[int, Field(ge=1, le=12)]
-    rounds: Annotated[int, Field(ge=1, le=2000)]
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    leaves: Annotated[int, Field(ge=2, le=63)]
-    rows_in_leaf: Annotated[int, Field(ge=1)]
-    shrinkage: Annotated[float, Field(ge=0)]
-    seed: Annotated[int, Field(ge=0)]
-
-
-class TreeSettings(BaseModel):
-    """How trees are grown; part of the tables of models that have nothing to add to it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rounds: Annotated[int, Field(ge=1, le=2000)]
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
-    leaves: Annotated[int, Field(ge=2, le=63)]
-    rows_in_leaf: Annotated[int, Field(ge=1)]
-    shrinkage: Annotated[float, Field(ge=0)]
-    seed: Annotated[int, Field(ge=0)]
 
 
 class SendHourSettings(TreeSettings):

@@ -1,0 +1,320 @@
+"""Where models are kept: MLflow for the record, a folder on this machine for serving.
+
+MLflow is asked when a model is recorded, promoted, rolled back or pulled; whoever serves reads
+`champions`, which needs nothing but the local folder and keeps working without MLflow:
+
+    HOME/models/NAME/VERSION/   model folders (training.model.folder)
+    HOME/models/NAME/champion   the version that serves, as text
+    HOME/models/NAME/previous   the version that served before it
+
+Heavy imports wait inside the functions: reading the local folder must cost nothing, and the served
+bundle holds this file but nothing of how models are made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
+
+from features.errors import DamagedError, NotReadyError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from training.evaluate import Interval
+    from training.gate import Verdict
+    from training.settings import ResamplingSettings
+    from training.trained import Trained
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# Tag of a registered model: every champion there was, oldest first, as a JSON list.
+REIGNS = "champions"
+EXAMPLES = "examples.parquet"
+# What MLflow answers when there is no such name, version or alias.
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One recorded model."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    recorded_at: datetime
+    gate: str
+
+
+def champions(home: Path) -> dict[str, Path]:
+    """The model folder of each champion on this machine, by name."""
+    return {
+        pointer.parent.name: pointer.parent / pointer.read_text().strip()
+        for pointer in sorted((home / "models").glob(f"*/{CHAMPION}"))
+    }
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The models of one installation; without `tracking_uri`, MLflow keeps SQLite under `home`."""
+
+    home: Path
+    tracking_uri: str | None
+
+    @property
+    def uri(self) -> str:
+        """Where MLflow keeps its records."""
+        return self.tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+
+    def record(self, trained: Trained) -> str:
+        """Log the run with all its evidence, register the model as challenger; its version."""
+        from training.model import folder
+
+        client, name = self._client(), trained.model.name
+        experiment = self._experiment(client, name)
+        run = client.create_run(experiment).info.run_id
+        _log(client, run, trained)
+        with TemporaryDirectory(prefix="onje-") as scratch:
+            evidence, model = Path(scratch) / "evidence", Path(scratch) / name
+            (evidence / "figures").mkdir(parents=True)
+            for figure, image in trained.figures.items():
+                (evidence / "figures" / f"{figure}.png").write_bytes(image)
+            trained.examples.write_parquet(evidence / EXAMPLES)
+            client.log_artifacts(run, str(evidence))
+            folder.save(trained.model, trained.golden, model)
+            logged = client.create_logged_model(experiment, name=name, source_run_id=run)
+            client.log_model_artifacts(logged.model_id, str(model))
+        client.finalize_logged_model(logged.model_id, "READY")
+        client.set_terminated(run)
+        _or_none(lambda: client.create_registered_model(name), "RESOURCE_ALREADY_EXISTS")
+        recorded = client.create_model_version(
+            name, source=logged.artifact_location, run_id=run, model_id=logged.model_id
+        )
+        client.set_registered_model_alias(name, CHALLENGER, str(recorded.version))
+        return str(recorded.version)
+
+    def promote(
+        self,
+        name: str,
+        *,
+        version: str | None,
+        force_reason: str | None,
+        settings: ResamplingSettings,
+    ) -> Verdict:
+        """Make `version` (the challenger, if None) champion, if the gate lets it through.
+
+        With a `force_reason` it becomes champion whatever the gate says; the reason is kept.
+        """
+        import polars as pl
+
+        from training.gate import judge
+        from training.model import folder
+
+        client = self._client()
+        challenger = (
+            self._aliased(client, name, CHALLENGER)
+            if version is None
+            else self._version(client, name, version)
+        )
+        if challenger is None:
+            raise NotReadyError(f"no challenger of {name}; type `onje train {name}`")
+        champion = self._aliased(client, name, CHAMPION)
+        with TemporaryDirectory(prefix="onje-") as scratch:
+            examples = client.download_artifacts(str(challenger.run_id), EXAMPLES, scratch)
+            verdict = judge(
+                folder.load(self._fetch(challenger)),
+                folder.load(self._fetch(champion)) if champion else None,
+                pl.read_parquet(examples),
+                settings=settings,
+            )
+        if force_reason is not None and not verdict.promote:
+            forced = f"promoted all the same: {force_reason}"
+            verdict = replace(verdict, promote=True, reasons=(*verdict.reasons, forced))
+        number = str(challenger.version)
+        client.set_model_version_tag(name, number, "gate", "; ".join(verdict.reasons))
+        if verdict.promote:
+            reigns = [reign for reign in self._reigns(client, name) if reign != number]
+            self._enthrone(client, name, [*reigns, number])
+            if CHALLENGER in challenger.aliases:
+                client.delete_registered_model_alias(name, CHALLENGER)
+        return verdict
+
+    def rollback(self, name: str) -> str:
+        """Put the previous champion back; its version. Can be repeated, reign by reign.
+
+        This machine's pointer moves first: whoever rolls back is in a hurry, and MLflow is slow.
+        """
+        models = self.home / "models" / name
+        pointer = models / PREVIOUS
+        if pointer.exists() and (models / pointer.read_text().strip()).is_dir():
+            _write(models / CHAMPION, pointer.read_text())
+        client = self._client()
+        reigns = self._reigns(client, name)[:-1]
+        if not reigns:
+            raise NotReadyError(
+                f"{name} has had no champion before this one; `onje train {name}` makes another, "
+                "and without a champion Onje decides by its rules"
+            )
+        self._enthrone(client, name, reigns)
+        return reigns[-1]
+
+    def pull(self, name: str) -> Path:
+        """Bring the champion to this machine and point at it; its folder."""
+        client = self._client()
+        champion = self._aliased(client, name, CHAMPION)
+        if champion is None:
+            raise NotReadyError(f"no champion of {name}; type `onje promote {name}`")
+        place = self._fetch(champion)
+        earlier = [v for v in self._reigns(client, name) if v != place.name]
+        if earlier:
+            _write(place.parent / PREVIOUS, earlier[-1])
+        else:
+            (place.parent / PREVIOUS).unlink(missing_ok=True)
+        _write(place.parent / CHAMPION, place.name)
+        return place
+
+    def versions(self, name: str) -> list[Version]:
+        """Every recorded version, newest first; none: an empty list."""
+        client = self._client()
+        found = client.search_model_versions(f"name='{name}'")
+        # Searching leaves the aliases out; the model itself knows them.
+        aliases: dict[str, list[str]] = {}
+        if found:
+            for alias, version in client.get_registered_model(name).aliases.items():
+                aliases.setdefault(str(version), []).append(alias)
+        listed = [
+            Version(
+                name=name,
+                version=str(one.version),
+                aliases=tuple(sorted(aliases.get(str(one.version), []))),
+                recorded_at=datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
+                gate=one.tags.get("gate", "not judged yet"),
+            )
+            for one in found
+        ]
+        return sorted(listed, key=lambda one: int(one.version), reverse=True)
+
+    def _client(self) -> MlflowClient:
+        # Read by MLflow when it is imported. What somebody has set on purpose stays.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+        from mlflow import MlflowClient
+
+        self.home.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def _experiment(self, client: MlflowClient, name: str) -> str:
+        # A server says itself where its artifacts go.
+        own = (self.home / "artifacts" / name).resolve().as_uri()
+        created = _or_none(
+            lambda: client.create_experiment(
+                name, artifact_location=None if self.tracking_uri else own
+            ),
+            "RESOURCE_ALREADY_EXISTS",
+        )
+        return created or str(client.get_experiment_by_name(name).experiment_id)
+
+    def _aliased(self, client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+        return _or_none(lambda: client.get_model_version_by_alias(name, alias), *UNKNOWN)
+
+    def _version(self, client: MlflowClient, name: str, version: str) -> ModelVersion:
+        found = _or_none(lambda: client.get_model_version(name, version), *UNKNOWN)
+        if found is None:
+            raise NotReadyError(f"no version {version} of {name}; type `onje evaluate {name}`")
+        return found
+
+    def _reigns(self, client: MlflowClient, name: str) -> list[str]:
+        model = _or_none(lambda: client.get_registered_model(name), *UNKNOWN)
+        reigns = json.loads(model.tags.get(REIGNS, "[]")) if model else []
+        return [str(version) for version in reigns]
+
+    def _enthrone(self, client: MlflowClient, name: str, reigns: list[str]) -> None:
+        client.set_registered_model_tag(name, REIGNS, json.dumps(reigns))
+        client.set_registered_model_alias(name, CHAMPION, reigns[-1])
+        self.pull(name)
+
+    def _fetch(self, recorded: ModelVersion) -> Path:
+        """The version's folder on this machine, downloaded unless it is there and whole."""
+        from mlflow.artifacts import download_artifacts
+
+        from training.model.verify import read_checked
+
+        place = self.home / "models" / recorded.name / str(recorded.version)
+        if place.exists():
+            try:
+                read_checked(place)
+            except DamagedError:
+                shutil.rmtree(place)
+            else:
+                return place
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".pull-", dir=place.parent) as scratch:
+            found = download_artifacts(
+                artifact_uri=recorded.source, dst_path=scratch, tracking_uri=self.uri
+            )
+            read_checked(Path(found))
+            Path(found).rename(place)
+        return place
+
+
+def _log(client: MlflowClient, run: str, trained: Trained) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+
+    described, report = trained.model.about, trained.report
+    at = int(datetime.fromisoformat(described["trained_at"]).timestamp() * 1000)
+
+    def as_metrics(name: str, interval: Interval) -> list[Metric]:
+        return [
+            Metric(name, interval.estimate, at, 0),
+            Metric(f"{name}.low", interval.low, at, 0),
+            Metric(f"{name}.high", interval.high, at, 0),
+        ]
+
+    metrics = [
+        one
+        for contestant, found in report.metrics.items()
+        for name, interval in found.items()
+        for one in as_metrics(f"{contestant}/{name}", interval)
+    ]
+    settings = {**described["settings"], **report.facts}
+    tags = {
+        "code_version": described["code_version"],
+        "lake_versions": json.dumps(described["lake_versions"]),
+        "trained_at": described["trained_at"],
+        "baseline": report.baseline,
+    }
+    client.log_batch(
+        run,
+        metrics=[*metrics, *as_metrics("gain", report.gain)],
+        params=[Param(key, str(value)) for key, value in settings.items()],
+        tags=[RunTag(key, str(value)) for key, value in tags.items()],
+    )
+
+
+def _or_none(ask: Callable[[], Answer], *codes: str) -> Answer | None:
+    """The answer, or None where MLflow refuses with one of `codes`."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as problem:
+        if problem.error_code not in codes:
+            raise
+        return None
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, so that whoever reads a pointer sees the old one or the new one."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.replace(file)
