@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
 
-if TYPE_CHECKING:
-    from training.model.model import Model
+import polars as pl
+
+from features.build import features_as_of
+from features.items import items_as_of
+from features.permissions import permissions_as_of
+from features.profiles import hours_as_of
+from features.settings import FeatureSettings
+from serving.fallback import default_hours, own_items_first
+from serving.knowledge import Knowledge
+from serving.settings import ServingSettings
+from training.model.hours import score_hours
+from training.model.items import score_items
+from training.model.model import Model
+from training.model.score import score_churn
+
+KEY = ["customer_id", "as_of"]
 
 
 @dataclass(frozen=True)
@@ -17,3 +30,93 @@ class Models:
     send_hour: Model | None
     affinity_category: Model | None
     affinity_product: Model | None
+
+    @property
+    def versions(self) -> dict[str, str | None]:
+        """Version by name of the model, None for one that is missing."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name.replace("_", "-"): model and model.version for name, model in found.items()}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(name for name, version in self.versions.items() if version is None)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All that is known of each row of a spine; every frame holds KEY and follows the spine.
+
+    `people` has one row each: features, segment, stage, `churn` (null without a model), the
+    permissions, `known_customer`, `known_until`. `hours` has 48: weekend, hour, probability,
+    source. `categories` and `products` hold item, probability (null without a model), rank,
+    due_ratio, days_since_order, own.
+    """
+
+    people: pl.DataFrame
+    hours: pl.DataFrame
+    categories: pl.DataFrame
+    products: pl.DataFrame
+
+
+def scores_of(
+    spine: pl.DataFrame,
+    knowledge: Knowledge,
+    models: Models,
+    *,
+    settings: ServingSettings,
+    feature_settings: FeatureSettings,
+) -> Scores:
+    """Score each row of `spine` (customer_id, as_of; each once)."""
+    history = knowledge.history
+    people = _people(spine, knowledge, models, feature_settings=feature_settings)
+    if models.send_hour is None:
+        hours = default_hours(spine, settings.policy.default_hour)
+    else:
+        own = hours_as_of(history, spine, knowledge.customers, settings=feature_settings)
+        hours = score_hours(models.send_hour, own, people.select(*KEY, "segment"))
+
+    categories = items_as_of(history, spine, item="category")
+    products = items_as_of(history, spine, item="product_id")
+    return Scores(
+        people=people,
+        hours=hours,
+        categories=own_items_first(categories, spine)
+        if models.affinity_category is None
+        else score_items(models.affinity_category, categories, spine),
+        products=own_items_first(products, spine, shelf=knowledge.products)
+        if models.affinity_product is None
+        else score_items(models.affinity_product, products, spine),
+    )
+
+
+def _people(
+    spine: pl.DataFrame,
+    knowledge: Knowledge,
+    models: Models,
+    *,
+    feature_settings: FeatureSettings,
+) -> pl.DataFrame:
+    history, customers = knowledge.history, knowledge.customers
+    features = features_as_of(history, spine, customers, settings=feature_settings)
+    churn = (
+        pl.lit(None, pl.Float64).alias("churn")
+        if models.churn is None
+        else score_churn(models.churn, features).get_column("churn")
+    )
+    told = pl.concat([history.select("customer_id", "known_at"),
+                      customers.select("customer_id", "known_at")])  # fmt: skip
+    known = (
+        spine.join(told, on="customer_id")
+        .filter(pl.col("known_at") <= pl.col("as_of"))
+        .group_by(KEY)
+        .agg(known_until=pl.col("known_at").max())
+    )
+    permissions = permissions_as_of(history, spine).select(
+        *KEY, "email_consent", "consent_since", "suppressed_by", "suppressed_at"
+    )
+    return (
+        features.with_columns(churn)
+        .join(permissions, on=KEY, how="left", maintain_order="left")
+        .join(known, on=KEY, how="left", maintain_order="left")
+        .with_columns(known_customer=pl.col("known_until").is_not_null())
+    )

@@ -41,9 +41,7 @@ def _percent(share: pl.Expr) -> pl.Expr:
 
 
 def _plural(count: pl.Expr, one: str, many: str) -> pl.Expr:
-    return pl.format(
-        "{} {}", count, pl.when(count == 1).then(pl.lit(one)).otherwise(pl.lit(many))
-    )
+    return pl.format("{} {}", count, pl.when(count == 1).then(pl.lit(one)).otherwise(pl.lit(many)))
 
 
 def _days(value: pl.Expr) -> pl.Expr:

@@ -1,0 +1,106 @@
+"""When an e-mail may leave: one instant in each local hour of its window, and its pull.
+
+Instants are made in UTC and only then read off the local clock, so an hour that a clock change
+skips never comes up, one that it repeats is two different instants, and all of them exist.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.localtime import with_local
+
+HOUR = pl.duration(hours=1)
+SLOTS = 48  # weekday and weekend, 24 hours each
+MICROSECONDS = 3_600_000_000  # of an hour
+
+
+def with_window(arms: pl.DataFrame) -> pl.DataFrame:
+    """Add `starts_at` and `ends_at`: both from what happened, or else from the question.
+
+    The window may be empty (`starts_at` after `ends_at`).
+    """
+    asked_from = pl.max_horizontal("as_of", "earliest")
+    happened_at = pl.col("as_of") - hours(pl.col("since_hours"))
+    counted_from = pl.coalesce(happened_at, asked_from)
+    return arms.with_columns(
+        starts_at=pl.max_horizontal(asked_from, counted_from + hours(pl.col("delay_hours"))),
+        ends_at=pl.min_horizontal("deadline", counted_from + hours(pl.col("deadline_hours"))),
+    )
+
+
+def instants_of(arms: pl.DataFrame, *, default_zone: str) -> pl.DataFrame:
+    """The instants of each arm in order: `at`, `local_at`, its `hour`, its `slot` of the week.
+
+    Each local hour that meets the window gives one instant, `spread` (a share of the hour, the
+    customer's own) after its beginning, so that a million e-mails do not leave on the hour.
+    For an arm that may leave `at_once` the first instant is the very beginning of its window.
+    """
+    length = pl.col("ends_at") - pl.col("starts_at")
+    steps = (length.dt.total_seconds() / 3600).ceil().cast(pl.Int64) + 1
+    cells = (
+        arms.filter(pl.col("starts_at") <= pl.col("ends_at"))
+        .select(
+            "arm", "person", "email", "timezone", "at_once", "half_life_hours", "starts_at",
+            "ends_at", "spread",
+            step=pl.int_ranges(steps),
+        )
+        .explode("step")
+        .with_columns(within=pl.col("starts_at") + pl.duration(hours="step"))
+    )  # fmt: skip
+    cells = with_local(cells, "within", zone_column="timezone", default=default_zone)
+    past_the_hour = pl.col("local_within") - pl.col("local_within").dt.truncate("1h")
+    starts = pl.col("within") - past_the_hour
+    leaves_now = pl.col("at_once") & (pl.col("step") == 0)
+    open_from = pl.max_horizontal(starts, "starts_at")
+    open_for = pl.min_horizontal(starts + HOUR, "ends_at") - open_from
+    seconds = open_for.dt.total_seconds() * pl.when(leaves_now).then(0.0).otherwise("spread")
+    found = cells.select(
+        "arm",
+        "person",
+        "email",
+        "timezone",
+        "starts_at",
+        "ends_at",
+        "half_life_hours",
+        leaves_now=leaves_now,
+        at=open_from + pl.duration(seconds=seconds.floor().cast(pl.Int64)),
+    ).filter(pl.col("at") <= pl.col("ends_at"))
+    return with_local(found, "at", zone_column="timezone", default=default_zone).with_columns(
+        hour=pl.col("local_at").dt.hour(),
+        slot=pl.col("local_at").dt.hour()
+        + pl.when(pl.col("local_at").dt.weekday() >= 6).then(24).otherwise(0),
+    )
+
+
+def with_pull(
+    instants: pl.DataFrame, curves: pl.DataFrame, *, weight: float, default_hour: int
+) -> pl.DataFrame:
+    """Add `lift`, `freshness`, their product `pull`, and `source`: whose hours were read.
+
+    `curves` holds 48 rows per person, weekdays first, in the order of `person`. An hour is compared
+    with the default hour of the same kind of day, because weekdays and weekends differ in number.
+    """
+    curve = curves.select(
+        "source",
+        "probability",
+        default=pl.col("probability").get(default_hour).over(pl.int_range(pl.len()) // 24),
+        peak=pl.col("probability").max().over(pl.int_range(pl.len()) // 24),
+    )
+    here = instants.get_column("person").cast(pl.Int64) * SLOTS + instants.get_column("slot")
+    waiting = (pl.col("at") - pl.col("starts_at")).dt.total_seconds() / 3600
+    gained = (pl.col("probability") - pl.col("default")) / pl.col("peak")
+    return (
+        pl.concat([instants, curve[here]], how="horizontal")
+        .with_columns(
+            lift=(1 + weight * pl.when(pl.col("peak") > 0).then(gained).otherwise(0.0)).round(9),
+            freshness=(0.5 ** (waiting / pl.col("half_life_hours"))).round(9),
+        )
+        .with_columns(pull=(pl.col("lift") * pl.col("freshness")).round(9))
+        .drop("probability", "default", "peak")
+    )
+
+
+def hours(count: pl.Expr) -> pl.Expr:
+    """A number of hours, with fractions, as a duration."""
+    return pl.duration(microseconds=(count * MICROSECONDS).round(0).cast(pl.Int64))

@@ -1,0 +1,21 @@
+"""What is known of the customers asked for, gathered by whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of the customers asked for, and of the shelf.
+
+    `history` as features.contracts.History, `customers` and `products` as their contracts,
+    `mail` with the columns of serving.tables.MAIL. More customers than asked for do no harm.
+    """
+
+    history: pl.DataFrame
+    customers: pl.DataFrame
+    products: pl.DataFrame
+    mail: pl.DataFrame

@@ -1,0 +1,106 @@
+"""The tables a decision is made from and the one it ends in: columns and types."""
+
+from __future__ import annotations
+
+import polars as pl
+
+UTC = pl.Datetime("us", "UTC")
+
+# One question each. `emails` null = whole catalogue; exactly one = only the time is asked for.
+REQUESTS = pl.Schema(
+    {
+        "row": pl.UInt32(),
+        "request_id": pl.String(),
+        "decision_id": pl.String(),
+        "customer_id": pl.String(),
+        "as_of": UTC,
+        "emails": pl.List(pl.String()),
+        "earliest": UTC,
+        "deadline": UTC,
+    }
+)
+
+# E-mails already promised: `reserved` counts in the caps until its send event is in the history.
+# `sent` is in the history already, `planned` gives way to a live decision: neither counts here.
+MAIL = pl.Schema(
+    {
+        "customer_id": pl.String(),
+        "decision_id": pl.String(),
+        "email": pl.String(),
+        "at": UTC,
+        "state": pl.Enum(["reserved", "sent", "planned"]),
+    }
+)
+
+REASON = pl.Struct({"code": pl.String, "text": pl.String})
+
+# Clicks to fit are the parts of `value` at its instant: expected counts, then money, then factors.
+ARM = pl.Struct(
+    {
+        "email": pl.String,
+        "variant": pl.String,
+        "applies": pl.Boolean,
+        "because": pl.String,  # the trigger's reason in words; null where it does not apply
+        "forbidden_by": pl.List(REASON),
+        "send_at": UTC,  # the best allowed instant; null where none is
+        "value": pl.Float64,  # at send_at; null where none is
+        "unconstrained_at": UTC,  # the best instant if no guardrail stood
+        "unconstrained_value": pl.Float64,
+        "clicks": pl.Float64,
+        "orders": pl.Float64,
+        "unsubscribes": pl.Float64,
+        "margin": pl.Float64,
+        "discount": pl.Float64,
+        "send_cost": pl.Float64,
+        "unsubscribe_cost": pl.Float64,
+        "hour_lift": pl.Float64,
+        "freshness": pl.Float64,
+        "fit": pl.Float64,
+    }
+)
+
+SLOTS = pl.Struct(
+    {
+        "category": pl.String,
+        "interest": pl.String,
+        "coupon": pl.String,
+        "discount": pl.Float64,
+        "tone": pl.String,
+    }
+)
+
+# From `email` to `slots`, `value` and `hour_source` null for wait; its products are empty.
+DECISIONS = pl.Schema(
+    {
+        "row": pl.UInt32(),
+        "request_id": pl.String(),
+        "decision_id": pl.String(),
+        "customer_id": pl.String(),
+        "as_of": UTC,
+        "action": pl.String(),  # send | wait
+        "email": pl.String(),
+        "variant": pl.String(),
+        "send_at": UTC,
+        "local_send_at": pl.Datetime("us"),
+        "products": pl.List(pl.String()),
+        "slots": SLOTS,
+        "because": pl.List(REASON),
+        "value": pl.Float64(),
+        "propensity": pl.Float64(),
+        "valid_until": UTC,
+        "arms": pl.List(ARM),
+        "unconstrained_best": pl.Struct({"email": pl.String, "send_at": UTC, "value": pl.Float64}),
+        "degraded": pl.Boolean(),
+        "missing_models": pl.List(pl.String()),
+        "known_customer": pl.Boolean(),
+        "timezone": pl.String(),
+        "timezone_known": pl.Boolean(),
+        "segment": pl.String(),
+        "stage": pl.String(),
+        "hour_source": pl.String(),  # whose hours were read: customer | segment | everyone | default
+        "known_until": UTC,  # the newest thing known of the customer; null where nothing is
+        "features": pl.String(),  # JSON object: every feature and score as read
+        "versions": pl.String(),  # JSON object: models (name: version | null) and policy (SHA-256)
+        "seed": pl.Int64(),
+    }
+)
