@@ -131,9 +131,16 @@ class EmailSettings(BaseModel):
 
 
 class ServiceSettings(BaseModel):
-    """Table `[service]` of onje.toml: how the service protects itself."""
+    """Table `[service]` of onje.toml: how the service uses its machine."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workers: Annotated[int, Field(ge=1, le=256)]
+    threads: Annotated[int, Field(ge=1, le=64)]
+    timeout_seconds: Annotated[int, Field(ge=1, le=60)]
+    patience_seconds: Annotated[float, Field(gt=0, le=30)]
+    reload_seconds: Annotated[float, Field(gt=0, le=5)]
+    warm_up_customers: Annotated[int, Field(ge=0, le=1_000)]
 
 
 class ServingSettings(BaseModel):
