@@ -222,7 +222,15 @@ class Registry:
             ),
             "RESOURCE_ALREADY_EXISTS",
         )
-        return created or str(client.get_experiment_by_name(name).experiment_id)
+        if created is not None:
+            return created
+        known = client.get_experiment_by_name(name)
+        if known is None or known.lifecycle_stage != "active":
+            raise NotReadyError(
+                f"the experiment {name} is deleted in MLflow at {self.uri}; "
+                "type `mlflow experiments restore`"
+            )
+        return known.experiment_id
 
     def _aliased(self, client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
         return _or_none(lambda: client.get_model_version_by_alias(name, alias), *UNKNOWN)
