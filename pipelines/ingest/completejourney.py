@@ -14,7 +14,7 @@ import polars as pl
 
 from features.errors import NotReadyError
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
-from pipelines.ingest.ingested import Account, Ingested
+from pipelines.ingest.ingested import Ingested, Intake
 
 SOURCE = "completejourney"
 CONSENT_SOURCE = "demo-assumption"
@@ -228,36 +228,27 @@ def products_from(products: pl.DataFrame, transactions: pl.DataFrame) -> pl.Data
 def read() -> Ingested:
     """The whole year: 1,469,307 order lines of 2,469 households, their campaigns and coupons."""
     transactions, products = table_of_package("transactions"), table_of_package("products")
-    by_input = {
-        "transactions": orders_from(transactions, products),
-        "campaigns": sends_from(
-            table_of_package("campaigns"), table_of_package("campaign_descriptions")
-        ),
-        "coupon_redemptions": redemptions_from(
-            table_of_package("coupon_redemptions"), transactions
-        ),
-    }
-    by_input["consent (assumed)"] = assumed_consent(pl.concat(by_input.values(), how="diagonal"))
-    # Bulk history: what happened counts as known at once, else no past snapshot could be made.
-    events = {
-        name: EVENTS.split(given.with_columns(known_at="at")) for name, given in by_input.items()
-    }
-    accepted = pl.concat([split.accepted for split in events.values()])
-    customers = CUSTOMERS.split(customers_from(accepted, table_of_package("demographics")))
-    shelf = PRODUCTS.split(products_from(products, transactions))
+    campaigns, redemptions = table_of_package("campaigns"), table_of_package("coupon_redemptions")
+    orders = orders_from(transactions, products)
+    sends = sends_from(campaigns, table_of_package("campaign_descriptions"))
+    redeems = redemptions_from(redemptions, transactions)
+    said = pl.concat([orders, sends, redeems], how="diagonal")
+    consent = assumed_consent(said)
+    households = customers_from(said, table_of_package("demographics"))
+    shelf = products_from(products, transactions)
     return Ingested(
-        events=accepted,
-        customers=customers.accepted,
-        products=shelf.accepted,
-        rejected=(
-            *((EVENTS, split.rejected) for split in events.values()),
-            (CUSTOMERS, customers.rejected),
-            (PRODUCTS, shelf.rejected),
-        ),
-        accounts=(
-            *(Account.of_events(name, split) for name, split in events.items()),
-            Account.of_split("households", customers, "customer"),
-            Account.of_split("products", shelf, "product"),
+        intakes=(
+            _events("transactions", orders, rows=transactions.height),
+            _events("campaigns", sends, rows=campaigns.height),
+            _events("coupon_redemptions", redeems, rows=redemptions.height),
+            _events("consent (assumed)", consent, rows=consent.height),
+            Intake.of("households", CUSTOMERS, households, rows=households.height),
+            Intake.of("products", PRODUCTS, shelf, rows=products.height),
         ),
         assumptions=ASSUMPTIONS,
     )
+
+
+def _events(name: str, said: pl.DataFrame, *, rows: int) -> Intake:
+    # Bulk history: what happened counts as known at once, else no past snapshot could be made.
+    return Intake.of(name, EVENTS, said.with_columns(known_at="at"), rows=rows)

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from features.tables import Split, Table
-
-
-def counted(frame: pl.DataFrame, column: str) -> dict[str, int]:
-    """How often each value occurs, the most frequent first, ties by name."""
-    counts = frame.group_by(pl.col(column).cast(pl.String)).len()
-    return dict(counts.sort("len", column, descending=[True, False]).rows())
+from features.tables import CUSTOMERS, EVENTS, PRODUCTS, Split, Table
 
 
 @dataclass(frozen=True)
@@ -21,27 +15,13 @@ class Account:
     """Where the rows of one input went; each row is counted exactly once.
 
     `became` counts rows by what they turned into ("order", "refund", "duplicate"), `rejected`
-    counts those kept aside, by reason.
+    counts those set aside, by reason.
     """
 
     input: str
     rows: int
     became: Mapping[str, int]
     rejected: Mapping[str, int]
-
-    @classmethod
-    def of_split(cls, name: str, split: Split, becomes: str) -> Account:
-        """The account of an input all of whose good rows become the same."""
-        accepted, rejected = split.accepted.height, split.rejected.height
-        became = {becomes: accepted} if accepted else {}
-        return cls(name, accepted + rejected, became, counted(split.rejected, "reason"))
-
-    @classmethod
-    def of_events(cls, name: str, split: Split) -> Account:
-        """The account of an input whose good rows became events of some kind."""
-        became = counted(split.accepted, "kind")
-        rows = split.accepted.height + split.rejected.height
-        return cls(name, rows, became, counted(split.rejected, "reason"))
 
     @property
     def unaccounted(self) -> int:
@@ -50,16 +30,64 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Intake:
+    """One input of so many rows, split by the contract of the table that it goes to."""
+
+    name: str
+    rows: int
+    table: Table
+    split: Split
+    duplicates: int
+
+    @classmethod
+    def of(cls, name: str, table: Table, frame: pl.DataFrame, *, rows: int) -> Intake:
+        """An input of `rows` rows, each of which became one row of `frame`."""
+        return cls(name, rows, table, table.split(frame), duplicates=0)
+
+    @property
+    def account(self) -> Account:
+        accepted = self.split.accepted
+        if self.table is EVENTS:
+            became = _counted(accepted, "kind")
+        else:
+            became = {self.table.name.removesuffix("s"): accepted.height}
+        became |= {"duplicate": self.duplicates}
+        seen = {name: rows for name, rows in became.items() if rows}
+        return Account(self.name, self.rows, seen, _counted(self.split.rejected, "reason"))
+
+
+@dataclass(frozen=True)
 class Ingested:
-    """Frames that keep their contracts, what was set aside of each table (with `reason`), and the
-    account of every row.
+    """All that an ingest brings.
 
     `assumptions` are sentences: what the inputs do not say and was taken to be so.
     """
 
-    events: pl.DataFrame
-    customers: pl.DataFrame
-    products: pl.DataFrame
-    rejected: tuple[tuple[Table, pl.DataFrame], ...]
-    accounts: tuple[Account, ...]
+    intakes: tuple[Intake, ...]
     assumptions: tuple[str, ...]
+
+    @property
+    def events(self) -> pl.DataFrame:
+        return self._accepted(EVENTS)
+
+    @property
+    def customers(self) -> pl.DataFrame:
+        return self._accepted(CUSTOMERS)
+
+    @property
+    def products(self) -> pl.DataFrame:
+        return self._accepted(PRODUCTS)
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(intake.account for intake in self.intakes)
+
+    def _accepted(self, table: Table) -> pl.DataFrame:
+        accepted = [one.split.accepted for one in self.intakes if one.table is table]
+        return pl.concat([table.schema.create_empty(), *accepted])
+
+
+def _counted(frame: pl.DataFrame, column: str) -> dict[str, int]:
+    """How often each value occurs, the most frequent first, ties by name."""
+    counts = frame.group_by(pl.col(column).cast(pl.String)).len()
+    return dict(counts.sort("len", column, descending=[True, False]).rows())

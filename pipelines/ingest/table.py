@@ -10,9 +10,9 @@ import polars as pl
 
 from features.errors import DataError
 from features.once import content_id, settle_clock, unique_events
-from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from features.tables import CUSTOMERS, EVENTS, PRODUCTS, Split
 from pipelines.ingest.derived import consent_in, customers_in, products_in
-from pipelines.ingest.ingested import Account, Ingested, counted
+from pipelines.ingest.ingested import Ingested, Intake
 from pipelines.ingest.mapping import Condition, Mapping, Part, Time, Value
 from pipelines.ingest.reading import column_text
 from pipelines.ingest.rows import is_csv, rows_of
@@ -32,7 +32,7 @@ def read_table(file: Path, mapping: Mapping, *, now: datetime) -> Ingested:
     _check_columns(file, rows.columns, mapping)
     decimal = mapping.csv.decimal if is_csv(file) else "."
     said = rows.select(
-        pl.int_range(1, pl.len() + 1).alias(ROW),
+        pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias(ROW),
         fault(mapping, rows.columns, decimal=decimal).alias(FAULT),
         _event_ids(rows, mapping),
         **event_columns(mapping, decimal=decimal, now=now),
@@ -41,40 +41,28 @@ def read_table(file: Path, mapping: Mapping, *, now: datetime) -> Ingested:
     sound = said.filter(pl.col(FAULT).is_null())
     unique = unique_events(sound)
     split = EVENTS.split(settle_clock(unique.select(EVENTS.columns)))
-    rejected = _as_in_file(
-        rows,
-        pl.concat(
-            [
-                said.filter(pl.col(FAULT).is_not_null()).select(ROW, reason=FAULT),
-                unique.select(ROW, "event_id")
-                .join(split.rejected.select("event_id", "reason"), on="event_id")
-                .select(ROW, "reason"),
-            ]
-        ),
+    faults = said.filter(pl.col(FAULT).is_not_null()).select(ROW, reason=FAULT)
+    broken = split.rejected.join(unique.select(ROW, "event_id"), on="event_id")
+    reasons = pl.concat([faults, broken.select(ROW, "reason")])
+    accepted = split.accepted.join(
+        unique.select("event_id", *facts(mapping, decimal=decimal)),
+        on="event_id",
+        maintain_order="left",
     )
-    beside = unique.drop([name for name in EVENTS.columns if name != "event_id"])
-    accepted = split.accepted.join(beside, on="event_id", maintain_order="left")
-    consent = EVENTS.split(consent_in(accepted, mapping))
-    customers = CUSTOMERS.split(customers_in(accepted))
-    products = PRODUCTS.split(products_in(accepted, mapping))
-    became = counted(split.accepted, "kind") | (
-        {"duplicate": sound.height - unique.height} if sound.height > unique.height else {}
-    )
+    consent, customers = consent_in(accepted, mapping), customers_in(accepted)
+    products = products_in(accepted, mapping)
     return Ingested(
-        events=pl.concat([split.accepted, consent.accepted]),
-        customers=customers.accepted,
-        products=products.accepted,
-        rejected=(
-            (EVENTS, rejected),
-            (EVENTS, consent.rejected),
-            (CUSTOMERS, customers.rejected),
-            (PRODUCTS, products.rejected),
-        ),
-        accounts=(
-            Account(file.name, rows.height, became, counted(rejected, "reason")),
-            Account.of_split("customers in it", customers, "customer"),
-            Account.of_split("products in it", products, "product"),
-            Account.of_split("consent in it", consent, "consent"),
+        intakes=(
+            Intake(
+                name=file.name,
+                rows=rows.height,
+                table=EVENTS,
+                split=Split(split.accepted, _as_in_file(rows, reasons)),
+                duplicates=sound.height - unique.height,
+            ),
+            Intake.of("consent in it", EVENTS, consent, rows=consent.height),
+            Intake.of("customers in it", CUSTOMERS, customers, rows=customers.height),
+            Intake.of("products in it", PRODUCTS, products, rows=products.height),
         ),
         assumptions=_assumptions(mapping),
     )
@@ -126,7 +114,7 @@ def _as_in_file(rows: pl.DataFrame, reasons: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.rename({"reason": "given_reason"}, strict=False)
         .with_row_index(ROW, offset=1)
-        .join(reasons.cast({ROW: pl.UInt32}), on=ROW, maintain_order="left")
+        .join(reasons, on=ROW, maintain_order="left")
     )
 
 
