@@ -1,0 +1,53 @@
+"""Show champions and challengers against their baselines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[
+        str | None, typer.Argument(help="churn, send-hour, ...; all of them, if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """Show champions and challengers against their baselines.
+
+    One line per recorded version: what it is now, its metrics on later data than it was trained
+    on, the trivial baseline's, the gain with its interval, and what the gate said.
+
+    Examples:
+
+      onje evaluate
+
+      onje evaluate churn --json
+    """
+    from pipelines.console import show_rows
+    from pipelines.installation import opened
+    from pipelines.retrain import TRAINERS
+    from training.registry import Registry
+
+    known = [name for names in TRAINERS.values() for name in names]
+    if model is not None and model not in known:
+        raise typer.BadParameter(f"no model is called {model}; there are {', '.join(known)}")
+    with opened() as onje:
+        registry = Registry(onje.places.home, onje.places.tracking_uri)
+        rows = [
+            {
+                "model": one.name,
+                "version": one.version,
+                "is": ", ".join(one.aliases) or "recorded",
+                "recorded_at": one.recorded_at.isoformat(timespec="seconds"),
+                **one.metrics,
+                "gate": one.gate,
+            }
+            for name in ([model] if model else known)
+            for one in registry.versions(name)
+        ]
+    show_rows(rows, as_json=as_json, title="Recorded models")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("evaluate")(evaluate)

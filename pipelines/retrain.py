@@ -1,0 +1,129 @@
+"""Train models on what the lake says, and record each with its evidence."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from features.history import to_history
+from features.lake import Lake
+from pipelines.console import Step
+from pipelines.settings import Settings
+from training.affinity import train_affinity
+from training.churn import train_churn
+from training.evaluate import Interval
+from training.gate import Verdict
+from training.registry import Registry
+from training.send_hour import train_send_hour
+from training.trained import About, Trained
+
+# What `onje train NAME` makes.
+TRAINERS: dict[str, tuple[str, ...]] = {
+    "churn": ("churn",),
+    "send-hour": ("send-hour",),
+    "affinity": ("affinity-category", "affinity-product"),
+}
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """One new version with what was measured, and the gate's verdict where it was asked."""
+
+    name: str
+    version: str
+    trained: Trained
+    verdict: Verdict | None
+
+
+def retrain(
+    names: Sequence[str],
+    lake: Lake,
+    registry: Registry,
+    *,
+    known_until: datetime,
+    trained_at: datetime,
+    promote: bool,
+    settings: Settings,
+    step: Step,
+) -> list[Retrained]:
+    """Train the models of `names` (keys of TRAINERS) on what was known until `known_until`.
+
+    Each is recorded as challenger; with `promote` the gate is asked to make it champion.
+    """
+    about = About(
+        lake_versions=lake.versions(), code_version=code_version(), trained_at=trained_at
+    )
+    products, customers = lake.read("products"), lake.read("customers")
+    history = to_history(lake.read("events"), products, settings=settings.features)
+    models = [model for name in names for model in TRAINERS[name]]
+    done = []
+    for place, model in enumerate(models):
+        step("models", place, len(models))
+        trained = _trainer(model)(
+            history,
+            customers,
+            products,
+            known_until=known_until,
+            settings=settings.training,
+            feature_settings=settings.features,
+            about=about,
+        )
+        number = registry.record(trained)
+        verdict = None
+        if promote:
+            verdict = registry.promote(
+                model, version=number, force_reason=None, settings=settings.training.resampling
+            )
+        done.append(Retrained(model, number, trained, verdict))
+    step("models", len(models), len(models))
+    return done
+
+
+def row_of(one: Retrained) -> dict[str, Any]:
+    """What people want to know of a new version, in one line."""
+    report = one.trained.report
+    row: dict[str, Any] = {
+        "model": one.name,
+        "version": one.version,
+        "log_loss": _shown(report.metrics["model"]["log_loss"]),
+        "baseline": f"{report.baseline} {_shown(report.metrics[report.baseline]['log_loss'])}",
+        "gain": _shown(report.gain),
+    }
+    if one.verdict is not None:
+        row["champion"] = one.verdict.promote
+        row["gate"] = "; ".join(one.verdict.reasons)
+    return row
+
+
+def code_version() -> str:
+    """The version of this code: the commit it stands on where there is one, else the release's."""
+    root = Path(__file__).parent.parent
+    described = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    commit = described.stdout.strip() if (root / ".git").exists() else ""
+    return f"{version('onje')}+{commit}" if commit else version("onje")
+
+
+def _trainer(model: str) -> Callable[..., Trained]:
+    trainers: dict[str, Callable[..., Trained]] = {
+        "churn": train_churn,
+        "send-hour": train_send_hour,
+        "affinity-category": lambda *tables, **rest: train_affinity(
+            *tables, item="category", **rest
+        ),
+        "affinity-product": lambda *tables, **rest: train_affinity(
+            *tables, item="product_id", **rest
+        ),
+    }
+    return trainers[model]
+
+
+def _shown(interval: Interval) -> str:
+    return f"{interval.estimate:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
