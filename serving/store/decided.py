@@ -12,9 +12,9 @@ import polars as pl
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from serving.answer import MAIL
 from serving.store.inbox import advance, revisions_of
 from serving.store.tables import decisions, requests, reservations
+from serving.tables import MAIL
 
 State = Literal["issued", "sent", "cancelled", "superseded"]
 

@@ -12,7 +12,7 @@ import polars as pl
 from features.contracts import Products
 from features.history import to_history
 from features.settings import FeatureSettings
-from serving.answer import Knowledge
+from serving.knowledge import Knowledge
 from serving.store import decided, inbox, patches, published
 from serving.store.connections import Connections, connect
 from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State

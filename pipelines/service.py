@@ -1,0 +1,68 @@
+"""Where the service is put together: places, settings, clock and the routers of this layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from prometheus_client import REGISTRY
+
+from pipelines.places import places
+from pipelines.settings import Settings, load_settings
+from serving.effective import Effective
+from serving.live import Live
+from serving.opening import open_live
+from serving.service import build
+
+ROUTERS = "onje.routers"
+
+
+def effective(settings: Settings) -> Effective:
+    """What the service reads of all settings."""
+    return Effective(
+        features=settings.features,
+        serving=settings.serving,
+        clock_offset=timedelta(days=settings.clock.offset_days),
+        fingerprint=settings.fingerprint,
+    )
+
+
+def read_settings(file: Path, patches: Sequence[Mapping[str, Any]]) -> Effective:
+    return effective(load_settings(file, patches))
+
+
+def open_here() -> Live:
+    """Everything that a worker holds, at the places the environment names."""
+    at = places(os.environ)
+    return open_live(
+        home=at.home,
+        store_url=at.store_url,
+        read=partial(read_settings, at.settings_file),
+        clock=lambda: datetime.now(UTC),
+        registry=REGISTRY,
+    )
+
+
+def routers() -> list[APIRouter]:
+    """What is mounted beside the decisions: pages and webhooks announce themselves by name."""
+    return [entry.load() for entry in entry_points(group=ROUTERS)]
+
+
+def service() -> Any:
+    """The service as bentofile.yaml names it."""
+    settings = load_settings(places(os.environ).settings_file, []).service
+    return build(
+        open_here,
+        routers=routers(),
+        workers=settings.workers,
+        timeout_seconds=settings.timeout_seconds,
+    )
+
+
+Onje = service()

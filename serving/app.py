@@ -1,0 +1,53 @@
+"""The HTTP surface as one ASGI app: for BentoML to mount, for tests to call in process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import APIRouter, FastAPI
+
+from serving.faults import answer_faults
+from serving.live import Live
+from serving.routes import customers, decide, decisions, events, health, scores
+from serving.warm_up import warm_up
+
+BODY_LIMIT = 1024 * 1024  # bytes
+ROUTERS = (decide, scores, events, decisions, customers, health)
+
+
+def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -> FastAPI:
+    """The app. `open_live` is called when it starts, in the process that will serve.
+
+    `routers` are mounted beside its own: pages and webhooks of layers above this one.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.live = live = await asyncio.to_thread(open_live)
+        await asyncio.to_thread(warm_up, live)
+        freshness = asyncio.create_task(live.keep_fresh())
+        app.state.is_ready = True
+        yield
+        app.state.is_ready = False
+        freshness.cancel()
+        with suppress(asyncio.CancelledError):
+            await freshness
+        live.store.close()
+
+    app = FastAPI(
+        title="Onje",
+        summary="The right e-mail, to the right customer, at the right hour, or no e-mail at all.",
+        # /docs and /metrics are BentoML's own names where it mounts this app.
+        docs_url="/v1/docs",
+        openapi_url="/v1/openapi.json",
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=BODY_LIMIT,
+    )
+    app.state.is_ready = False
+    answer_faults(app)
+    for router in (*(module.router for module in ROUTERS), *routers):
+        app.include_router(router)
+    return app

@@ -1,0 +1,101 @@
+"""One shape for every error that leaves the service: a code, what was found, what to do."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from serving.schemas.message import Fault, invalid
+from serving.store import StoreUnavailable
+
+log = logging.getLogger("onje")
+
+RETRY_AFTER_S = 5
+
+WHAT_HAPPENED = {
+    404: "nothing of this id",
+    409: "it conflicts with what was decided before",
+    413: "the body is too large",
+    422: "the request is not what it should be",
+    503: "the store cannot be reached",
+}
+# Where the framework refuses by itself, without one of our codes.
+REFUSED = {
+    400: (422, Fault(code="unreadable", found="the body cannot be read", do="send UTF-8 JSON")),
+    404: (404, Fault(code="no_such_path", found="no such path", do="see /v1/docs for all paths")),
+    405: (
+        405,
+        Fault(code="no_such_method", found="another method", do="see /v1/docs for the methods"),
+    ),
+    413: (
+        413,
+        Fault(code="too_large", found="more than 1 MiB", do="send fewer items at a time"),
+    ),
+}
+
+
+class Refused(Exception):
+    """A request that cannot be answered, with the status and the fault to say why."""
+
+    def __init__(self, status: int, fault: Fault) -> None:
+        super().__init__(fault.code)
+        self.status = status
+        self.fault = fault
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route, for its OpenAPI description."""
+    return {status: {"model": Fault, "description": WHAT_HAPPENED[status]} for status in statuses}
+
+
+def unknown(what: str, found: str, do: str) -> Refused:
+    return Refused(404, Fault(code=f"unknown_{what}", found=found, do=do))
+
+
+def answer_faults(app: FastAPI) -> None:
+    """Let `app` answer every error in this one shape."""
+
+    @app.exception_handler(Refused)
+    async def refused(_request: Request, error: Refused) -> JSONResponse:
+        return _response(error.status, error.fault)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_valid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return _response(422, invalid(error.errors()))
+
+    @app.exception_handler(StoreUnavailable)
+    async def no_store(_request: Request, error: StoreUnavailable) -> JSONResponse:
+        log.error("%s", error)  # names the file and the driver's complaint, never a value
+        fault = Fault(
+            code="store_unavailable",
+            found="the store does not answer",
+            do="try again; nothing was recorded",
+        )
+        return _response(503, fault)
+
+    @app.exception_handler(HTTPException)
+    async def by_framework(_request: Request, error: HTTPException) -> JSONResponse:
+        plain = Fault(code="refused", found=str(error.detail), do="see /v1/docs")
+        status, fault = REFUSED.get(error.status_code, (error.status_code, plain))
+        return _response(status, fault)
+
+    @app.exception_handler(Exception)
+    async def ours(request: Request, error: Exception) -> JSONResponse:
+        # The server logs the traceback; what was sent is in neither.
+        log.error("%s on %s", type(error).__name__, request.scope["route"].path)
+        fault = Fault(
+            code="internal",
+            found="a fault of the service itself",
+            do="report it with the time and the path; the log has the rest",
+        )
+        return _response(500, fault)
+
+
+def _response(status: int, fault: Fault) -> JSONResponse:
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    return JSONResponse(fault.model_dump(), status, headers)

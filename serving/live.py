@@ -1,0 +1,62 @@
+"""What a running service holds: the store, the models, the settings, a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from prometheus_client import CollectorRegistry
+
+from features.errors import OnjeError
+from serving.effective import SettingsShelf
+from serving.metrics import Metrics
+from serving.models import ModelShelf
+from serving.store import Store
+
+log = logging.getLogger("onje")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Live:
+    """Everything a request needs, opened once per process."""
+
+    store: Store
+    models: ModelShelf
+    settings: SettingsShelf
+    clock: Clock
+    metrics: Metrics
+    registry: CollectorRegistry
+    threads: CapacityLimiter
+
+    def now(self) -> datetime:
+        """The present as the data has it: a demo's data may live some days behind the clock."""
+        return self.clock() - self.settings.current.clock_offset
+
+    async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what computes or waits for the disk beside the event loop, a few at a time."""
+        return await to_thread.run_sync(lambda: work(*args, **kwargs), limiter=self.threads)
+
+    def refresh(self) -> None:
+        """Take over new settings and models, if there are any that can be used."""
+        if self.settings.refresh():
+            self.metrics.refused.labels("settings").inc()
+        for name in self.models.refresh():
+            self.metrics.refused.labels(name).inc()
+
+    async def keep_fresh(self) -> None:
+        """Refresh for ever, so that a moved pointer or a new patch is in force within seconds."""
+        while True:
+            await asyncio.sleep(self.settings.current.serving.service.reload_seconds)
+            try:
+                await to_thread.run_sync(self.refresh)
+            except (OnjeError, OSError) as problem:
+                log.error("settings and models stay as they are: %s", problem)

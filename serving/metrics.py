@@ -1,0 +1,55 @@
+"""What an operator counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Counters without any value of a customer in their labels."""
+
+    decisions: Counter
+    outrun: Counter
+    deciding: Histogram
+    events: Counter
+    refused: Counter
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> Self:
+        return cls(
+            decisions=Counter(
+                "onje_decisions",
+                "decisions answered, by action and first reason",
+                ["action", "reason", "degraded"],
+                registry=registry,
+            ),
+            outrun=Counter(
+                "onje_decisions_outrun",
+                "decisions made again since the customer changed meanwhile",
+                registry=registry,
+            ),
+            deciding=Histogram(
+                "onje_deciding_seconds",
+                "from questions to recorded answers, per pass",
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            events=Counter(
+                "onje_events",
+                "events told online, by what became of them",
+                ["outcome"],
+                registry=registry,
+            ),
+            refused=Counter(
+                "onje_refused",
+                "models and settings that could not be used",
+                ["what"],
+                registry=registry,
+            ),
+        )

@@ -1,0 +1,42 @@
+"""Opening everything that a running service holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from anyio import CapacityLimiter
+from prometheus_client import CollectorRegistry
+
+from serving.effective import ReadSettings, SettingsShelf
+from serving.live import Clock, Live
+from serving.metrics import Metrics
+from serving.models import ModelShelf
+from serving.store import Store
+
+
+def open_live(
+    *,
+    home: Path,
+    store_url: str,
+    read: ReadSettings,
+    clock: Clock,
+    registry: CollectorRegistry,
+) -> Live:
+    """The store at `store_url`, the settings over it and the champions under `home`/models.
+
+    Raises SettingsError where the settings cannot be used: better no service than another one.
+    """
+    # The store must be open before its patches can be read; its patience is the file's own.
+    store = Store.open(store_url, patience_s=read([]).serving.service.patience_seconds)
+    settings = SettingsShelf(store, read)
+    models = ModelShelf(home)
+    models.refresh()
+    return Live(
+        store=store,
+        models=models,
+        settings=settings,
+        clock=clock,
+        metrics=Metrics.on(registry),
+        registry=registry,
+        threads=CapacityLimiter(settings.current.serving.service.threads),
+    )

@@ -1,0 +1,81 @@
+"""A row of DECISIONS as the caller gets it, and as it is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from serving.effective import Effective
+from serving.schemas.decisions import DecisionRequest, Send, Wait
+from serving.schemas.message import Reason
+from serving.store import Record
+
+# What a caller waits before asking a store again that did not answer.
+ASK_AGAIN = timedelta(minutes=1)
+
+
+def body_hash(asked: DecisionRequest) -> str:
+    """SHA-256 of the question as understood: spaces and the order of keys do not matter."""
+    return sha256(asked.model_dump_json().encode()).hexdigest()
+
+
+def answer_of(row: Mapping[str, Any]) -> Send | Wait:
+    """What the caller gets of a row of DECISIONS."""
+    message = Send if row["action"] == "send" else Wait
+    return message.model_validate({name: row[name] for name in message.model_fields})
+
+
+def record_of(
+    row: Mapping[str, Any], asked: DecisionRequest, settings: Effective, *, revision: int
+) -> Record:
+    """What is kept of a row of DECISIONS: enough to explain it, and to decide it again."""
+    return Record(
+        request_id=asked.request_id,
+        body_hash=body_hash(asked),
+        answer=answer_of(row).model_dump_json().encode(),
+        decision_id=row["decision_id"],
+        customer_id=asked.customer_id,
+        as_of=row["as_of"],
+        action=row["action"],
+        email=row["email"],
+        send_at=row["send_at"],
+        valid_until=row["valid_until"],
+        receipt=receipt_of(row, asked, settings),
+        revision=revision,
+    )
+
+
+def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effective) -> str:
+    """The row and the question as JSON, with the settings' fingerprint and the clock's offset."""
+    told = {name: value for name, value in row.items() if name not in ("row", "arms")}
+    receipt = told | {
+        "arms": row["arms"],
+        "features": json.loads(row["features"]),
+        "versions": json.loads(row["versions"]),
+        "settings": settings.fingerprint,
+        "clock_offset_days": settings.clock_offset / timedelta(days=1),
+        "asked": asked.model_dump(mode="json", exclude_none=True),
+    }
+    return to_json(receipt, inf_nan_mode="null").decode()
+
+
+def wait_without_store(
+    asked: DecisionRequest, decision_id: UUID, *, code: str, text: str, now: datetime
+) -> Wait:
+    """The only answer that needs to know nothing: whether mail is allowed cannot be looked up."""
+    return Wait(
+        decision_id=decision_id,
+        request_id=asked.request_id,
+        customer_id=asked.customer_id,
+        because=[Reason(code=code, text=text)],
+        propensity=1.0,
+        known_customer=None,
+        degraded=True,
+        valid_until=now + ASK_AGAIN,
+    )

@@ -1,0 +1,31 @@
+"""Alive, ready, counted. Where BentoML mounts this app, its own paths of these names answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    return Response("alive\n", media_type="text/plain")
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Ready with models or without: rules answer where a model is missing."""
+    state = request.app.state
+    if not state.is_ready:
+        return Response("starting\n", 503, media_type="text/plain")
+    missing = ", ".join(state.live.models.current.missing)
+    said = f"ready, by rules for want of {missing}\n" if missing else "ready\n"
+    return Response(said, media_type="text/plain")
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    return Response(
+        generate_latest(request.app.state.live.registry), media_type=CONTENT_TYPE_LATEST
+    )

@@ -1,0 +1,16 @@
+"""What a route gets of the running service."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from serving.live import Live
+
+
+def _live(request: Request) -> Live:
+    return cast(Live, request.app.state.live)
+
+
+LiveNow = Annotated[Live, Depends(_live)]
