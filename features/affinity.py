@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.feature import DAY, count, of, per, share
+from features.feature import DAY, count, of, per
 
 _feature = of("categories")
 
@@ -41,7 +41,7 @@ FEATURES = (
     _feature(
         "favourite_category_share",
         "orders with the favourite category, as a share of all categories' orders within a year",
-        share(pl.when(_ordered).then(_orders).max().cast(pl.Float64), _order_total),
+        pl.when(_ordered.any()).then(pl.when(_ordered).then(_orders).max() / _order_total),
         None,
     ),
     _feature(

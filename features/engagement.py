@@ -17,22 +17,17 @@ from features.feature import (
 
 _feature = of("acts")
 
-# Sends and answers on other channels are not about e-mail.
-_BY_EMAIL = ~pl.col("channel").is_in(["push", "sms"])
+_customer = of("customer")
 
 
 def _mail(kind: str, days: int | None = None) -> pl.Expr:
-    """E-mails of a kind; opens and clicks only where the source did not say it was a machine."""
-    is_answer = kind in ("open", "click")
-    return happened(kind, days=days, where=_BY_EMAIL & pl.col("human") if is_answer else _BY_EMAIL)
+    """E-mails of a kind, and of the answers to them those that no machine gave."""
+    return happened(kind, days=days, where=pl.col("is_email"))
 
 
 def _seconds(kind: str) -> pl.Expr:
     return total("duration_ms", happened(kind, days=30), unit=1_000)
 
-
-_enough_delivered = count(_mail("deliver", 60)) >= 4
-_answered_60d = count(_mail("click", 60) | happened("session", days=60)) > 0
 
 FEATURES = (
     _feature("sends_7d", "e-mails sent within 7 days", count(_mail("send", 7)), 0),
@@ -40,18 +35,19 @@ FEATURES = (
     _feature("sends_90d", "e-mails sent within 90 days", count(_mail("send", 90)), 0),
     _feature("delivered_60d", "e-mails delivered within 60 days", count(_mail("deliver", 60)), 0),
     _feature("opens_30d", "e-mails opened by a person within 30 days", count(_mail("open", 30)), 0),
+    _feature("opens_90d", "e-mails opened by a person within 90 days", count(_mail("open", 90)), 0),
     _feature("clicks_30d", "clicks by a person within 30 days", count(_mail("click", 30)), 0),
     _feature("clicks_90d", "clicks by a person within 90 days", count(_mail("click", 90)), 0),
-    _feature(
+    _customer(
         "open_rate_90d",
         "opens per e-mail sent within 90 days; null where nothing was sent",
-        share(count(_mail("open", 90)), count(_mail("send", 90))),
+        share("opens_90d", "sends_90d"),
         None,
     ),
-    _feature(
+    _customer(
         "click_rate_90d",
         "clicks per e-mail sent within 90 days; null where nothing was sent",
-        share(count(_mail("click", 90)), count(_mail("send", 90))),
+        share("clicks_90d", "sends_90d"),
         None,
     ),
     _feature("days_since_send", "days since the last e-mail", days_since_last(_mail("send")), None),
@@ -94,10 +90,16 @@ FEATURES = (
         None,
     ),
     _feature(
+        "answers_60d",
+        "clicks and visits within 60 days",
+        count(_mail("click", 60) | happened("session", days=60)),
+        0,
+    ),
+    _customer(
         "email_dormant",
         "1 where neither a click nor a visit followed in 60 days of e-mails, else 0; "
         "null with fewer than 4 delivered",
-        pl.when(_enough_delivered).then(_answered_60d.not_().cast(pl.Float64)),
+        pl.when(pl.col("delivered_60d") >= 4).then((pl.col("answers_60d") == 0).cast(pl.Float64)),
         None,
     ),
 )

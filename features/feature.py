@@ -18,6 +18,7 @@ Grain: TypeAlias = Literal["acts", "products", "categories", "customer"]
 
 DAY = 86_400_000_000  # microseconds, as `age`
 HOUR = 3_600_000_000
+CLOCK_RADIUS = 1_000_000  # a direction on the clock face has integer coordinates
 MONEY = 10_000  # an amount of money is an integer number of ten-thousandths
 
 
@@ -63,7 +64,9 @@ def within(days: int) -> pl.Expr:
 
 def happened(*kinds: str, days: int | None = None, where: pl.Expr | None = None) -> pl.Expr:
     """Whether an act is of one of these kinds, young enough, and as `where` says."""
-    is_it = pl.any_horizontal([pl.col("kind") == kind for kind in kinds])
+    is_it = pl.col("kind") == kinds[0]
+    for kind in kinds[1:]:
+        is_it = is_it | (pl.col("kind") == kind)
     if days is not None:
         is_it = is_it & within(days)
     return is_it if where is None else is_it & where
@@ -96,9 +99,14 @@ def is_since(is_it: pl.Expr, last: pl.Expr) -> pl.Expr:
     return is_it & (pl.col("age") < _age_of_last(last).fill_null(pl.lit(2**62)))
 
 
-def share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    """`part / whole`, null where the whole is nothing."""
-    return pl.when(whole > 0).then(part / whole)
+def share(part: str, whole: str) -> pl.Expr:
+    """One feature as a share of another, null where that one is nothing; for grain `customer`."""
+    return pl.when(pl.col(whole) > 0).then(pl.col(part) / pl.col(whole))
+
+
+def share_of_acts(part: pl.Expr, is_it: pl.Expr) -> pl.Expr:
+    """The share of the acts that are it for which `part` holds, null where none is."""
+    return pl.when(is_it).then(part).mean()
 
 
 def latest(column: str, is_it: pl.Expr) -> pl.Expr:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import cos, pi, sin
+
 import polars as pl
 
-from features.feature import MONEY
+from features.contracts import OWN_KINDS
+from features.feature import CLOCK_RADIUS, MONEY
 from features.history import newest_per
 from features.localtime import with_local
 from features.once import unique_events
@@ -54,6 +58,10 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         .with_row_index("moment")
         .join(zones, on="customer_id", how="inner")
     )
+    human = ~pl.col("machine").fill_null(False)
+    # Sends and answers on other channels are not about e-mail.
+    is_other_channel = pl.col("channel").is_in(["push", "sms"])
+    local_hour = pl.col("local_at").dt.hour().alias("local_hour")
     return with_local(placed, "at", zone_column="timezone", default="UTC").select(
         "customer_id",
         "timezone",
@@ -74,9 +82,13 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         _integer(pl.col("amount")),
         _integer(pl.col("discount")),
         _thousandths(pl.col("duration_s")).alias("duration_ms"),
-        pl.col("machine").fill_null(False).not_().alias("human"),
+        # A click or an open counts as an answer unless the source said that a machine gave it.
+        (~is_other_channel & human).alias("is_email"),
+        (pl.col("kind").is_in(OWN_KINDS) & human).alias("is_own"),
         pl.col("local_at").dt.date().alias("local_day"),
-        pl.col("local_at").dt.hour().alias("local_hour"),
+        local_hour,
+        _on_clock(local_hour, cos).alias("clock_east"),
+        _on_clock(local_hour, sin).alias("clock_north"),
         (pl.col("local_at").dt.weekday() >= 6).alias("is_weekend"),
     )
 
@@ -88,6 +100,12 @@ def _integer(money: pl.Expr) -> pl.Expr:
 def _thousandths(number: pl.Expr) -> pl.Expr:
     # Bounded, so that one absurd value cannot fail a whole query.
     return (number.clip(0, 1e9) * 1_000).round().cast(pl.Int64)
+
+
+def _on_clock(hour: pl.Expr, wave: Callable[[float], float]) -> pl.Expr:
+    hours = range(24)
+    coordinates = [round(CLOCK_RADIUS * wave(2 * pi * h / 24)) for h in hours]
+    return hour.replace_strict(list(hours), coordinates, return_dtype=pl.Int64)
 
 
 def _some_customer_has_more_than(limit: int, told: pl.DataFrame) -> bool:

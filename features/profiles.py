@@ -7,7 +7,6 @@ import polars as pl
 from features.feature import DAY, happened, per
 from features.past import past_of, rows_of
 from features.settings import FeatureSettings
-from features.timing import IS_OWN
 
 HALF_LIFE_DAYS = 180
 
@@ -29,10 +28,10 @@ def hours_as_of(
     of forty lines or a visit of twenty pages: the question is when somebody is about.
     """
     rows = rows_of(spine, customers, default_timezone=settings.default_timezone)
-    is_click = happened("click", where=~pl.col("channel").is_in(["push", "sms"]))
+    is_click = happened("click", where=pl.col("is_email"))
     return (
         past_of(history, rows, limit=settings.newest_events)
-        .filter(IS_OWN)
+        .filter("is_own")
         .group_by("row", "local_day", "local_hour", "is_weekend")
         .agg(
             pl.col("age").min(),

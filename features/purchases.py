@@ -21,6 +21,7 @@ from features.feature import (
 
 _feature = of("acts")
 _product = of("products")
+_customer = of("customer")
 
 _ORDER = happened("order")
 _PRICED = happened("order", where=pl.col("amount").is_not_null())
@@ -35,14 +36,11 @@ def _spend(days: int) -> pl.Expr:
     return total("amount", happened("order", days=days), unit=MONEY)
 
 
-_discount_365d = total("discount", happened("order", days=365), unit=MONEY)
-
 # The rhythm, from the whole minutes between one order and the next.
 _gaps = pl.col("gap_minutes").count().cast(pl.Float64)
 _gap_sum = pl.col("gap_minutes").sum().cast(pl.Float64)
 _gap_squares = pl.col("gap_minutes").pow(2).sum().cast(pl.Float64)
-_gap_mean = share(_gap_sum, _gaps)
-_gap_variance = (_gap_squares - _gap_sum * _gap_mean) / (_gaps - 1)
+_gap_variance = (_gap_squares - _gap_sum * _gap_sum / _gaps) / (_gaps - 1)
 
 # Least squares over the six 30-day bins of the last 180 days; the newest bin is number 0, so its
 # distance from the middle is +2.5 and the oldest one's -2.5. Doubled, to stay with integers.
@@ -58,19 +56,16 @@ FEATURES = (
     _feature("spend_30d", "money spent within 30 days, refunds not taken off", _spend(30), 0),
     _feature("spend_90d", "money spent within 90 days, refunds not taken off", _spend(90), 0),
     _feature("spend_365d", "money spent within a year, refunds not taken off", _spend(365), 0),
-    _feature(
-        "basket_value",
-        "money per order, ever",
-        share(total("amount", _PRICED, unit=MONEY), count(_PRICED)),
-        None,
-    ),
+    _feature("spend", "money spent, ever", total("amount", _ORDER, unit=MONEY), 0),
+    _feature("priced_orders", "orders with a price in the base currency, ever", count(_PRICED), 0),
+    _customer("basket_value", "money per order, ever", share("spend", "priced_orders"), None),
     _feature(
         "last_basket_value", "money of the last order", per(latest("amount", _PRICED), MONEY), None
     ),
     _feature(
         "lines_per_order",
         "lines per order, ever",
-        share(total("lines", _ORDER, unit=1), count(_ORDER)),
+        pl.col("lines").mean(),
         None,
     ),
     _feature("days_since_order", "days since the last order", days_since_last(_ORDER), None),
@@ -80,7 +75,7 @@ FEATURES = (
     _feature(
         "order_gap_days_mean",
         "days from one order to the next, on average; null with fewer than two orders",
-        per(_gap_mean, _MINUTES_A_DAY),
+        per(pl.when(_gaps > 0).then(_gap_sum / _gaps), _MINUTES_A_DAY),
         None,
     ),
     _feature(
@@ -89,10 +84,10 @@ FEATURES = (
         pl.when(_gaps > 1).then(per(_gap_variance.clip(lower_bound=0).sqrt(), _MINUTES_A_DAY)),
         None,
     ),
-    _feature(
+    _customer(
         "silence_ratio",
         "days since the last order, in units of the usual days between orders",
-        share(days_since_last(_ORDER), per(_gap_mean, _MINUTES_A_DAY)),
+        share("days_since_order", "order_gap_days_mean"),
         None,
     ),
     _feature(
@@ -105,9 +100,17 @@ FEATURES = (
         0,
     ),
     _feature(
+        "discount_365d",
+        "discount got within a year",
+        total("discount", happened("order", days=365), unit=MONEY),
+        0,
+    ),
+    _customer(
         "discount_share_365d",
         "discount as a share of the price before discount, within a year",
-        share(_discount_365d, _spend(365) + _discount_365d),
+        pl.when(pl.col("discount_365d") + pl.col("spend_365d") > 0).then(
+            pl.col("discount_365d") / (pl.col("discount_365d") + pl.col("spend_365d"))
+        ),
         None,
     ),
     _feature(
@@ -121,9 +124,15 @@ FEATURES = (
     ),
     _feature("refunds_365d", "refunds within a year", count(happened("refund", days=365)), 0),
     _feature(
+        "refunded_365d",
+        "money refunded within a year",
+        total("amount", happened("refund", days=365), unit=MONEY),
+        0,
+    ),
+    _customer(
         "refund_share_365d",
         "money refunded as a share of money spent, within a year",
-        share(total("amount", happened("refund", days=365), unit=MONEY), _spend(365)),
+        share("refunded_365d", "spend_365d"),
         None,
     ),
     _feature(
@@ -139,9 +148,15 @@ FEATURES = (
         0,
     ),
     _product(
+        "repeated_products_365d",
+        "different products in more than one order within a year",
+        count(pl.col("orders_365d") > 1),
+        0,
+    ),
+    _customer(
         "repeat_share_365d",
         "share of the products ordered within a year that were in more than one order",
-        share(count(pl.col("orders_365d") > 1), count(pl.col("orders_365d") > 0)),
+        share("repeated_products_365d", "distinct_products_365d"),
         None,
     ),
 )

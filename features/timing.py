@@ -2,52 +2,69 @@
 
 from __future__ import annotations
 
-from math import cos, pi, sin
-
 import polars as pl
 
-from features.contracts import OWN_KINDS
-from features.feature import count, days_since_last, most_common, of, per, share, within
+from features.feature import (
+    CLOCK_RADIUS,
+    count,
+    days_since_last,
+    most_common,
+    of,
+    per,
+    share,
+    share_of_acts,
+    within,
+)
 
 _feature = of("acts")
+_customer = of("customer")
 
-IS_OWN = pl.col("kind").is_in(OWN_KINDS) & pl.col("human")
-_recent = IS_OWN & within(180)
-_acts = count(_recent)
+_recent = pl.col("is_own") & within(180)
 
-_HOURS = range(24)
-_UNIT = 1_000_000  # sines and cosines as integers, so that their sum is the same in any order
-
-
-def _share_between(first: int, last: int) -> pl.Expr:
-    return share(count(_recent & pl.col("local_hour").is_between(first, last)), _acts)
-
-
-def _sum_over_clock(wave: list[int]) -> pl.Expr:
-    values = pl.col("local_hour").replace_strict(list(_HOURS), wave, return_dtype=pl.Int64)
-    return per(pl.when(_recent).then(values).sum(), _UNIT)
-
-
-_east = _sum_over_clock([round(_UNIT * cos(2 * pi * hour / 24)) for hour in _HOURS])
-_north = _sum_over_clock([round(_UNIT * sin(2 * pi * hour / 24)) for hour in _HOURS])
+_hour = pl.col("local_hour")
+# The mean direction on the clock face is long when all acts are at one hour, and short when they
+# are all over the day. Its coordinates are integers, so that their sum is the same in any order.
+_east = pl.when(_recent).then("clock_east").sum().cast(pl.Float64)
+_north = pl.when(_recent).then("clock_north").sum().cast(pl.Float64)
 
 FEATURES = (
-    _feature("acts_180d", "own acts (visits, views, orders, clicks ...) within 180 days", _acts, 0),
-    _feature("days_since_act", "days since the last own act", days_since_last(IS_OWN), None),
-    _feature("share_night", "share of own acts from 0 to 6 h local", _share_between(0, 5), None),
     _feature(
-        "share_morning", "share of own acts from 6 to 12 h local", _share_between(6, 11), None
+        "acts_180d",
+        "own acts (visits, views, orders, clicks ...) within 180 days",
+        count(_recent),
+        0,
     ),
     _feature(
-        "share_afternoon", "share of own acts from 12 to 18 h local", _share_between(12, 17), None
+        "days_since_act", "days since the last own act", days_since_last(pl.col("is_own")), None
     ),
     _feature(
-        "share_evening", "share of own acts from 18 to 24 h local", _share_between(18, 23), None
+        "share_night",
+        "share of own acts from 0 to 6 h local",
+        share_of_acts(_hour.is_between(0, 5), _recent),
+        None,
+    ),
+    _feature(
+        "share_morning",
+        "share of own acts from 6 to 12 h local",
+        share_of_acts(_hour.is_between(6, 11), _recent),
+        None,
+    ),
+    _feature(
+        "share_afternoon",
+        "share of own acts from 12 to 18 h local",
+        share_of_acts(_hour.is_between(12, 17), _recent),
+        None,
+    ),
+    _feature(
+        "share_evening",
+        "share of own acts from 18 to 24 h local",
+        share_of_acts(_hour.is_between(18, 23), _recent),
+        None,
     ),
     _feature(
         "share_weekend",
         "share of own acts on Saturdays and Sundays, local",
-        share(count(_recent & pl.col("is_weekend")), _acts),
+        share_of_acts(pl.col("is_weekend"), _recent),
         None,
     ),
     _feature(
@@ -57,9 +74,15 @@ FEATURES = (
         None,
     ),
     _feature(
+        "clock_length",
+        "own acts within 180 days, added up as directions on the clock face",
+        per((_east * _east + _north * _north).sqrt(), CLOCK_RADIUS),
+        0,
+    ),
+    _customer(
         "hour_spread",
         "how spread over the day the own acts are: 0 all at one hour, 1 evenly",
-        (1 - share((_east.pow(2) + _north.pow(2)).sqrt(), _acts)).clip(0, 1),
+        (1 - share("clock_length", "acts_180d")).clip(0, 1),
         None,
     ),
 )

@@ -26,13 +26,15 @@ def acts_of(past: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("moment").min(),
             pl.col("kind").first(),
             pl.col("channel").min_by("moment"),
-            pl.col("human").all(),
+            pl.col("is_own").all(),
             # Null, rather than nothing, where no line has a price in the base currency.
             pl.when(pl.col("amount").is_not_null().any()).then(pl.col("amount").sum()),
             pl.col("discount").sum(),
             pl.col("coupon").min(),
             pl.col("payment").min(),
-            pl.col("local_day", "local_hour", "is_weekend").min_by("moment"),
+            pl.col("local_day", "local_hour", "is_weekend", "clock_east", "clock_north").min_by(
+                "moment"
+            ),
             lines=pl.len().cast(pl.Int64),
         )
         .with_columns(
