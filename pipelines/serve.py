@@ -56,12 +56,37 @@ def running(at: Places, *, log: Path) -> Iterator[str]:
         _wait_until_ready(service, address, log)
         yield address
     finally:
-        service.terminate()
-        try:
-            service.wait(STOPS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            service.kill()
-            service.wait()
+        _stop(service)
+
+
+@contextmanager
+def beside(at: Places, *, log: Path) -> Iterator[str]:
+    """MLflow's pages on these models, as their address; nobody waits for them to start."""
+    address = "http://127.0.0.1:5000"
+    command = [
+        str(Path(sys.executable).with_name("mlflow")), "server", "--workers", "1",
+        "--host", "127.0.0.1", "--port", "5000",
+        "--backend-store-uri", f"sqlite:///{at.home / 'mlflow.db'}",
+        "--default-artifact-root", (at.home / "artifacts").as_uri(),
+    ]  # fmt: skip
+    if at.tracking_uri:
+        yield at.tracking_uri
+        return
+    with log.open("ab") as sink:
+        pages = subprocess.Popen(command, stdout=sink, stderr=sink, start_new_session=True)
+    try:
+        yield address
+    finally:
+        _stop(pages)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOPS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_until_ready(service: subprocess.Popen[bytes], address: str, log: Path) -> None:

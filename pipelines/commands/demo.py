@@ -1,0 +1,77 @@
+"""Run the whole loop on real purchases: ingest, train, rescore, serve, ask."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the first answer.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the decision as one JSON line, last.")
+    ] = False,
+) -> None:
+    """Run the whole loop on real purchases: ingest, train, rescore, serve, ask.
+
+    Works in ONJE_HOME (./.onje). What is there already is not done again. Without --once the
+    service stays up, with MLflow beside it, until Ctrl-C.
+
+    Examples:
+
+      onje demo
+
+      onje demo --once --json
+    """
+    import json
+
+    from pipelines.console import progress, say
+    from pipelines.demo import ask, prepare, receipt_of, titles_of, told
+    from pipelines.installation import opened
+    from pipelines.serve import beside, running
+
+    with opened() as onje:
+        with progress(quiet=as_json) as step:
+            ready = prepare(onje, step=step)
+        at = onje.places
+        with running(at, log=at.home / "service.log") as address:
+            decision = ask(address, ready.customer_id)
+            receipt = receipt_of(address, decision["decision_id"])
+            if as_json:
+                print(json.dumps({**decision, "seconds": ready.seconds}), flush=True)
+            else:
+                print(f"\n{told(decision, receipt, titles_of(onje.lake))}\n", flush=True)
+            if not once:
+                with beside(at, log=at.home / "mlflow.log") as mlflow:
+                    say(_invitation(address, mlflow, ready.another_id))
+                    _stay()
+
+
+def _invitation(address: str, mlflow: str, customer: str) -> str:
+    question = f'{{"request_id": "mine", "customer_id": "{customer}", "dry_run": true}}'
+    event = (
+        f'{{"events": [{{"kind": "cart_add", "customer_id": "{customer}", '
+        '"product_id": "1082185", "quantity": 1}]}'
+    )
+    head = "curl -s -H 'content-type: application/json'"
+    return f"""The service stays up until Ctrl-C:
+  API        {address}/v1/docs
+  MLflow     {mlflow} (takes some seconds to start)
+
+Ask again, for another household; then tell an event and ask once more:
+  {head} {address}/v1/decide -d '{question}'
+  {head} {address}/v1/events -d '{event}'
+"""
+
+
+def _stay() -> None:
+    import signal
+    from contextlib import suppress
+
+    with suppress(KeyboardInterrupt):
+        signal.pause()
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("demo")(demo)

@@ -1,0 +1,56 @@
+"""Decide for every customer and write plans and scores."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def rescore(
+    out: Annotated[
+        Path | None, typer.Option(help="Where runs go; $ONJE_HOME/rescored, if not given.")
+    ] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(help="Decide as of this moment (UTC); now, if not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+) -> None:
+    """Decide for every customer and write plans and scores.
+
+    OUT/<run id>/{decisions,scores}.parquet appears whole, then OUT/latest points to it. Plans
+    reserve nothing; a live decision for a customer takes their plan's place.
+
+    Examples:
+
+      onje rescore
+
+      onje rescore --as-of 2017-12-01T06:00:00 --out /data/onje
+    """
+    from dataclasses import asdict
+    from datetime import UTC
+
+    from pipelines.console import progress, show
+    from pipelines.installation import opened
+    from pipelines.rescore import rescore as run
+    from serving.models import ModelShelf
+
+    with opened() as onje, progress(quiet=as_json) as step:
+        models = ModelShelf(onje.places.home)
+        models.refresh()
+        done = run(
+            onje.lake,
+            onje.store,
+            models.current,
+            as_of=as_of.replace(tzinfo=UTC) if as_of else onje.now(),
+            out=(out or onje.places.home / "rescored").resolve(),
+            settings=onje.settings,
+            step=step,
+        )
+    show(asdict(done), as_json=as_json, title="Decided for everybody")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("rescore")(rescore)

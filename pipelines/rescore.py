@@ -1,0 +1,211 @@
+"""Decide for everybody, as the service would at one moment; nothing is reserved."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import polars as pl
+
+from features.errors import NotReadyError
+from features.hashing import BUCKETS
+from features.history import to_history
+from features.lake import Lake
+from pipelines.console import Step
+from pipelines.settings import Settings
+from serving.answer import decisions_of
+from serving.knowledge import Knowledge
+from serving.scores import Models, scores_of
+from serving.score_table import SCORES, score_table
+from serving.store.store import Store
+from serving.tables import DECISIONS, REQUESTS
+
+# Names of runs and their decisions: the same inputs give the same ids.
+RUNS = UUID("6f6e6a65-0000-4000-8000-7265736372ff")
+# Events scored in one pass: enough to be quick, few enough for a gigabyte of memory.
+EVENTS_AT_ONCE = 400_000
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """A finished run."""
+
+    run_id: str
+    as_of: datetime
+    customers: int
+    send: int
+    wait: int
+    folder: Path
+
+
+def rescore(
+    lake: Lake,
+    store: Store,
+    models: Models,
+    *,
+    as_of: datetime,
+    out: Path,
+    settings: Settings,
+    step: Step,
+) -> Rescored:
+    """Decide for each customer of the lake as of `as_of` and write plans and scores.
+
+    The folder `out/<run id>` appears whole, and then `out/latest` points to it: a reader sees the
+    old output or the new, never a part. The same inputs write the same bytes to the same folder.
+    The store gets the plans; whatever it decides live for a customer takes their plan's place.
+    """
+    everybody = _everybody(lake, as_of)
+    mail = store.mail_of(everybody, now=as_of)
+    run_id = str(uuid5(RUNS, _inputs(lake, models, mail, as_of=as_of, settings=settings)))
+    unfinished = out / f".{run_id}.{os.getpid()}"
+    unfinished.mkdir(parents=True, exist_ok=True)
+    try:
+        decisions, scores = _parts(
+            lake, mail, models, run_id=run_id, as_of=as_of, settings=settings, step=step
+        )
+        decisions.write_parquet(unfinished / "decisions.parquet")
+        scores.write_parquet(unfinished / "scores.parquet")
+        folder = _put_in_place(unfinished, out / run_id)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    lake.replace("scores", scores)
+    store.record_plans(_plans(decisions, run_id, settings), at=as_of)
+    _point(out / LATEST, run_id)
+    send = decisions.filter(pl.col("action") == "send").height
+    return Rescored(run_id, as_of, decisions.height, send, decisions.height - send, folder)
+
+
+def _parts(
+    lake: Lake,
+    mail: pl.DataFrame,
+    models: Models,
+    *,
+    run_id: str,
+    as_of: datetime,
+    settings: Settings,
+    step: Step,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Decisions and scores of all customers, a few buckets at a time."""
+    products = lake.read("products")
+    decisions, scores = [], []
+    groups = list(_groups(lake))
+    for done, buckets in enumerate(groups):
+        step("customers decided, in groups", done, len(groups))
+        history = to_history(
+            lake.read("events", buckets=buckets), products, settings=settings.features
+        ).filter(pl.col("known_at") <= as_of)
+        knowledge = Knowledge(
+            history=history,
+            customers=lake.read("customers", buckets=buckets),
+            products=products,
+            mail=mail,
+        )
+        requests = _requests(history, run_id=run_id, as_of=as_of)
+        if requests.is_empty():
+            continue
+        spine = requests.select("customer_id", "as_of")
+        said = scores_of(
+            spine,
+            knowledge,
+            models,
+            settings=settings.serving,
+            feature_settings=settings.features,
+        )
+        scores.append(score_table(said, models))
+        decisions.append(
+            decisions_of(
+                requests,
+                knowledge,
+                models,
+                said,
+                settings=settings.serving,
+                feature_settings=settings.features,
+            )
+        )
+    step("customers decided, in groups", len(groups), len(groups))
+    return (
+        _joined(decisions, DECISIONS).drop("row").sort("customer_id"),
+        _joined(scores, SCORES).sort("customer_id"),
+    )
+
+
+def _joined(parts: Sequence[pl.DataFrame], schema: Any) -> pl.DataFrame:
+    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+
+
+def _everybody(lake: Lake, as_of: datetime) -> list[str]:
+    known = lake.scan("events").filter(pl.col("known_at") <= as_of)
+    return known.select(pl.col("customer_id").unique().sort()).collect()["customer_id"].to_list()
+
+
+def _groups(lake: Lake) -> Iterator[list[int]]:
+    """All buckets, split into as many groups as their events need."""
+    events = lake.scan("events").select(pl.len()).collect().item()
+    size = max(1, BUCKETS // max(1, math.ceil(events / EVENTS_AT_ONCE)))
+    for start in range(0, BUCKETS, size):
+        yield list(range(start, min(start + size, BUCKETS)))
+
+
+def _requests(history: pl.DataFrame, *, run_id: str, as_of: datetime) -> pl.DataFrame:
+    """One question for each customer; its decision's id comes from the run and the customer."""
+    customers = history.get_column("customer_id").unique().sort()
+    ids = [str(uuid5(UUID(run_id), customer)) for customer in customers]
+    frame = pl.DataFrame(
+        {"decision_id": ids, "customer_id": customers},
+        schema_overrides={"decision_id": pl.String},
+    ).with_columns(
+        row=pl.int_range(pl.len(), dtype=pl.UInt32),
+        request_id="decision_id",
+        as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")),
+    )
+    missing = [pl.lit(None, dtype).alias(n) for n, dtype in REQUESTS.items() if n not in frame]
+    return frame.with_columns(missing).select(list(REQUESTS))
+
+
+def _inputs(
+    lake: Lake, models: Models, mail: pl.DataFrame, *, as_of: datetime, settings: Settings
+) -> str:
+    """All that the output depends on, as one text."""
+    versions = {
+        name: version
+        for name, version in lake.versions().items()
+        if name in ("events", "customers", "products")
+    }
+    if "events" not in versions:
+        raise NotReadyError("nobody to decide for: the lake is empty; type `onje ingest --help`")
+    promised = mail.sort("decision_id").write_json()
+    return json.dumps(
+        {
+            "as_of": as_of.isoformat(),
+            "lake": versions,
+            "models": models.versions,
+            "settings": settings.fingerprint,
+            "mail": sha256(promised.encode()).hexdigest(),
+        },
+        sort_keys=True,
+    )
+
+
+def _put_in_place(unfinished: Path, folder: Path) -> Path:
+    if folder.exists():  # the same inputs wrote it before: the same bytes
+        shutil.rmtree(unfinished)
+    else:
+        unfinished.rename(folder)
+    return folder
+
+
+def _point(link: Path, run_id: str) -> None:
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(run_id)
+    fresh.replace(link)

@@ -1,0 +1,67 @@
+"""Scores as one row per customer: what `/v1/scores` answers and the nightly job writes."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from serving.scores import KEY, Models, Scores
+
+# Categories and products that are told of each customer, best first.
+ITEMS = 20
+
+INTEREST = pl.Struct({"item": pl.String, "probability": pl.Float64})
+SCORES: dict[str, pl.DataType] = {
+    "customer_id": pl.String(),
+    "as_of": pl.Datetime("us", "UTC"),
+    "known_customer": pl.Boolean(),
+    "degraded": pl.Boolean(),
+    "segment": pl.String(),
+    "stage": pl.String(),
+    "churn": pl.Float64(),
+    "dormant": pl.Boolean(),
+    "hours": pl.List(
+        pl.Struct({"weekend": pl.Boolean, "hour": pl.Int8, "probability": pl.Float64})
+    ),
+    "hour_source": pl.String(),
+    "categories": pl.List(INTEREST),
+    "products": pl.List(INTEREST),
+    "versions": pl.String(),  # JSON object: version by name of the model, null for a missing one
+}
+
+
+def score_table(found: Scores, models: Models) -> pl.DataFrame:
+    """One row of SCORES per row of the spine that was scored, in its order."""
+    hours = (
+        found.hours.sort(*KEY, "weekend", "hour")
+        .group_by(KEY, maintain_order=True)
+        .agg(
+            hours=pl.struct("weekend", "hour", "probability"),
+            hour_source=pl.col("source").first(),
+        )
+    )
+    return (
+        found.people.select(
+            *KEY, "known_customer", "segment", "stage", "churn",
+            dormant=pl.col("email_dormant") > 0,
+        )
+        .join(hours, on=KEY, how="left", maintain_order="left")
+        .join(_best(found.categories, "categories"), on=KEY, how="left", maintain_order="left")
+        .join(_best(found.products, "products"), on=KEY, how="left", maintain_order="left")
+        .with_columns(
+            pl.col("categories", "products").fill_null([]),
+            degraded=pl.lit(bool(models.missing)),
+            versions=pl.lit(json.dumps(models.versions)),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in SCORES.items())
+    )  # fmt: skip
+
+
+def _best(items: pl.DataFrame, name: str) -> pl.DataFrame:
+    return (
+        items.filter(pl.col("rank") <= ITEMS)
+        .sort(*KEY, "rank")
+        .group_by(KEY, maintain_order=True)
+        .agg(pl.struct("item", "probability").alias(name))
+    )
