@@ -28,7 +28,9 @@ NOT_MERCHANDISE = (
     "CHARITABLE CONT", "CNTRL/STORE SUP", "COUPON", "FUEL", "GM MERCH EXP", "MISCELLANEOUS",
     "POSTAL CENTER", "PROD-WHS SALES",
 )  # fmt: skip
-TOBACCO = ("CIGARETTES", "TOBACCO OTHER")
+NOT_OFFERED = (
+    "CIGARETTES", "COUPON", "COUPON/MISC ITEMS", "COUPONS/STORE & MFG", "TOBACCO OTHER",
+)  # fmt: skip
 
 ASSUMPTIONS = (
     "Consent: the data has none; each household is taken to have granted it at its first event "
@@ -212,7 +214,7 @@ def products_from(products: pl.DataFrame, transactions: pl.DataFrame) -> pl.Data
     ].unique()
     is_merchandise = ~(
         pl.col("department").is_in(NOT_MERCHANDISE)
-        | pl.col("product_category").fill_null("").is_in(TOBACCO)
+        | pl.col("product_category").fill_null("").is_in(NOT_OFFERED)
     )
     return products.select(
         product_id=_id("product_id"),

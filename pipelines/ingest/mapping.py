@@ -306,7 +306,9 @@ def load_mapping(file: Path) -> Mapping:
 
 
 def _explained(fault: Any) -> str:
-    place = ".".join(str(part) for part in fault["loc"])
+    # Items of a list are counted as people count them: the first is #1.
+    names = (f"#{part + 1}" if isinstance(part, int) else str(part) for part in fault["loc"])
+    place = ".".join(names)
     match fault["type"]:
         case "extra_forbidden":
             *path, key = fault["loc"]

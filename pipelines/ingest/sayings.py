@@ -123,7 +123,9 @@ def _unreadable(mapping: Mapping, *, decimal: str) -> list[pl.Expr]:
         for column, given, read, what in parsed
     ]
     nameless = [
-        pl.when(column_text(column).is_null()).then(pl.lit(f"{column}, which names it, is missing"))
+        pl.when(column_text(column).is_null()).then(
+            pl.lit(f"{column}, which names the event, is missing")
+        )
         for column in event.event_id or ()
     ]
     return [*unread, *nameless]

@@ -1,0 +1,59 @@
+"""From a source into the lake, whole: twice the same changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from features.lake import Lake, Merged
+from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from pipelines.ingest import completejourney
+from pipelines.ingest.ingested import Ingested
+from pipelines.ingest.mapping import load_mapping
+from pipelines.ingest.report import Report
+from pipelines.ingest.table import read_table
+
+# Called with what is being done, how much of it is done, of how much.
+Progress = Callable[[str, int, int], None]
+
+
+def ingest_completejourney(lake: Lake, progress: Progress) -> Report:
+    """The demo's data into the lake."""
+    progress("reading Complete Journey", 0, 1)
+    ingested = completejourney.read()
+    progress("reading Complete Journey", 1, 1)
+    return store(ingested, lake, progress)
+
+
+def ingest_table(
+    lake: Lake, file: Path, mapping_file: Path, now: datetime, progress: Progress
+) -> Report:
+    """Anybody's file into the lake; DataError where the mapping or the file cannot be used."""
+    mapping = load_mapping(mapping_file)
+    progress(f"reading {file.name}", 0, 1)
+    ingested = read_table(file, mapping, now=now)
+    progress(f"reading {file.name}", 1, 1)
+    return store(ingested, lake, progress)
+
+
+def store(ingested: Ingested, lake: Lake, progress: Progress) -> Report:
+    """Each table in one commit, events last.
+
+    Who is killed in between leaves whole tables; whoever finds events finds their products and
+    customers, too. The next run adds what is missing.
+    """
+    doing = "writing to the lake"
+    progress(doing, 0, 4)
+    stored = {PRODUCTS.name: lake.append(PRODUCTS.name, ingested.products)}
+    progress(doing, 1, 4)
+    stored[CUSTOMERS.name] = lake.append(CUSTOMERS.name, ingested.customers)
+    progress(doing, 2, 4)
+    aside = [lake.reject(one.table.name, one.split.rejected) for one in ingested.intakes]
+    stored["rejected"] = Merged(
+        sum(merged.inserted for merged in aside), sum(merged.known_already for merged in aside)
+    )
+    progress(doing, 3, 4)
+    stored[EVENTS.name] = lake.merge_events(ingested.events)
+    progress(doing, 4, 4)
+    return Report(ingested.accounts, stored, lake.versions(), ingested.assumptions)
