@@ -1,4 +1,4 @@
-"""At which local hour a customer acted next, and which sends were clicked."""
+"""At which local hours customers acted after a moment, and which sends they clicked."""
 
 from __future__ import annotations
 
@@ -23,80 +23,88 @@ def acts_after(
 ) -> pl.DataFrame:
     """`customer_id`, `as_of`, `at`, `weekend`, `hour`: own acts in [as_of, as_of + horizon).
 
-    One row per act, in order of time; an order is one act however many lines it has. Rows of the
-    spine whose horizon ends after `known_until` are refused: "nothing yet" is not "nothing".
+    One row per act, in order of time. As in features.profiles, whatever is done within one hour
+    of one day is one act. A horizon that ends after `known_until` is refused (ValueError):
+    "nothing yet" is not "nothing".
     """
-    unripe = spine.filter(pl.col("as_of") + horizon > known_until).height
-    if unripe:
-        raise ValueError(f"the horizon of {unripe} rows ends after {known_until}; leave them out")
-    acts = (
-        history.filter(pl.col("kind").is_in(OWN_KINDS), HUMAN, pl.col("known_at") <= known_until)
-        .group_by("customer_id", "kind", act=pl.coalesce("order_id", "event_id"))
-        .agg(pl.col("at").min())
-        .drop("act")
-    )
-    zoned = timezones_of(customers, spine.select("customer_id", "as_of"), default_timezone)
-    after = zoned.join(acts, on="customer_id").filter(
-        pl.col("at") >= pl.col("as_of"), pl.col("at") < pl.col("as_of") + horizon
-    )
+    _refuse_unripe(spine, horizon, known_until)
+    acts = history.filter(
+        pl.col("kind").is_in(OWN_KINDS), HUMAN, pl.col("known_at") <= known_until
+    ).select("customer_id", "at")
     return (
-        _with_slot(after, default_timezone)
-        .sort("customer_id", "as_of", "at", "kind")
+        _with_slots(_after(spine, acts, horizon), customers, default_timezone)
+        .group_by("customer_id", "as_of", "weekend", "hour", day=pl.col("local_at").dt.date())
+        .agg(pl.col("at").min())
+        .sort("customer_id", "as_of", "at")
         .select("customer_id", "as_of", "at", "weekend", "hour")
     )
 
 
-def clicks_after_sends(
+def sends_after(
     history: pl.DataFrame,
+    spine: pl.DataFrame,
     customers: pl.DataFrame,
     *,
-    window: timedelta,
+    horizon: timedelta,
+    click_window: timedelta,
     known_until: datetime,
     default_timezone: str,
 ) -> pl.DataFrame:
-    """One row per send whose window is over: `customer_id`, `as_of`, `weekend`, `hour`, `clicked`.
+    """`customer_id`, `as_of`, `at`, `weekend`, `hour`, `clicked` of sends in [as_of, + horizon).
 
-    `as_of` is the moment of the send, whose local hour the row is about. A human click counts for
-    the newest send of the same e-mail before it, if that was less than `window` ago; opens never
-    count, since proxies open everything within minutes.
+    `clicked` is 1.0 where a person clicked within `click_window`, else 0.0; a click belongs to the
+    newest send of the same e-mail before it. Opens never count: proxies open everything. Sends
+    whose window ends after `known_until` are left out: not yet clicked is not "no".
     """
-    known = history.filter(pl.col("known_at") <= known_until).with_columns(
-        pl.col("email").fill_null("")
-    )
-    sends = (
-        known.filter(pl.col("kind") == "send", pl.col("at") + window <= known_until)
-        .select("customer_id", "email", as_of="at")
-        .unique()
-        .sort("as_of")
-    )
-    clicks = known.filter(pl.col("kind") == "click", HUMAN).select("customer_id", "email", "at")
+    known = history.filter(pl.col("known_at") <= known_until, pl.col("channel") == "email")
+    mails = known.with_columns(pl.col("email").fill_null(""))
+    mail = ["customer_id", "email"]
+    sends = mails.filter(pl.col("kind") == "send").select(*mail, "at").unique().sort("at")
+    clicks = mails.filter(pl.col("kind") == "click", HUMAN).select(*mail, clicked_at="at")
     clicked = (
-        clicks.sort("at")
+        clicks.sort("clicked_at")
         .join_asof(
-            sends.with_columns(sent_at="as_of"),
-            left_on="at",
-            right_on="as_of",
-            by=["customer_id", "email"],
+            sends,
+            left_on="clicked_at",
+            right_on="at",
+            by=mail,
             strategy="backward",
+            coalesce=False,
             check_sortedness=False,  # both sides were just sorted
         )
-        .filter(pl.col("at") < pl.col("sent_at") + window)
-        .select("customer_id", "email", as_of="sent_at", clicked=pl.lit(1.0))
+        .filter(pl.col("clicked_at") < pl.col("at") + click_window)
+        .select(*mail, "at", clicked=pl.lit(1.0))
         .unique()
     )
-    zoned = timezones_of(customers, sends, default_timezone).with_columns(at="as_of")
+    ripe = sends.filter(pl.col("at") + click_window <= known_until)
+    outcomes = ripe.join(clicked, on=[*mail, "at"], how="left").with_columns(
+        pl.col("clicked").fill_null(0.0)
+    )
     return (
-        _with_slot(zoned, default_timezone)
-        .join(clicked, on=["customer_id", "email", "as_of"], how="left")
-        .group_by("customer_id", "as_of", "weekend", "hour")
-        .agg(pl.col("clicked").max().fill_null(0.0))
-        .sort("as_of", "customer_id")
+        _with_slots(_after(spine, outcomes, horizon), customers, default_timezone)
+        .sort("customer_id", "as_of", "at", "email")
+        .select("customer_id", "as_of", "at", "weekend", "hour", "clicked")
     )
 
 
-def _with_slot(frame: pl.DataFrame, default_timezone: str) -> pl.DataFrame:
-    """Add `weekend` and `hour` of `at` by the customer's own clock."""
+def _after(spine: pl.DataFrame, events: pl.DataFrame, horizon: timedelta) -> pl.DataFrame:
+    """Events in the half-open [as_of, as_of + horizon) of each spine row."""
+    rows = spine.select("customer_id", "as_of").unique()
+    return rows.join(events, on="customer_id").filter(
+        pl.col("at") >= pl.col("as_of"), pl.col("at") < pl.col("as_of") + horizon
+    )
+
+
+def _with_slots(events: pl.DataFrame, customers: pl.DataFrame, default: str) -> pl.DataFrame:
+    """Add `local_at`, `weekend` and `hour` by the clock that the customer had at `as_of`."""
+    zoned = timezones_of(customers, events, default)
     local = pl.col("local_at").dt
-    return with_local(frame, "at", zone_column="timezone", default=default_timezone).with_columns(
+    return with_local(zoned, "at", zone_column="timezone", default=default).with_columns(
         weekend=local.weekday() >= 6, hour=local.hour()
     )
+
+
+def _refuse_unripe(spine: pl.DataFrame, horizon: timedelta, known_until: datetime) -> None:
+    unripe = spine.filter(pl.col("as_of") + horizon > known_until).height
+    if unripe:
+        raise ValueError(f"the horizon of {unripe} rows ends after {known_until}; leave them out")

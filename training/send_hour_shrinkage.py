@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from training.model.hours import (
+from training.model.shrinkage import (
     EVERYONE,
     HOURS,
     KINDS_OF_DAY,

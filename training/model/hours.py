@@ -1,9 +1,8 @@
 """Send-hour scores: in which local hours a customer is likely to be there.
 
-A customer's own hours are few, so they are shrunk: customer -> segment -> everyone. A share of the
-day is (own acts, smoothed over the clock + prior weight x the segment's curve), made to sum to 1: a
-Dirichlet prior around the segment. A logistic regression turns shares into log-odds (the offset),
-and small trees correct what it misses. Neither ever sees the hour itself or who the customer is.
+A customer's own hours, shrunk to those of the segment and of everyone, go through a logistic
+regression (the offset); small trees correct what it misses. Neither ever sees the hour itself or
+who the customer is.
 """
 
 from __future__ import annotations
@@ -12,17 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from training.model.model import Model
+from training.model.shrinkage import (
+    HOURS,
+    KINDS_OF_DAY,
+    SLOTS,
+    Curves,
+    Floats,
+    Shrinkage,
+    shrunk,
+    smoothed,
+    with_other_days,
+)
 
-Floats = NDArray[np.float64]
-
-KINDS_OF_DAY, HOURS = 2, 24  # weekday and weekend, by the local clock
-SLOTS = KINDS_OF_DAY * HOURS
-EVERYONE = ""  # the segment under which everybody's curve is kept
-
-# What the logistic regression is made of; the trees see these and the others of INPUTS.
+# What the logistic regression is made of; the trees see these and the others.
 LOGISTIC = (
     "own_hour", "segment_hour", "everyone_hour", "own_clicks", "acts", "is_weekend",
 )  # fmt: skip
@@ -30,32 +33,17 @@ MEANINGS = {
     "own_hour": "ln of the customer's shrunk share of the day over the segment's",
     "segment_hour": "ln of the segment's share of the day over everyone's",
     "everyone_hour": "ln of everyone's share of the day over an even day",
-    "own_clicks": "ln of the share of the customer's clicks over that of all acts, shrunk",
-    "acts": "ln(1 + own acts on this kind of day), half-life 180 days",
+    "own_clicks": "ln of the customer's share of clicks over that of all acts, shrunk",
+    "acts": "ln(1 + own acts on this kind of day), halved every 180 days",
     "is_weekend": "1 on Saturday and Sunday of the local clock",
     "own_acts_here": "ln(1 + own acts in this very hour of this kind of day)",
     "other_days_hour": "as own_hour, from the acts of the other kind of day alone",
     "share": "ln of the customer's shrunk share of the day over an even day",
 }
 INPUTS = tuple(MEANINGS)
-# More of it must never make a slot less likely: weekends may go either way, and so may `acts`,
-# of which a recent customer has few without being less active.
-MONOTONE = tuple(0 if name in ("is_weekend", "acts") else 1 for name in INPUTS)
-
-
-@dataclass(frozen=True)
-class Shrinkage:
-    """How much the hours of others count beside a customer's own.
-
-    `smoothing_hours` is the standard deviation of the circular Gaussian over the clock,
-    `other_days` the worth of an act on the other kind of day, `customer_weight` the prior's
-    weight in acts, `segment_weight` the weight of everyone's curve in customers of the segment.
-    """
-
-    smoothing_hours: float
-    other_days: float
-    customer_weight: float
-    segment_weight: float
+# More of it must never make a slot less likely. Weekends may go either way, and so may `acts`: a
+# new customer has few of them without being less active.
+MONOTONE = tuple(int(name not in ("is_weekend", "acts")) for name in INPUTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,81 +67,6 @@ def own_hours(hours: pl.DataFrame, people: pl.DataFrame) -> OwnHours:
     acts[slot] = found["acts"].to_numpy()
     clicks[slot] = found["clicks"].to_numpy()
     return OwnHours(acts=acts, clicks=clicks)
-
-
-def smoothed(acts: Floats, smoothing_hours: float) -> Floats:
-    """`acts` [..., 24] spread over the clock by a Gaussian, for which 23 h and 0 h are neighbours.
-
-    Sums are kept. It is a sum of shifts and no matrix product: the libraries behind those add
-    in another order for one customer than for many, and the last digits would differ.
-    """
-    if smoothing_hours == 0:
-        return acts
-    distance = np.minimum(np.arange(HOURS), HOURS - np.arange(HOURS))
-    kernel = np.exp(-0.5 * (distance / smoothing_hours) ** 2)
-    kernel /= kernel.sum()
-    spread = np.zeros_like(acts)
-    for shift, weight in enumerate(kernel):
-        spread += weight * np.roll(acts, shift, axis=-1)
-    return spread
-
-
-def shrunk(own: Floats, prior: Floats, weight: float) -> Floats:
-    """Shares of the day [..., 24]: `own` acts, and `weight` acts distributed as `prior`."""
-    total = own.sum(axis=-1, keepdims=True) + weight
-    shares: Floats = (own + weight * prior) / total
-    return shares
-
-
-def with_other_days(spread: Floats, worth: float) -> Floats:
-    """Acts [..., 2, 24] of each kind of day, and those of the other kind at a lower worth."""
-    return spread + worth * spread[..., ::-1, :]
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """Shares of the day by segment [segments, 2, 24]; everyone's under the name EVERYONE.
-
-    `is_own` says of each segment whether its own customers weigh more in its curve than everyone.
-    """
-
-    segments: tuple[str, ...]
-    shares: Floats
-    is_own: NDArray[np.bool_]
-
-    @classmethod
-    def from_table(cls, table: pl.DataFrame) -> Curves:
-        """Read segment, weekend, hour, share, is_own: 48 rows per segment, in any order."""
-        rows = table.sort("segment", "weekend", "hour")
-        names = rows["segment"].to_list()[::SLOTS]
-        return cls(
-            segments=tuple(names),
-            shares=rows["share"].to_numpy().reshape(len(names), KINDS_OF_DAY, HOURS),
-            is_own=rows["is_own"].to_numpy()[::SLOTS],
-        )
-
-    def to_table(self) -> pl.DataFrame:
-        """The opposite of `from_table`."""
-        count = len(self.segments)
-        return pl.DataFrame({
-            "segment": np.repeat(np.array(self.segments, dtype=object), SLOTS),
-            "weekend": np.tile(np.repeat([False, True], HOURS), count),
-            "hour": np.tile(np.arange(HOURS, dtype=np.int8), KINDS_OF_DAY * count),
-            "share": self.shares.reshape(-1),
-            "is_own": np.repeat(self.is_own, SLOTS),
-        }, schema_overrides={"segment": pl.String})  # fmt: skip
-
-    @property
-    def everyone(self) -> Floats:
-        """Everyone's curve, [2, 24]."""
-        curve: Floats = self.shares[self.segments.index(EVERYONE)]
-        return curve
-
-    def places(self, segments: pl.Series) -> NDArray[np.int64]:
-        """Where each of `segments` stands; a segment never seen gets everyone's place."""
-        place = {name: number for number, name in enumerate(self.segments)}
-        found = [place.get(name, place[EVERYONE]) for name in segments]
-        return np.array(found, dtype=np.int64)
 
 
 def slot_inputs(own: OwnHours, prior: Floats, everyone: Floats, shrinkage: Shrinkage) -> Floats:
@@ -187,36 +100,47 @@ def log_odds(inputs: Floats, coefficients: Floats) -> Floats:
     return offset
 
 
+def slot_chances(model: Model, own: OwnHours, segments: pl.Series) -> Floats:
+    """The `probability` of score_hours for each slot, [customers, 2, 24]."""
+    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
+    curves = Curves.from_table(model.tables["curves"])
+    prior = curves.shares[curves.places(segments)]
+    inputs = slot_inputs(own, prior, curves.everyone, shrinkage)
+    offset = log_odds(inputs, model.tables["logistic"]["coefficient"].to_numpy())
+    frame = pl.DataFrame(inputs, schema=list(model.inputs))
+    within_horizon = model.probability(frame, pl.Series(offset)).to_numpy().reshape(prior.shape)
+    # Within the horizon a weekday comes more often than a weekend day: back to one day.
+    days = model.tables["days"]["days"].to_numpy()[:, None]
+    chances: Floats = -np.expm1(np.log1p(-within_horizon) / days)
+    return chances
+
+
+def sources(model: Model, own: OwnHours, segments: pl.Series) -> pl.Series:
+    """Whose hours weigh most in the chances of each customer and kind of day, [customers x 2]."""
+    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
+    curves = Curves.from_table(model.tables["curves"])
+    acts = with_other_days(own.acts, shrinkage.other_days).sum(axis=-1)
+    segment_is_own = curves.is_own[curves.places(segments)][:, None]
+    fallback = np.where(segment_is_own, "segment", "everyone")
+    source = np.where(acts >= shrinkage.customer_weight, "customer", fallback)
+    return pl.Series("source", source.reshape(-1), dtype=pl.String)
+
+
 def score_hours(model: Model, hours: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """48 rows per row of `people` (customer_id, as_of, segment): weekend x local hour.
 
     `probability` is, by `about["evidence"]`, that of a human click on a mail sent in that hour
     ("clicks"), or of an own act within that hour of one such day ("activity"). `source` says
-    whose hours weigh most in it: customer, segment or everyone.
+    whose hours weigh most in it: customer, segment or everyone. `hours` are those of
+    features.profiles; somebody without any has none.
     """
-    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
-    curves = Curves.from_table(model.tables["curves"])
-    segment = curves.places(people["segment"])
     own = own_hours(hours, people)
-
-    inputs = slot_inputs(own, curves.shares[segment], curves.everyone, shrinkage)
-    offset = log_odds(inputs, model.tables["logistic"]["coefficient"].to_numpy())
-    frame = pl.DataFrame(inputs, schema=list(model.inputs))
-    probability = model.probability(frame, pl.Series(offset)).to_numpy()
-
-    # Over the horizon a weekday slot comes more often than a weekend slot: back to one day.
-    days = np.tile(np.repeat(model.tables["days"]["days"].to_numpy(), HOURS), people.height)
-    one_day = -np.expm1(np.log1p(-probability) / days)
-
-    weight = with_other_days(own.acts, shrinkage.other_days).sum(axis=-1)
-    source = np.where(
-        weight >= shrinkage.customer_weight,
-        "customer",
-        np.where(curves.is_own[segment], "segment", "everyone")[:, None],
-    )
-    return people.select(pl.col("customer_id", "as_of").repeat_by(SLOTS).explode()).with_columns(
-        weekend=pl.Series(np.tile(np.repeat([False, True], HOURS), people.height)),
-        hour=pl.Series(np.tile(np.arange(HOURS, dtype=np.int8), KINDS_OF_DAY * people.height)),
-        probability=pl.Series(one_day, dtype=pl.Float64),
-        source=pl.Series(np.repeat(source.reshape(-1), HOURS), dtype=pl.String),
-    )
+    segments = people.get_column("segment")
+    slots = pl.DataFrame({
+        "weekend": np.tile(np.repeat([False, True], HOURS), people.height),
+        "hour": np.tile(np.arange(HOURS, dtype=np.int8), KINDS_OF_DAY * people.height),
+        "probability": slot_chances(model, own, segments).reshape(-1),
+        "source": sources(model, own, segments).repeat_by(HOURS).explode(),
+    })  # fmt: skip
+    whose = people.select(pl.col("customer_id", "as_of").repeat_by(SLOTS).explode())
+    return pl.concat([whose, slots], how="horizontal")

@@ -57,12 +57,15 @@ def candidate_items(
     """
     # Eager on purpose: for one customer, planning a lazy query takes longer than all of this.
     places = spine.select(KEY).with_row_index("place")
+    own_orders = pl.when(pl.col("share_365d") > 0).then(
+        (pl.col("orders_365d") / pl.col("share_365d")).round()
+    )
     own = (
         places.join(items.select(*KEY, "item", *COUNTS, *SPANS), on=KEY)
         .with_columns(
             own=pl.lit(True),
             interest=pl.col("orders_365d") + pl.col("carts_28d") + pl.col("views_28d"),
-            own_orders=(pl.col("orders_365d") / pl.col("share_365d")).max().over("place"),
+            own_orders=own_orders.max().over("place"),
         )
         .sort(
             "place", "interest", "days_since_order", "item",

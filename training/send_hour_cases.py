@@ -1,0 +1,125 @@
+"""What the send-hour model learns from: customers at a moment, and what then happened by hour.
+
+A slot is an hour of a weekday or weekend day. Where there are clicks enough, a slot is seen when a
+mail was sent in it ("clicks": was it clicked?); where not, all 48 are ("activity": was the customer
+about in it within the horizon?).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from features.build import features_as_of
+from features.profiles import hours_as_of
+from features.settings import FeatureSettings
+from training.model.hours import OwnHours, own_hours
+from training.model.shrinkage import HOURS, KINDS_OF_DAY, SLOTS, Floats
+from training.send_hour_labels import acts_after, sends_after
+from training.settings import SendHourSettings
+from training.snapshots import spine_of
+
+Evidence: TypeAlias = Literal["clicks", "activity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cases:
+    """Customers at moments, and what followed.
+
+    `people` has customer_id, as_of and segment, `own` what they had done by then, `following`
+    their acts within the horizon [people, 2, 24]. `seen` are the slots with a known answer: row
+    (of people), weekend, hour, label (1.0 yes, 0.0 no); `next_acts` the first act of each: row,
+    weekend, hour.
+    """
+
+    people: pl.DataFrame
+    own: OwnHours
+    following: Floats
+    seen: pl.DataFrame
+    next_acts: pl.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The tables that cases are made from, and how."""
+
+    history: pl.DataFrame
+    customers: pl.DataFrame
+    known_until: datetime
+    settings: SendHourSettings
+    features: FeatureSettings
+
+    def sends(self, spine: pl.DataFrame) -> pl.DataFrame:
+        """Sends within the horizon of each spine row, and whether they were clicked."""
+        return sends_after(
+            self.history,
+            spine,
+            self.customers,
+            horizon=timedelta(days=self.settings.horizon_days),
+            click_window=timedelta(hours=self.settings.click_hours),
+            known_until=self.known_until,
+            default_timezone=self.features.default_timezone,
+        )
+
+    def acts(self, spine: pl.DataFrame) -> pl.DataFrame:
+        """Own acts within the horizon of each spine row."""
+        return acts_after(
+            self.history,
+            spine,
+            self.customers,
+            horizon=timedelta(days=self.settings.horizon_days),
+            known_until=self.known_until,
+            default_timezone=self.features.default_timezone,
+        )
+
+
+def evidence_in(source: Source, dates: Iterable[datetime]) -> Evidence:
+    """Clicks, where the sends after `dates` (of everybody who had ordered) got enough of them."""
+    clicked = source.sends(spine_of(source.history, dates)).get_column("clicked").sum()
+    return "clicks" if clicked >= source.settings.clicks_needed else "activity"
+
+
+def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -> Cases:
+    """Everybody who had ordered by each date, or a sample of them if they are too many."""
+    spine = spine_of(source.history, dates)
+    if evidence == "clicks":
+        spine = spine.join(source.sends(spine), on=["customer_id", "as_of"], how="semi")
+    most = source.settings.examples // SLOTS
+    if spine.height > most:
+        spine = spine.sample(most, seed=source.settings.seed).sort("as_of", "customer_id")
+    people = features_as_of(
+        source.history, spine, source.customers, settings=source.features
+    ).select("customer_id", "as_of", "segment")
+    hours = hours_as_of(source.history, spine, source.customers, settings=source.features)
+
+    rows = people.select("customer_id", "as_of").with_row_index("row")
+    acts = source.acts(spine).join(rows, on=["customer_id", "as_of"], maintain_order="left")
+    following = np.zeros((people.height, KINDS_OF_DAY, HOURS))
+    slot = tuple(acts.select("row", "weekend", "hour").cast(pl.Int64).to_numpy().T)
+    np.add.at(following, slot, 1.0)
+    if evidence == "clicks":
+        sends = source.sends(spine).join(rows, on=["customer_id", "as_of"])
+        seen = sends.select("row", "weekend", "hour", label="clicked")
+    else:
+        seen = _every_slot(following)
+    return Cases(
+        people=people,
+        own=own_hours(hours, people),
+        following=following,
+        seen=seen,
+        next_acts=acts.group_by("row", maintain_order=True)
+        .first()
+        .select("row", "weekend", "hour"),
+    )
+
+
+def _every_slot(following: Floats) -> pl.DataFrame:
+    """All slots in the order of `slot_inputs`, with whether the customer was about in them."""
+    row, weekend, hour = (places.reshape(-1) for places in np.indices(following.shape))
+    label = (following > 0).astype(np.float64).reshape(-1)
+    return pl.DataFrame({"row": row, "weekend": weekend > 0, "hour": hour, "label": label})
