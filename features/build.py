@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import polars as pl
 
-from features.catalog import CATALOG, TEXTS
-from features.feature import Feature, Grain
+from features.catalog import CATALOG
+from features.feature import Grain
 from features.past import past_of, rows_of
 from features.segments import first_that_applies, segments, stages
 from features.settings import FeatureSettings
@@ -27,46 +29,53 @@ def features_as_of(
     """
     rows = rows_of(spine, customers, default_timezone=settings.default_timezone)
     past = past_of(history, rows, limit=settings.newest_events)
-    views: dict[Grain, pl.LazyFrame] = {
+    views = {
         "acts": acts_of(past),
         "products": items_of(past, "product_id"),
         "categories": items_of(past, "category"),
     }
-    described = rows.lazy()
-    for grain, view in views.items():
-        values = view.group_by("row").agg(f.expression.alias(f.name) for f in _of(grain))
+    described = rows
+    for values in pl.collect_all(
+        [view.group_by("row").agg(_AGGREGATED[grain]) for grain, view in views.items()]
+    ):
         described = described.join(values, on="row", how="left", maintain_order="left")
-    filled = (
-        described.with_columns(_filled(f) for f in CATALOG if f.grain != "customer")
-        .with_columns(_filled(f) for f in _of("customer"))
+    described = (
+        described.with_columns(_WITHOUT_HISTORY)
+        .with_columns(_AGGREGATED["customer"])
         .with_columns(
             segment=first_that_applies(segments(settings)),
             stage=first_that_applies(stages(settings)),
         )
-        .select(
-            "customer_id",
-            "as_of",
-            "timezone",
-            "zone_known",
-            *(f.name for f in CATALOG),
-            "segment",
-            "stage",
-        )
-        .collect()
     )
     return spine.select("customer_id", "as_of").join(
-        filled, on=["customer_id", "as_of"], how="left", maintain_order="left"
+        described.select(_COLUMNS), on=["customer_id", "as_of"], how="left", maintain_order="left"
     )
 
 
-def _of(grain: Grain) -> tuple[Feature, ...]:
-    return tuple(feature for feature in CATALOG if feature.grain == grain)
+def _expressions(grain: Grain) -> list[pl.Expr]:
+    return [feature.expression.alias(feature.name) for feature in CATALOG if feature.grain == grain]
 
 
-def _filled(feature: Feature) -> pl.Expr:
-    dtype = pl.String() if feature.name in TEXTS else pl.Float64()
-    value = feature.expression if feature.grain == "customer" else pl.col(feature.name)
-    value = value.cast(dtype)
-    if feature.when_no_history is not None:
-        value = value.fill_null(pl.lit(feature.when_no_history, dtype))
-    return value.alias(feature.name)
+def _named(when_no_history: float | str) -> list[str]:
+    return [
+        feature.name
+        for feature in CATALOG
+        if feature.when_no_history == when_no_history and feature.grain != "customer"
+    ]
+
+
+# Made once: building and reading expressions is most of the price of asking for one customer.
+_AGGREGATED = {grain: _expressions(grain) for grain in get_args(Grain)}
+_WITHOUT_HISTORY = [
+    pl.col(_named(0)).fill_null(0.0),
+    pl.col(_named("none")).fill_null("none"),
+]
+_COLUMNS = [
+    "customer_id",
+    "as_of",
+    "timezone",
+    "zone_known",
+    *(feature.name for feature in CATALOG),
+    "segment",
+    "stage",
+]
