@@ -8,7 +8,7 @@ import polars as pl
 
 from features.catalog import CATALOG
 from features.feature import Grain
-from features.past import past_of, rows_of
+from features.past import Past, past_of, portions
 from features.segments import first_that_applies, segments, stages
 from features.settings import FeatureSettings
 from features.views import acts_of, items_of
@@ -27,28 +27,44 @@ def features_as_of(
     From what happened before `as_of` and was known by then. The answer for a customer does not
     depend on who else is asked for, on the order of rows or on rows given twice.
     """
-    rows = rows_of(spine, customers, default_timezone=settings.default_timezone)
-    past = past_of(history, rows, limit=settings.newest_events)
+    described = [
+        features_of(
+            past_of(
+                history,
+                portion,
+                customers,
+                default_timezone=settings.default_timezone,
+                limit=settings.newest_events,
+            ),
+            settings=settings,
+        )
+        for portion in portions(history, spine)
+    ]
+    return spine.select("customer_id", "as_of").join(
+        pl.concat(described), on=["customer_id", "as_of"], how="left", maintain_order="left"
+    )
+
+
+def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
+    """`features_as_of` for a past that is there already: one row per distinct spine row."""
+    lines = past.lines.lazy()
     views = {
-        "acts": acts_of(past),
-        "products": items_of(past, "product_id"),
-        "categories": items_of(past, "category"),
+        "acts": acts_of(lines),
+        "products": items_of(lines, "product_id"),
+        "categories": items_of(lines, "category"),
     }
-    described = rows
-    for values in pl.collect_all(
-        [view.group_by("row").agg(_AGGREGATED[grain]) for grain, view in views.items()]
-    ):
+    described = past.rows
+    for grain, view in views.items():
+        values = view.group_by("row").agg(_AGGREGATED[grain]).collect()
         described = described.join(values, on="row", how="left", maintain_order="left")
-    described = (
+    return (
         described.with_columns(_WITHOUT_HISTORY)
         .with_columns(_AGGREGATED["customer"])
         .with_columns(
             segment=first_that_applies(segments(settings)),
             stage=first_that_applies(stages(settings)),
         )
-    )
-    return spine.select("customer_id", "as_of").join(
-        described.select(_COLUMNS), on=["customer_id", "as_of"], how="left", maintain_order="left"
+        .select(_COLUMNS)
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from features.feature import DAY, MONEY, happened, per, within
-from features.past import past_of, rows_of
+from features.past import Past, past_of, portions
 from features.tables import CUSTOMERS
 from features.views import items_of
 
@@ -26,10 +26,18 @@ def items_as_of(history: pl.DataFrame, spine: pl.DataFrame, *, item: Item) -> pl
     (days_since_order in units of gap_days), share_365d (of the customer's orders within a year
     those that hold it), quantity_365d, spend_365d. Sorted by spine row, then item.
     """
-    rows = rows_of(spine, _NOBODY, default_timezone="UTC")
-    past = past_of(history, rows, limit=None)
+    portion_by_portion = [
+        habits_of(past_of(history, portion, _NOBODY, default_timezone="UTC", limit=None), item=item)
+        for portion in portions(history, spine)
+    ]
+    return pl.concat(portion_by_portion)
+
+
+def habits_of(past: Past, *, item: Item) -> pl.DataFrame:
+    """`items_as_of` for a past that is there already."""
+    lines = past.lines.lazy()
     own_orders = (
-        past.filter(happened("order"))
+        lines.filter(happened("order"))
         .group_by("row", "order_id")
         .agg(pl.col("age").max())
         .group_by("row")
@@ -38,9 +46,9 @@ def items_as_of(history: pl.DataFrame, spine: pl.DataFrame, *, item: Item) -> pl
     last, first = pl.col("last_order"), pl.col("first_order")
     gaps = (pl.col("orders") - 1).cast(pl.Float64)
     return (
-        items_of(past, item)
+        items_of(lines, item)
         .join(own_orders, on="row", how="left")
-        .join(rows.lazy().select("row", "customer_id", "as_of"), on="row")
+        .join(past.rows.lazy().select("row", "customer_id", "as_of"), on="row")
         .with_columns(
             pl.col("orders_28d", "orders_91d", "orders_365d", "views_28d", "carts_28d").cast(
                 pl.Float64

@@ -25,23 +25,24 @@ def with_local(frame: pl.DataFrame, column: str, *, zone_column: str, default: s
 
     Where the zone is null or unheard of, `default` is used and `zone_known` is false.
     """
-    _check_default(default)
-    is_known = _is_known(frame.get_column(zone_column)).fill_null(False)
-    marked = frame.with_columns(zone_known=is_known).with_columns(
-        __zone=pl.when("zone_known").then(zone_column).otherwise(pl.lit(default))
-    )
-    local = f"local_{column}"
-    zones = marked.get_column("__zone").unique().to_list()
-    if len(zones) <= 1:
-        return marked.with_columns(_local(column, *(zones or [default])).alias(local)).drop(
-            "__zone"
-        )
-    # Polars converts a whole column to one zone, so each zone's rows are converted by themselves.
+    marked = _marked(frame, zone_column, default)
+    local = local_of(marked.get_column(column), marked.get_column("__zone"))
+    return marked.with_columns(local.alias(f"local_{column}")).drop("__zone")
+
+
+def local_of(times: pl.Series, zones: pl.Series) -> pl.Series:
+    """Each time (UTC) by the clock of its own zone, naive; every zone has to be one."""
+    distinct = zones.unique().to_list()
+    if len(distinct) == 1:
+        return _local(times, distinct[0])
+    # Polars converts a whole column to one zone, so each zone's times are converted by themselves.
+    placed = pl.DataFrame({"time": times, "zone": zones}).with_row_index("place")
     parts = [
-        part.with_columns(_local(column, zone).alias(local))
-        for (zone,), part in marked.with_row_index("__place").group_by("__zone")
+        part.select("place", _local(part.get_column("time"), zone))
+        for (zone,), part in placed.partition_by("zone", as_dict=True).items()
     ]
-    return pl.concat(parts).sort("__place").drop("__place", "__zone")
+    empty = pl.DataFrame(schema={"place": pl.UInt32, "time": pl.Datetime("us")})
+    return pl.concat([empty, *parts]).sort("place").get_column("time")
 
 
 def timezones_of(customers: pl.DataFrame, spine: pl.DataFrame, default: str) -> pl.DataFrame:
@@ -49,26 +50,23 @@ def timezones_of(customers: pl.DataFrame, spine: pl.DataFrame, default: str) -> 
 
     The zone is the one known at `as_of`: a customer who moves later has not moved yet.
     """
-    _check_default(default)
     said = as_known(customers, spine).select(*spine.columns, "timezone")
-    is_known = _is_known(said.get_column("timezone")).fill_null(False)
-    return said.with_columns(zone_known=is_known).with_columns(
-        timezone=pl.when("zone_known").then("timezone").otherwise(pl.lit(default))
-    )
+    return _marked(said, "timezone", default).drop("timezone").rename({"__zone": "timezone"})
 
 
-def _is_known(zones: pl.Series) -> pl.Expr:
-    known = [zone for zone in zones.unique().drop_nulls().to_list() if is_zone(zone)]
-    return pl.col(zones.name).is_in(known)
-
-
-def _local(column: str, zone: str) -> pl.Expr:
-    return pl.col(column).dt.convert_time_zone(zone).dt.replace_time_zone(None)
-
-
-def _check_default(default: str) -> None:
+def _marked(frame: pl.DataFrame, zone_column: str, default: str) -> pl.DataFrame:
+    """Add `zone_known` and `__zone`, the zone that is used."""
     if not is_zone(default):
         raise SettingsError(
             f"[features] default_timezone is {default!r}, which is no time zone; "
             'type one of the IANA list, for example "America/New_York"'
         )
+    distinct = frame.get_column(zone_column).unique().to_list()
+    known = [zone for zone in distinct if zone is not None and is_zone(zone)]
+    is_known = pl.col(zone_column).is_in(known).fill_null(False)
+    zone = pl.when(is_known).then(zone_column).otherwise(pl.lit(default))
+    return frame.with_columns(is_known.alias("zone_known"), zone.alias("__zone"))
+
+
+def _local(times: pl.Series, zone: str) -> pl.Series:
+    return times.dt.convert_time_zone(zone).dt.replace_time_zone(None)

@@ -10,20 +10,24 @@ from features.contracts import LATEST_CLOCK_ERROR
 
 
 def unique_events(events: pl.DataFrame) -> pl.DataFrame:
-    """One row per `event_id`, in the order of first appearance: the copy known earliest wins.
+    """One row per `event_id`, in the order of first appearance: the copy known earliest wins."""
+    return earliest_copies(events, of=["event_id"])
+
+
+def earliest_copies(events: pl.DataFrame, *, of: list[str]) -> pl.DataFrame:
+    """One row for each value of `of`, the one with the earliest `known_at`.
 
     Copies known at the same moment are told apart by their other columns, so that the answer does
     not depend on the order in which they came.
     """
-    if events.get_column("event_id").n_unique() == events.height:
+    if events.n_unique(of) == events.height:
         return events
-    ranks = ["known_at", *(name for name in events.columns if name not in ("event_id", "known_at"))]
+    rest = [name for name in events.columns if name not in ("known_at", *of)]
     numbered = events.with_row_index("place")
     return (
-        numbered.sort("event_id", *ranks, nulls_last=True)
-        .unique("event_id", keep="first", maintain_order=True)
-        .drop("place")
-        .join(numbered.group_by("event_id").agg(pl.col("place").min()), on="event_id")
+        numbered.sort("known_at", *rest, nulls_last=True)
+        .with_columns(pl.col("place").min().over(of))
+        .unique(of, keep="first", maintain_order=True)
         .sort("place")
         .drop("place")
     )

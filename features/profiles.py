@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from features.feature import DAY, happened, per
-from features.past import past_of, rows_of
+from features.past import Past, past_of, portions
 from features.settings import FeatureSettings
 
 HALF_LIFE_DAYS = 180
@@ -27,10 +27,26 @@ def hours_as_of(
     halved every 180 days. Whatever is done within one hour of one day is one act, be it an order
     of forty lines or a visit of twenty pages: the question is when somebody is about.
     """
-    rows = rows_of(spine, customers, default_timezone=settings.default_timezone)
+    portion_by_portion = [
+        hours_of(
+            past_of(
+                history,
+                portion,
+                customers,
+                default_timezone=settings.default_timezone,
+                limit=settings.newest_events,
+            )
+        )
+        for portion in portions(history, spine)
+    ]
+    return pl.concat(portion_by_portion)
+
+
+def hours_of(past: Past) -> pl.DataFrame:
+    """`hours_as_of` for a past that is there already."""
     is_click = happened("click", where=pl.col("is_email"))
     return (
-        past_of(history, rows, limit=settings.newest_events)
+        past.lines.lazy()
         .filter("is_own")
         .group_by("row", "local_day", "local_hour", "is_weekend")
         .agg(
@@ -42,7 +58,7 @@ def hours_as_of(
             acts=_weight("age").sum(),
             clicks=_weight("click_age").sum(),
         )
-        .join(rows.lazy().select("row", "customer_id", "as_of"), on="row")
+        .join(past.rows.lazy().select("row", "customer_id", "as_of"), on="row")
         .sort("row", "weekend", "hour")
         .select(
             "customer_id",

@@ -11,7 +11,7 @@ from features.feature import happened, within
 _MINUTE = 60_000_000
 
 
-def acts_of(past: pl.LazyFrame) -> pl.LazyFrame:
+def acts_of(lines: pl.LazyFrame) -> pl.LazyFrame:
     """One line per act: an order with all its lines is one act, any other event is one.
 
     Added to the columns of the past: `lines`, `gap_minutes` (from the order before, orders only),
@@ -19,7 +19,7 @@ def acts_of(past: pl.LazyFrame) -> pl.LazyFrame:
     """
     is_order = happened("order")
     orders = (
-        past.filter(is_order)
+        lines.filter(is_order)
         .group_by("row", "order_id")
         .agg(
             pl.col("age").max(),
@@ -42,7 +42,7 @@ def acts_of(past: pl.LazyFrame) -> pl.LazyFrame:
             // _MINUTE
         )
     )
-    others = past.filter(~is_order).with_columns(
+    others = lines.filter(~is_order).with_columns(
         kept_in_cart=pl.col("age")
         < pl.when(happened("cart_remove"))
         .then("age")
@@ -55,7 +55,7 @@ def acts_of(past: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def items_of(past: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl.LazyFrame:
+def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl.LazyFrame:
     """One line per item of a row: how often and how lately ordered, viewed, put into a cart.
 
     Columns: row, the item, orders (ever) and orders_28d, _91d, _365d, views_7d, _28d, _30d,
@@ -64,7 +64,7 @@ def items_of(past: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl.
     """
     is_order = happened("order")
     per_order = (
-        past.filter(pl.col(item).is_not_null(), happened("order", "view", "cart_add"))
+        lines.filter(pl.col(item).is_not_null(), happened("order", "view", "cart_add"))
         .group_by("row", item, pl.when(is_order).then("order_id").alias("order_id"))
         .agg(
             order_age=pl.when(is_order).then("age").min(),
