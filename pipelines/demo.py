@@ -187,5 +187,3 @@ def _timed(what: str, seconds: dict[str, float]) -> Iterator[None]:
     yield
     seconds[what] = round(time.monotonic() - start, 1)
     say(f"  {what}: {seconds[what]:.1f} s")
-
-

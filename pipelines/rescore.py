@@ -24,8 +24,11 @@ from pipelines.console import Step
 from pipelines.settings import Settings
 from serving.answer import decisions_of
 from serving.knowledge import Knowledge
-from serving.scores import Models, scores_of
+from serving.receipts import record_of
+from serving.schemas.decisions import DecisionRequest
 from serving.score_table import SCORES, score_table
+from serving.scores import Models, scores_of
+from serving.store.decided import Record
 from serving.store.store import Store
 from serving.tables import DECISIONS, REQUESTS
 
@@ -79,7 +82,7 @@ def rescore(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     lake.replace("scores", scores)
-    store.record_plans(_plans(decisions, run_id, settings), at=as_of)
+    store.record_plans(_plans(decisions, settings))
     _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
     return Rescored(run_id, as_of, decisions.height, send, decisions.height - send, folder)
@@ -194,6 +197,19 @@ def _inputs(
         },
         sort_keys=True,
     )
+
+
+def _plans(decisions: pl.DataFrame, settings: Settings) -> list[Record]:
+    """What the store keeps of each decision; its request is the run's own."""
+    return [
+        record_of(
+            {"row": None, **row},
+            DecisionRequest(request_id=row["decision_id"], customer_id=row["customer_id"]),
+            settings.effective,
+            revision=0,
+        )
+        for row in decisions.iter_rows(named=True)
+    ]
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> Path:

@@ -18,13 +18,14 @@ from pipelines.places import Places
 ROOT = Path(__file__).parent.parent
 READY_WITHIN_S = 60.0
 STOPS_WITHIN_S = 15.0
+SERVICE = "pipelines.service:Onje"
 
 
-def command(at: Places) -> list[str]:
-    """The command line that serves this installation."""
+def command(at: Places, service: str) -> list[str]:
+    """The command line that serves this installation by `service` (module:name)."""
     bentoml = Path(sys.executable).with_name("bentoml")
     return [
-        str(bentoml), "serve", "pipelines.service:Onje", "--working-dir", str(ROOT),
+        str(bentoml), "serve", service, "--working-dir", str(ROOT),
         "--host", at.host, "--port", str(at.port),
     ]  # fmt: skip
 
@@ -42,21 +43,25 @@ def environment(at: Places) -> dict[str, str]:
 
 
 @contextmanager
-def running(at: Places, *, log: Path) -> Iterator[str]:
+def running(at: Places, *, log: Path, service: str) -> Iterator[str]:
     """A service that answers, as its address; it is stopped at the end.
 
     Raises NotReadyError when it is not ready in a minute, with where its log is.
     """
     with log.open("ab") as sink:
-        service = subprocess.Popen(
-            command(at), env=environment(at), stdout=sink, stderr=sink, start_new_session=True
+        process = subprocess.Popen(
+            command(at, service),
+            env=environment(at),
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
         )
     address = f"http://{at.host}:{at.port}"
     try:
-        _wait_until_ready(service, address, log)
+        _wait_until_ready(process, address, log)
         yield address
     finally:
-        _stop(service)
+        _stop(process)
 
 
 @contextmanager
@@ -89,12 +94,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _wait_until_ready(service: subprocess.Popen[bytes], address: str, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until:
-        if service.poll() is not None:
+        if process.poll() is not None:
             raise NotReadyError(
-                f"the service ended with exit code {service.returncode}; its log is {log}. "
+                f"the service ended with exit code {process.returncode}; its log is {log}. "
                 "If the port is taken, set ONJE_PORT to a free one"
             )
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
+from serving.effective import Effective
 from serving.settings import EmailSettings, PolicySettings, ServiceSettings, ServingSettings
 from training.settings import TrainingSettings
 
@@ -41,6 +43,16 @@ class Settings(BaseModel):
     @property
     def serving(self) -> ServingSettings:
         return ServingSettings(policy=self.policy, emails=self.emails, service=self.service)
+
+    @property
+    def effective(self) -> Effective:
+        """What the service reads of all settings."""
+        return Effective(
+            features=self.features,
+            serving=self.serving,
+            clock_offset=timedelta(days=self.clock.offset_days),
+            fingerprint=self.fingerprint,
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -29,13 +29,13 @@ def demo(
     from pipelines.console import progress, say
     from pipelines.demo import ask, prepare, receipt_of, titles_of, told
     from pipelines.installation import opened
-    from pipelines.serve import beside, running
+    from pipelines.serve import SERVICE, beside, running
 
     with opened() as onje:
         with progress(quiet=as_json) as step:
             ready = prepare(onje, step=step)
         at = onje.places
-        with running(at, log=at.home / "service.log") as address:
+        with running(at, log=at.home / "service.log", service=SERVICE) as address:
             decision = ask(address, ready.customer_id)
             receipt = receipt_of(address, decision["decision_id"])
             if as_json:

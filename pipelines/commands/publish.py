@@ -21,9 +21,7 @@ def publish(as_json: bool = typer.Option(False, "--json", help="Print one JSON l
     from pipelines.publish import publish as run
 
     with opened() as onje, progress(quiet=as_json) as step:
-        done = run(
-            onje.lake, onje.store, at=onje.now(), settings=onje.settings.features, step=step
-        )
+        done = run(onje.lake, onje.store, at=onje.now(), settings=onje.settings.features, step=step)
     show(asdict(done), as_json=as_json, title="Published to the store")
 
 

@@ -1,0 +1,1 @@
+"""What is measured against floors, peers and baselines; `python -m benchmarks` runs all of it."""
