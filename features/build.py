@@ -9,7 +9,7 @@ import polars as pl
 from features.catalog import CATALOG
 from features.feature import Grain
 from features.past import Past, past_of, portions
-from features.segments import first_that_applies, segments, stages
+from features.segments import SEGMENTS, STAGES, first_that_applies
 from features.settings import FeatureSettings
 from features.views import acts_of, items_of
 
@@ -61,8 +61,8 @@ def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
         described.with_columns(_WITHOUT_HISTORY)
         .with_columns(_AGGREGATED["customer"])
         .with_columns(
-            segment=first_that_applies(segments(settings)),
-            stage=first_that_applies(stages(settings)),
+            segment=first_that_applies(SEGMENTS, settings=settings),
+            stage=first_that_applies(STAGES, settings=settings),
         )
         .select(_COLUMNS)
     )
