@@ -39,7 +39,7 @@ ORIGIN = About(
     lake_versions={}, code_version="benchmark", trained_at=datetime(1970, 1, 1, tzinfo=UTC)
 )
 METRICS = {"auc": "AUC", "ap_negative": "AP (active)", "log_loss": "log-loss", "ece": "ECE"}
-RFM = ("orders", "orders_90d", "days_since_order", "known_days", "spend_365d", "basket_value")
+RFM = ("days_since_order", "orders", "basket_value")
 
 
 @dataclass(frozen=True)

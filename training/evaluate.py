@@ -1,32 +1,31 @@
 """Metrics with intervals that hold when a customer appears more than once.
 
 A bootstrap draws customers, not rows, because the rows of one customer are alike. All metrics of
-one call see the same draws, so the interval of a difference is a paired one. Instead of copying
-rows, a draw is a vector of weights (how often each row was drawn), and each metric is computed for
-many draws at once: 2,000 draws of 10,000 rows take a few seconds.
+one call see the same draws, so the interval of a difference is a paired one. No row is ever
+copied: every metric here is a function of sums over customers, so a draw is a vector of weights
+(how often each customer was drawn), and a block of draws costs one product of sparse matrices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from training.settings import ResamplingSettings
 
 Floats = NDArray[np.float64]
-# From weights [draws, rows] to the metric of each draw [draws].
-Metric = Callable[[Floats], Floats]
 Name = TypeVar("Name", bound=Hashable)
 
 CALIBRATION_BINS = 15
 # No probability is believed to be 0 or 1: one such mistake would cost infinitely much.
 LEAST_PROBABILITY = 1e-6
-# Numbers in a block of weights: 32 MB.
-MOST_WEIGHTS = 4_000_000
+# Numbers in a block of draws: 16 MB.
+MOST_NUMBERS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,20 @@ class Interval:
         return f"{self.estimate:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A number about rows, made from weighted sums over them.
+
+    `parts` [sums, rows] says what each row adds to each sum; `of` turns sums [sums, draws] into the
+    number of each draw [draws]. No interval goes beyond `least` and `most`.
+    """
+
+    parts: sparse.csr_array
+    of: Callable[[Floats], Floats]
+    least: float
+    most: float
+
+
 def intervals(
     metrics: Mapping[Name, Metric], customers: NDArray[np.int64], *, settings: ResamplingSettings
 ) -> dict[Name, Interval]:
@@ -53,24 +66,25 @@ def intervals(
     The interval is the basic one (2 x estimate - quantile): a resampled calibration error is too
     large by as much as the estimate itself, and reflection takes both out at once.
     """
-    _, cluster = np.unique(customers, return_inverse=True)
-    count = int(cluster.max()) + 1
-    random = np.random.default_rng(settings.seed)
-    once = np.ones((1, len(customers)))
-    block = max(1, MOST_WEIGHTS // len(customers))
+    _, whose = np.unique(customers, return_inverse=True)
+    rows, count = len(whose), int(whose.max()) + 1
+    belongs = sparse.csr_array((np.ones(rows), (np.arange(rows), whose)), shape=(rows, count))
+    sums = {name: metric.parts @ belongs for name, metric in metrics.items()}
     drawn: dict[Name, list[Floats]] = {name: [] for name in metrics}
-    for start in range(0, settings.replicates, block):
-        draws = min(block, settings.replicates - start)
-        times = random.multinomial(count, np.full(count, 1 / count), size=draws)
-        weights = times.astype(np.float64)[:, cluster]
+    for weights in _draws(count, block=max(1, MOST_NUMBERS // rows), settings=settings):
         for name, metric in metrics.items():
-            drawn[name].append(metric(weights))
+            drawn[name].append(metric.of(sums[name] @ weights))
+    everybody_once = np.ones((count, 1))
     tail = (1 - settings.level) / 2
     result = {}
     for name, metric in metrics.items():
-        estimate = float(metric(once)[0])
+        estimate = float(metric.of(sums[name] @ everybody_once)[0])
         low, high = np.nanquantile(np.concatenate(drawn[name]), [tail, 1 - tail])
-        result[name] = Interval(2 * estimate - float(high), estimate, 2 * estimate - float(low))
+        result[name] = Interval(
+            max(metric.least, 2 * estimate - float(high)),
+            estimate,
+            min(metric.most, 2 * estimate - float(low)),
+        )
     return result
 
 
@@ -83,50 +97,56 @@ def log_losses(labels: Floats, probabilities: Floats) -> Floats:
 
 def mean(values: Floats) -> Metric:
     """The mean of a value per row: log-loss, Brier score, a paired gain."""
-    return lambda weights: (weights @ values) / weights.sum(axis=1)
+    parts = sparse.csr_array(np.stack([values, np.ones_like(values)]))
+    return Metric(parts, lambda sums: sums[0] / sums[1], least=-np.inf, most=np.inf)
 
 
 def auc(labels: Floats, scores: Floats) -> Metric:
     """The chance that a positive row scores above a negative one; a tie counts half."""
-    order = np.argsort(scores, kind="stable")
-    ends = _ends_of_ties(scores[order])
-    positive = labels[order] > 0.5
+    levels, parts = _by_score(labels, scores)
 
-    def of(weights: Floats) -> Floats:
-        sorted_weights = weights[:, order]
-        hits = _per_tie(np.where(positive, sorted_weights, 0.0), ends)
-        misses = _per_tie(np.where(positive, 0.0, sorted_weights), ends)
-        below = np.cumsum(misses, axis=1) - misses
-        won = (hits * (below + misses / 2)).sum(axis=1)
-        return _ratio(won, hits.sum(axis=1) * misses.sum(axis=1))
+    def of(sums: Floats) -> Floats:
+        hits, misses = sums[:levels], sums[levels:]
+        below = np.cumsum(misses, axis=0) - misses
+        won = (hits * (below + misses / 2)).sum(axis=0)
+        return _ratio(won, hits.sum(axis=0) * misses.sum(axis=0))
 
-    return of
+    return Metric(parts, of, least=0.0, most=1.0)
 
 
 def average_precision(labels: Floats, scores: Floats) -> Metric:
     """The mean precision over the recall, highest scores first (scikit-learn's definition)."""
-    order = np.argsort(-scores, kind="stable")
-    ends = _ends_of_ties(scores[order])
-    positive = labels[order] > 0.5
+    levels, parts = _by_score(labels, -scores)
 
-    def of(weights: Floats) -> Floats:
-        sorted_weights = weights[:, order]
-        hits = _per_tie(np.where(positive, sorted_weights, 0.0), ends)
-        seen = np.cumsum(_per_tie(sorted_weights, ends), axis=1)
-        precision = _ratio(np.cumsum(hits, axis=1), seen)
-        return _ratio((hits * np.nan_to_num(precision)).sum(axis=1), hits.sum(axis=1))
+    def of(sums: Floats) -> Floats:
+        hits, misses = sums[:levels], sums[levels:]
+        found = np.cumsum(hits, axis=0)
+        precision = np.nan_to_num(_ratio(found, found + np.cumsum(misses, axis=0)))
+        return _ratio((hits * precision).sum(axis=0), found[-1])
 
-    return of
+    return Metric(parts, of, least=0.0, most=1.0)
 
 
 def calibration_error(labels: Floats, probabilities: Floats) -> Metric:
-    """How far predicted and observed shares lie apart, over 15 bins of equal mass (ECE)."""
-    order = np.argsort(probabilities, kind="stable")
-    bins = np.array_split(order, CALIBRATION_BINS)
-    membership = np.zeros((len(labels), CALIBRATION_BINS))
-    for number, rows in enumerate(bins):
-        membership[rows, number] = labels[rows] - probabilities[rows]
-    return lambda weights: np.abs(weights @ membership).sum(axis=1) / weights.sum(axis=1)
+    """How far predicted and observed shares lie apart, over 15 bins of equal mass (ECE).
+
+    Equal probabilities share a bin, however many rows have them.
+    """
+    _, level, sizes = np.unique(probabilities, return_inverse=True, return_counts=True)
+    lower_rows = np.cumsum(sizes) - sizes
+    bins = (lower_rows * CALIBRATION_BINS // len(labels))[level]
+    rows = np.arange(len(labels))
+    parts = sparse.csr_array(
+        (
+            np.concatenate([labels - probabilities, np.ones(len(labels))]),
+            (
+                np.concatenate([bins, np.full(len(labels), CALIBRATION_BINS)]),
+                np.concatenate([rows, rows]),
+            ),
+        ),
+        shape=(CALIBRATION_BINS + 1, len(labels)),
+    )
+    return Metric(parts, lambda sums: np.abs(sums[:-1]).sum(axis=0) / sums[-1], least=0.0, most=1.0)
 
 
 def metrics_of(labels: Floats, probabilities: Floats) -> dict[str, Metric]:
@@ -141,14 +161,26 @@ def metrics_of(labels: Floats, probabilities: Floats) -> dict[str, Metric]:
     }
 
 
-def _ends_of_ties(sorted_scores: Floats) -> NDArray[np.int64]:
-    return np.append(np.flatnonzero(np.diff(sorted_scores)), len(sorted_scores) - 1)
+def _draws(count: int, *, block: int, settings: ResamplingSettings) -> Iterator[Floats]:
+    """How often each customer was drawn [customers, draws], block by block."""
+    random = np.random.default_rng(settings.seed)
+    for start in range(0, settings.replicates, block):
+        draws = min(block, settings.replicates - start)
+        drawn = random.integers(count, size=(draws, count)) + count * np.arange(draws)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=draws * count).reshape(draws, count)
+        yield np.ascontiguousarray(times.T, dtype=np.float64)
 
 
-def _per_tie(values: Floats, ends: NDArray[np.int64]) -> Floats:
-    """Sums of `values` [draws, rows] over runs of equal scores."""
-    totals: Floats = np.diff(np.cumsum(values, axis=1)[:, ends], axis=1, prepend=0.0)
-    return totals
+def _by_score(labels: Floats, scores: Floats) -> tuple[int, sparse.csr_array]:
+    """The number of distinct scores, and parts that count first positives, then negatives of each.
+
+    The sums come in rising order of scores.
+    """
+    distinct, level = np.unique(scores, return_inverse=True)
+    levels, rows = len(distinct), len(scores)
+    which = np.where(labels > 0.5, level, levels + level)
+    parts = sparse.csr_array((np.ones(rows), (which, np.arange(rows))), shape=(2 * levels, rows))
+    return levels, parts
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
