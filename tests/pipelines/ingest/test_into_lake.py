@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_two_exports_that_overlap_give_each_event_once(shop, tmp_path):
     assert lake.read("events")["event_id"].n_unique() == lake.read("events").height == 4
 
 
-@pytest.mark.parametrize("written_tables", [1, 2, 3])
+@pytest.mark.parametrize("written_tables", [1, 3])
 def test_kill_9_in_the_middle_leaves_a_lake_that_the_next_run_completes(
     shop, tmp_path, written_tables
 ):
@@ -119,7 +120,7 @@ def test_the_report_for_machines_and_for_people(shop):
     assert told["stored"]["events"] == {"inserted": 3, "known_already": 0}
     assert told["versions"]["events"] == 0
 
-    console = Console(width=100, record=True, file=open("/dev/null", "w"))
+    console = Console(width=100, record=True, file=StringIO())
     console.print(report)
     text = console.export_text()
     assert "a guest" in text
