@@ -9,10 +9,10 @@ import polars as pl
 from features.errors import DataError
 from features.hashing import stable_share
 from features.settings import FeatureSettings
+from serving.candidates import candidates_of
 from serving.knowledge import Knowledge
-from serving.policy import Inputs, decide
-from serving.products import picks_of, shelf_of, touched_of
-from serving.reasons import question_reasons
+from serving.policy import OF_QUESTION, Inputs, decide
+from serving.products import picks_of
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
 from serving.tables import DECISIONS, MAIL, REQUESTS
@@ -20,6 +20,10 @@ from serving.tables import DECISIONS, MAIL, REQUESTS
 __all__ = ["DECISIONS", "MAIL", "REQUESTS", "Knowledge", "Models", "answer", "decisions_of"]
 
 KEY = ["customer_id", "as_of"]
+TOLD_OF_CUSTOMER = (
+    "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
+    "favourite_category", "degraded", "missing_models",
+)  # fmt: skip
 
 
 def answer(
@@ -59,23 +63,32 @@ def decisions_of(
     people = scores.people.with_row_index("person").with_columns(
         _spread(scores.people.get_column("customer_id"), seed=policy.seed)
     )
-    numbered = people.select("person", *KEY)
-    picks = picks_of(
-        people,
-        scores.products.join(numbered, on=KEY, maintain_order="left"),
-        touched_of(knowledge.history, people),
-        shelf_of(knowledge.products, feature_settings),
-        policy=policy,
-    )
     asked = requests.select(list(REQUESTS))
-    questions = asked.join(people, on=KEY, how="left", maintain_order="left")
+    questions = asked.join(people, on=KEY, how="left", maintain_order="left").with_columns(
+        timezone_known="zone_known",
+        degraded=pl.lit(bool(models.missing)),
+        missing_models=pl.lit(list(models.missing), pl.List(pl.String)),
+    )
+    candidates = candidates_of(questions, settings)
+    wanted = candidates.filter("considered", pl.col("show") > 0).select(
+        "person", *KEY, "favourite_category", "picks"
+    )
+    picks = picks_of(
+        wanted.unique(["person", "picks"], maintain_order=True),
+        scores.products,
+        knowledge.history,
+        knowledge.products,
+        policy=policy,
+        category_depth=feature_settings.category_depth,
+    )
     zone = feature_settings.default_timezone
     decided = decide(
         Inputs(
             questions=questions,
+            candidates=candidates,
             curves=scores.hours,
             picks=picks,
-            mails=_mails(asked, knowledge, numbered),
+            mails=_mails(asked, knowledge, people.select("person", *KEY)),
         ),
         settings=settings,
         default_zone=zone,
@@ -84,29 +97,21 @@ def decisions_of(
     interests = scores.categories.filter(pl.col("rank") == 1).select(*KEY, interest="item")
     about = questions.select(
         *asked.columns,
-        "known_customer", "timezone", "segment", "stage", "known_until", "favourite_category",
-        timezone_known="zone_known",
+        *TOLD_OF_CUSTOMER,
         features=_features_json(people),
-    )  # fmt: skip
-    versions = {"models": models.versions, "policy": settings.policy_version}
+        # Without exploration the policy always does the same.
+        propensity=pl.lit(1.0),
+        versions=pl.lit(json.dumps({"models": models.versions, "policy": settings.policy_version})),
+        seed=pl.lit(policy.seed, pl.Int64),
+    )
     return (
-        about.join(interests, on=KEY, how="left", maintain_order="left")
-        .join(decided, on="row", how="left", maintain_order="left")
-        .with_columns(
-            degraded=pl.lit(bool(models.missing)),
-            missing_models=pl.lit(list(models.missing), pl.List(pl.String)),
-            versions=pl.lit(json.dumps(versions)),
-            seed=pl.lit(policy.seed, pl.Int64),
-            # Without exploration the policy always does the same.
-            propensity=pl.lit(1.0),
-            slots=pl.when(pl.col("action") == "send").then(_slots()),
-        )
-        .with_columns(
-            because=pl.concat_list(
-                "because", pl.concat_list(question_reasons(default_zone=zone))
-            ).list.drop_nulls()
-        )
+        about.lazy()
+        .join(interests.lazy(), on=KEY, how="left", maintain_order="left")
+        .join(decided.lazy().drop(OF_QUESTION[1:]), on="row", how="left", maintain_order="left")
+        .with_columns(slots=pl.when(pl.col("action") == "send").then(_slots()))
+        .rename({"source": "hour_source"})
         .select(pl.col(name).cast(dtype) for name, dtype in DECISIONS.items())
+        .collect(engine="in-memory")
     )
 
 
@@ -151,11 +156,10 @@ def _features_json(people: pl.DataFrame) -> pl.Expr:
 
 def _slots() -> pl.Expr:
     """SLOTS: what the sender's template may print beside the products."""
-    is_about_category = pl.col("picks") == "category"
     return pl.struct(
-        pl.when(is_about_category).then("favourite_category").alias("category"),
+        pl.when(pl.col("picks") == "category").then("favourite_category").alias("category"),
         "interest",
-        "coupon",
-        "discount",
+        pl.when(pl.col("coupon") != "").then("coupon").alias("coupon"),
+        pl.col("discount_share").alias("discount"),
         "tone",
     )

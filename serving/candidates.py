@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 
 import polars as pl
 
-from serving.settings import EmailSettings
+from serving.settings import EmailSettings, ServingSettings
 from serving.triggers import TRIGGERS
 
 # What guardrails, worth and reasons read of a question; the rest was for the triggers.
 CARRIED = (
     "row", "person", "customer_id", "as_of", "earliest", "deadline", "emails", "timezone",
-    "spread", "segment", "email_consent", "consent_since", "suppressed_by", "suppressed_at",
-    "churn", "basket_value", "spend_365d", "sends_7d",
+    "spread", "email_consent", "consent_since", "suppressed_by", "suppressed_at",
+    "churn", "favourite_category", "basket_value", "spend_365d", "sends_7d",
 )  # fmt: skip
 
 
-def candidates_of(questions: pl.DataFrame, emails: Mapping[str, EmailSettings]) -> pl.DataFrame:
+def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
     """One row per question and e-mail asked about, in the catalogue's order.
 
     `considered` is what competes: an e-mail that applies, or the one of a pure question of time.
     """
-    arms = pl.concat_list(_arm(place, email) for place, email in enumerate(emails.values()))
     asked = pl.col("emails").is_null() | pl.col("emails").list.contains(pl.col("email"))
+    known = questions.lazy()
+    arms = [known.select(*CARRIED, *arm) for arm in _arms(settings)]
     return (
-        questions.select(*CARRIED, candidate=arms, only_time=_asks_only_for_time())
-        .explode("candidate")
-        .unnest("candidate")
-        .join(_catalogue(emails), on="place", how="left", maintain_order="left")
+        pl.concat(arms)
+        .join(_catalogue(settings).lazy(), on="place", how="left", maintain_order="left")
         .filter(asked)
+        .sort("row", "place")
+        .with_columns(only_time=_asks_only_for_time())
         .with_columns(considered=pl.col("applies") | pl.col("only_time"))
         .with_row_index("arm")
+        .collect(engine="in-memory")
     )
 
 
-def _arm(place: int, email: EmailSettings) -> pl.Expr:
+@lru_cache(maxsize=8)
+def _arms(settings: ServingSettings) -> list[tuple[pl.Expr, ...]]:
+    """The columns of each e-mail's arm; kept, for writing them out takes longer than running."""
+    return [_arm(place, email) for place, email in enumerate(settings.emails.values())]
+
+
+def _arm(place: int, email: EmailSettings) -> tuple[pl.Expr, ...]:
     trigger = TRIGGERS[email.trigger]
     applies = trigger.applies(email.parameters).fill_null(False)
-    return pl.struct(
-        place=pl.lit(place, pl.UInt32),
-        applies=applies,
-        reason=pl.when(applies).then(trigger.because(email.parameters)),
-        since_hours=pl.when(applies).then(trigger.since_hours),
+    return (
+        pl.lit(place, pl.UInt32).alias("place"),
+        applies.alias("applies"),
+        pl.when(applies).then(trigger.because(email.parameters)).alias("reason"),
+        pl.when(applies).then(trigger.since_hours).alias("since_hours"),
     )
 
 
@@ -50,7 +58,10 @@ def _asks_only_for_time() -> pl.Expr:
     return (pl.col("emails").list.n_unique() == 1).fill_null(False)
 
 
-def _catalogue(emails: Mapping[str, EmailSettings]) -> pl.DataFrame:
+@lru_cache(maxsize=8)
+def _catalogue(settings: ServingSettings) -> pl.DataFrame:
+    """One row per e-mail: its figures."""
+    emails = settings.emails
     figures = {
         "delay_hours": pl.Float64, "deadline_hours": pl.Float64, "half_life_hours": pl.Float64,
         "click_rate": pl.Float64, "orders_per_click": pl.Float64, "bought_anyway": pl.Float64,

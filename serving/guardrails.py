@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
 from serving.hours import hours
-from serving.settings import EmailSettings, PolicySettings
+from serving.reasons import Reason
+from serving.settings import PolicySettings, ServingSettings
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Guardrail:
     meaning: str
     forbids: pl.Expr
     because: pl.Expr
+
+    @property
+    def reason(self) -> Reason:
+        """Whatever cannot be decided is forbidden."""
+        return Reason(self.name, self.because, self.forbids.fill_null(True))
 
 
 def _on(moment: str) -> pl.Expr:
@@ -103,16 +110,6 @@ OF_INSTANTS: Mapping[str, str] = {
 }
 
 
-def reasons(guardrails: tuple[Guardrail, ...]) -> pl.Expr:
-    """List of {code, text} of the guardrails that forbid."""
-    return pl.concat_list(
-        pl.when(rule.forbids.fill_null(True)).then(
-            pl.struct(code=pl.lit(rule.name), text=rule.because.cast(pl.String))
-        )
-        for rule in guardrails
-    ).list.drop_nulls()
-
-
 def quiet_reason(policy: PolicySettings) -> str:
     """The sentence of the quiet hours."""
     return (
@@ -121,72 +118,90 @@ def quiet_reason(policy: PolicySettings) -> str:
     )
 
 
-def closed_times(
-    mails: pl.DataFrame, *, policy: PolicySettings, emails: Mapping[str, EmailSettings]
-) -> pl.DataFrame:
+def closed_times(mails: pl.DataFrame, settings: ServingSettings) -> pl.LazyFrame:
     """Open intervals of time in which one more e-mail would break a rule of frequency.
 
-    `mails`: person, as_of, email, at of what was sent or promised. Comes back as person, email
-    (null = whichever it is), code, text, closed_from, closed_until. Where `count` mails lie
-    closer together than a window, one more must be a window away from the last of them or from
-    the first: promised mails may lie ahead, so both sides count.
+    `mails`: person, as_of, email, at of what was sent or promised. Comes back as person, forbids
+    (an e-mail; null = any), code, text, closed_from, closed_until.
     """
-    caps = {"cap_24h": (policy.cap_24h, 24), "cap_7d": (policy.cap_7d, 7 * 24),
-            "cap_30d": (policy.cap_30d, 30 * 24)}  # fmt: skip
-    peace = f"an e-mail {{}}, and {policy.min_gap_hours:g} hours of peace lie between two"
+    ordered = mails.lazy().sort("person", "at", "email")
+    return pl.concat(_closed(ordered, rule) for rule in _frequency_rules(settings))
+
+
+@dataclass(frozen=True)
+class _FrequencyRule:
+    """At most `count` e-mails lie within any `window`; it `forbids` one e-mail, or any (null)."""
+
+    code: str
+    count: int
+    window: pl.Expr
+    text: pl.Expr
+    forbids: pl.Expr
+
+
+def _closed(ordered: pl.LazyFrame, rule: _FrequencyRule) -> pl.LazyFrame:
+    """Where `count` mails lie closer together than a window, one more must be a window away.
+
+    From the last of them, or from the first: promised mails may lie ahead, so both sides count.
+    """
+    last = pl.col("at").shift(1 - rule.count).over("person") if rule.count > 1 else pl.col("at")
+    return (
+        ordered.with_columns(last=last, window=rule.window)
+        .with_columns(
+            closed_from=pl.col("last") - pl.col("window"),
+            closed_until=pl.col("at") + pl.col("window"),
+        )
+        .filter(
+            pl.col("last") - pl.col("at") < pl.col("window"),
+            pl.col("closed_until") > pl.col("as_of"),
+        )
+        .select(
+            "person", "closed_from", "closed_until",
+            forbids=rule.forbids, code=pl.lit(rule.code), text=rule.text,
+        )
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=8)
+def _frequency_rules(settings: ServingSettings) -> tuple[_FrequencyRule, ...]:
+    policy, left = settings.policy, _when_it_leaves()
     again = pl.col("email").replace_strict(
-        {name: email.repeat_days for name, email in emails.items()},
+        {name: email.repeat_days for name, email in settings.emails.items()},
         default=None,
         return_dtype=pl.Float64,
     )
-    rules = [
-        *(
-            _closed(code, count, pl.lit(float(window)), _cap_text(count, window))
-            for code, (count, window) in caps.items()
-        ),
-        _closed("min_gap", 1, pl.lit(policy.min_gap_hours), pl.format(peace, _when_it_leaves())),
-        _closed(
-            "repeat",
-            1,
-            24 * again,
-            pl.format(
-                "it {}, and comes again after {} days", _when_it_leaves(), again.cast(pl.Int64)
-            ),
-            email=pl.col("email"),
-        ),
-    ]
+    any_email = pl.lit(None, pl.String)
+    caps = (
+        ("cap_24h", policy.cap_24h, 1, "24 hours"),
+        ("cap_7d", policy.cap_7d, 7, "7 days"),
+        ("cap_30d", policy.cap_30d, 30, "30 days"),
+    )
     return (
-        mails.sort("person", "at", "email")
-        .select("person", "as_of", rule=pl.concat_list(rules))
-        .explode("rule")
-        .unnest("rule")
-        .filter(pl.col("closed_until") > pl.col("as_of"))
-        .drop("as_of")
+        *(
+            _FrequencyRule(code, cap, pl.duration(days=days), _cap_text(cap, window), any_email)
+            for code, cap, days, window in caps
+        ),
+        _FrequencyRule(
+            code="min_gap",
+            count=1,
+            window=hours(pl.lit(policy.min_gap_hours)),
+            text=pl.format(
+                f"an e-mail {{}}, and {policy.min_gap_hours:g} hours of peace lie between two", left
+            ),
+            forbids=any_email,
+        ),
+        _FrequencyRule(
+            code="repeat",
+            count=1,
+            window=hours(24 * again),
+            text=pl.format("it {}, and comes again after {} days", left, again.cast(pl.Int64)),
+            forbids=pl.col("email"),
+        ),
     )
 
 
-def _closed(
-    code: str,
-    count: int,
-    window_hours: pl.Expr,
-    text: pl.Expr,
-    email: pl.Expr = pl.lit(None, pl.String),  # noqa: B008 (an expression is a value)
-) -> pl.Expr:
-    window = hours(window_hours)
-    last = pl.col("at").shift(1 - count).over("person")
-    crowded = (last - pl.col("at")) < window
-    return pl.struct(
-        code=pl.lit(code),
-        text=text,
-        email=email,
-        closed_from=pl.when(crowded).then(last - window),
-        closed_until=pl.when(crowded).then(pl.col("at") + window),
-    )
-
-
-def _cap_text(count: int, window_hours: int) -> pl.Expr:
-    mails = "1 e-mail" if count == 1 else f"{count} e-mails"
-    window = "24 hours" if window_hours == 24 else f"{window_hours // 24} days"
+def _cap_text(cap: int, window: str) -> pl.Expr:
+    mails = "1 e-mail" if cap == 1 else f"{cap} e-mails"
     return pl.lit(f"{mails} in {window} is the most, sent and promised together")
 
 

@@ -7,14 +7,24 @@ from dataclasses import dataclass
 import polars as pl
 
 from features.hashing import stable_hash
-from serving.candidates import candidates_of
-from serving.guardrails import OF_ARMS, OF_CUSTOMERS, closed_times, quiet_reason, reasons
+from serving.guardrails import OF_ARMS, OF_CUSTOMERS, closed_times, quiet_reason
 from serving.hours import hours, instants_of, with_pull, with_window
 from serving.products import with_products
-from serving.reasons import send_reasons, wait_reasons
+from serving.reasons import Reasons, doubts, listed, no_reasons, send_reasons, told, wait_reasons
 from serving.settings import ServingSettings
-from serving.tables import ARM, REASON
+from serving.tables import ARM
 from serving.value import at_pull, value_at, with_worth
+
+# What an answer reads of the question, and of the arm that is chosen.
+OF_QUESTION = (
+    "row", "as_of", "known_customer", "timezone_known", "degraded", "missing_models",
+    "email_consent", "consent_since", "suppressed_by", "suppressed_at",
+)  # fmt: skip
+OF_CHOSEN = (
+    "row", "email", "variant", "value", "send_at", "local_send_at", "ends_at", "products",
+    "picks", "coupon", "tone", "discount_share", "reason", "applies", "only_time", "leaves_now",
+    "lift", "source", "moved_by",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,11 +32,13 @@ class Inputs:
     """Everything a decision depends on; `person` numbers the distinct (customer_id, as_of) from 0.
 
     `questions`: row, person, spread, customer_id, as_of, emails, earliest, deadline and whatever
-    is known of the customer. `curves`: 48 hours per person. `picks`: products per person and
-    pick. `mails`: person, as_of, email, at of what was sent or promised.
+    is known of the customer. `candidates`: those of serving.candidates. `curves`: 48 hours per
+    person. `picks`: products per person and pick. `mails`: person, as_of, email, at of what was
+    sent or promised.
     """
 
     questions: pl.DataFrame
+    candidates: pl.DataFrame
     curves: pl.DataFrame
     picks: pl.DataFrame
     mails: pl.DataFrame
@@ -40,13 +52,17 @@ def decide(
     The worthiest e-mail at its best allowed instant wins, if it is worth more than none at all.
     A tie goes to the e-mail listed first, so that the answer is never an accident.
     """
-    arms = with_window(candidates_of(inputs.questions, settings.emails))
+    arms = with_window(inputs.candidates)
     arms = with_worth(with_products(arms, inputs.picks), settings.policy)
     instants = _instants(arms, inputs, settings=settings, default_zone=default_zone)
-    arms = _with_best_instants(arms, instants).with_columns(
-        value=value_at("pull"), unconstrained_value=value_at("unconstrained_pull")
+    arms = _with_best_instants(arms, instants)
+    return _decided(
+        inputs.questions,
+        _with_variant(arms, settings),
+        settings=settings,
+        default_zone=default_zone,
+        currency=currency,
     )
-    return _decided(inputs.questions, _with_variant(arms, settings), settings, currency)
 
 
 def _instants(
@@ -60,18 +76,19 @@ def _instants(
         weight=policy.hour_weight,
         default_hour=policy.default_hour,
     ).with_row_index("instant")
-    closed = closed_times(inputs.mails, policy=policy, emails=settings.emails)
     # Of the rules that shut an instant the one that lasts longest is named.
     shut = (
-        instants.select("instant", "person", "at", sending="email")
-        .join(closed, on="person")
+        instants.lazy()
+        .select("instant", "person", "at", "email")
+        .join(closed_times(inputs.mails, settings), on="person")
         .filter(
-            pl.col("email").is_null() | (pl.col("email") == pl.col("sending")),
+            pl.col("forbids").is_null() | (pl.col("forbids") == pl.col("email")),
             pl.col("at").is_between("closed_from", "closed_until", closed="none"),
         )
         .sort("instant", "closed_until", "code", descending=[False, True, False])
         .unique("instant", keep="first", maintain_order=True)
         .select("instant", by_frequency=pl.struct("code", "text"))
+        .collect(engine="in-memory")
     )
     is_quiet = pl.col("hour").is_in(policy.quiet_hours)
     quiet = pl.struct(code=pl.lit("quiet_hours"), text=pl.lit(quiet_reason(policy)))
@@ -82,26 +99,45 @@ def _instants(
 
 def _with_best_instants(arms: pl.DataFrame, instants: pl.DataFrame) -> pl.DataFrame:
     """Add the best open instant, the best of all, and `forbidden_by`: what leaves no instant."""
-    best_of_all = pl.col("pull").arg_max()
-    best = pl.when(pl.col("shut_by").is_null()).then("pull").arg_max()
-    told = ("at", "local_at", "pull", "lift", "freshness", "source", "leaves_now")
-    found = instants.group_by("arm", maintain_order=True).agg(
-        *(pl.col(name).get(best, null_on_oob=True) for name in told),
-        unconstrained_at=pl.col("at").get(best_of_all),
-        unconstrained_pull=pl.col("pull").get(best_of_all),
-        moved_by=pl.col("shut_by").get(best_of_all),
-        all_shut_by=pl.col("shut_by").drop_nulls().unique(maintain_order=True),
+    open_pull = pl.when(pl.col("shut_by").is_null()).then("pull")
+    best = instants.group_by("arm", maintain_order=True).agg(
+        instant=pl.col("instant").get(open_pull.arg_max(), null_on_oob=True),
+        best_of_all=pl.col("instant").get(pl.col("pull").arg_max()),
     )
-    nothing = pl.lit([], pl.List(REASON))
-    forbidden = pl.concat_list(
-        reasons(OF_CUSTOMERS),
-        reasons(OF_ARMS),
-        pl.when(pl.col("send_at").is_null()).then("all_shut_by").fill_null(nothing),
+    allowed = instants.select(
+        "instant", "local_at", "pull", "lift", "freshness", "source", "leaves_now", send_at="at"
+    )
+    unconstrained = instants.select(
+        "instant", unconstrained_at="at", unconstrained_pull="pull", moved_by="shut_by"
+    )
+    considered = arms.lazy().filter("considered")
+    shut = (
+        instants.lazy()
+        .join(best.lazy().filter(pl.col("instant").is_null()), on="arm", how="semi")
+        .select("arm", pl.col("shut_by").struct.unnest())
+        .unique(["arm", "code"], keep="first", maintain_order=True)
+    )
+    forbidden = listed(
+        [*told(considered, "arm", [rule.reason for rule in (*OF_CUSTOMERS, *OF_ARMS)]), shut],
+        "arm",
+        "forbidden_by",
     )
     return (
-        arms.join(found, on="arm", how="left", maintain_order="left")
-        .rename({"at": "send_at", "local_at": "local_send_at"})
-        .with_columns(forbidden_by=pl.when("considered").then(forbidden).otherwise(nothing))
+        arms.lazy()
+        .join(best.lazy(), on="arm", how="left", maintain_order="left")
+        .join(allowed.lazy(), on="instant", how="left", maintain_order="left")
+        .join(
+            unconstrained.lazy(),
+            left_on="best_of_all",
+            right_on="instant",
+            how="left",
+            maintain_order="left",
+        )
+        .join(forbidden, on="arm", how="left", maintain_order="left")
+        .with_columns(pl.col("forbidden_by").fill_null(no_reasons()))
+        .with_columns(value=value_at("pull"), unconstrained_value=value_at("unconstrained_pull"))
+        .rename({"local_at": "local_send_at"})
+        .collect(engine="in-memory")
     )
 
 
@@ -118,13 +154,19 @@ def _with_variant(arms: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame
 
 
 def _decided(
-    questions: pl.DataFrame, arms: pl.DataFrame, settings: ServingSettings, currency: str
+    questions: pl.DataFrame,
+    arms: pl.DataFrame,
+    *,
+    settings: ServingSettings,
+    default_zone: str,
+    currency: str,
 ) -> pl.DataFrame:
+    policy = settings.policy
     may_go = (pl.col("forbidden_by").list.len() == 0) & pl.col("send_at").is_not_null()
     # A pure question of time has been decided already as to whether it is worth it.
     is_worth_it = (pl.col("value") > 0) | pl.col("only_time")
-    considered = arms.filter("considered")
-    chosen = _first_per_row(considered.filter(may_go, is_worth_it), "value")
+    considered = arms.lazy().filter("considered")
+    chosen = _first_per_row(considered.filter(may_go, is_worth_it), "value").select(*OF_CHOSEN)
     top = _first_per_row(considered, "unconstrained_value").select(
         "row",
         top_email="email",
@@ -134,57 +176,79 @@ def _decided(
         top_forbidden_by="forbidden_by",
         top_is_worth_it=(pl.col("unconstrained_value") > 0) | pl.col("only_time"),
     )
-    told = arms.with_columns(at_pull(name) for name in ("clicks", "orders", "margin", "discount"))
-    told = told.rename({"reason": "because", "lift": "hour_lift"})
-    listed = told.group_by("row", maintain_order=True).agg(
-        arms=pl.struct(*(field.name for field in ARM.fields))
-    )
     is_send = pl.col("email").is_not_null()
-    policy = settings.policy
-    return (
-        questions.select("row", customer_reasons=reasons(OF_CUSTOMERS))
+    held_until = pl.col("send_at") + hours(pl.lit(policy.reservation_hours))
+    waits_until = pl.col("as_of") + hours(pl.lit(policy.ask_again_hours))
+    decided = (
+        questions.lazy()
+        .select(*OF_QUESTION)
         .join(chosen, on="row", how="left", maintain_order="left")
         .join(top, on="row", how="left", maintain_order="left")
-        .join(listed, on="row", how="left", maintain_order="left")
         .with_columns(
-            questions.get_column("as_of"),
-            because=pl.when(is_send)
-            .then(send_reasons(policy))
-            .otherwise(wait_reasons(currency=currency)),
+            action=pl.when(is_send).then(pl.lit("send")).otherwise(pl.lit("wait")),
+            valid_until=pl.when(is_send)
+            .then(pl.min_horizontal("ends_at", held_until))
+            .otherwise(waits_until),
             unconstrained_best=pl.when("top_is_worth_it").then(
                 pl.struct(email="top_email", send_at="top_at", value="top_value")
             ),
         )
-        .select(
-            "row",
-            "email",
-            "variant",
-            "send_at",
-            "local_send_at",
-            "value",
-            "arms",
-            "unconstrained_best",
-            pl.col("because").list.drop_nulls(),
+        .collect(engine="in-memory")
+        .lazy()
+    )
+    because = _because(decided, send_reasons(policy), wait_reasons(currency), doubts(default_zone))
+    return (
+        decided.join(because, on="row", how="left", maintain_order="left")
+        .join(_receipts(arms), on="row", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("because").fill_null(no_reasons()),
             pl.col("products").fill_null(pl.lit([], pl.List(pl.String))),
-            action=pl.when(is_send).then(pl.lit("send")).otherwise(pl.lit("wait")),
-            discount="discount_share",
-            coupon=pl.when(pl.col("coupon") != "").then("coupon"),
-            tone="tone",
-            picks="picks",
-            hour_source="source",
-            valid_until=pl.when(is_send)
-            .then(
-                pl.min_horizontal(
-                    "ends_at",
-                    pl.col("send_at") + hours(pl.lit(policy.reservation_hours)),
-                )
-            )
-            .otherwise(pl.col("as_of") + hours(pl.lit(policy.ask_again_hours))),
         )
+        .collect(engine="in-memory")
     )
 
 
-def _first_per_row(arms: pl.DataFrame, value: str) -> pl.DataFrame:
+def _because(
+    decided: pl.LazyFrame, of_send: Reasons, of_wait: Reasons, of_both: Reasons
+) -> pl.LazyFrame:
+    send = decided.filter(pl.col("action") == "send")
+    wait = decided.filter(pl.col("action") == "wait")
+    forbidden = (
+        wait.select("row", "top_forbidden_by")
+        .explode("top_forbidden_by")
+        .drop_nulls("top_forbidden_by")
+        .select("row", pl.col("top_forbidden_by").struct.unnest())
+    )
+    # What forbids a customer any mail is told even where no e-mail applies.
+    anyhow = told(
+        wait.filter(pl.col("top_email").is_null()), "row", [rule.reason for rule in OF_CUSTOMERS]
+    )
+    return listed(
+        [
+            *told(send, "row", of_send),
+            *anyhow,
+            forbidden,
+            *told(wait, "row", of_wait),
+            *told(decided, "row", of_both),
+        ],
+        "row",
+        "because",
+    )
+
+
+def _receipts(arms: pl.DataFrame) -> pl.LazyFrame:
+    """`arms`: per row all arms as the receipt keeps them."""
+    parts = [at_pull(name) for name in ("clicks", "orders", "margin", "discount")]
+    return (
+        arms.lazy()
+        .with_columns(parts)
+        .rename({"reason": "because", "lift": "hour_lift"})
+        .group_by("row", maintain_order=True)
+        .agg(arms=pl.struct(field.name for field in ARM.fields))
+    )
+
+
+def _first_per_row(arms: pl.LazyFrame, value: str) -> pl.LazyFrame:
     """The arm of the highest value in each row; of equals the one listed first."""
     return arms.sort(
         "row", value, "place", descending=[False, True, False], nulls_last=True

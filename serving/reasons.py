@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeAlias
+
 import polars as pl
 
 from serving.settings import PolicySettings
+from serving.tables import REASON
 
 WHOSE_HOURS = {
     "customer": "by their own hours",
@@ -14,79 +20,115 @@ WHOSE_HOURS = {
 }
 
 
-def reason(code: str, text: pl.Expr, *, when: pl.Expr) -> pl.Expr:
-    """{code, text} where `when` holds, else null."""
-    return pl.when(when.fill_null(False)).then(pl.struct(code=pl.lit(code), text=text))
+@dataclass(frozen=True)
+class Reason:
+    """A sentence that is told where `when` holds."""
+
+    code: str
+    text: pl.Expr
+    when: pl.Expr
 
 
-def send_reasons(policy: PolicySettings) -> pl.Expr:
-    """List of reasons of the chosen arm; `top_...` is the best arm if no guardrail stood."""
-    was_better = pl.col("top_is_worth_it") & (pl.col("top_email") != pl.col("email"))
-    moved_by = pl.col("moved_by").struct
-    why_not = pl.col("top_forbidden_by").list.first().struct.field("text")
+Reasons: TypeAlias = tuple[Reason, ...]
+
+
+def told(frame: pl.LazyFrame, key: str, reasons: Sequence[Reason]) -> list[pl.LazyFrame]:
+    """One frame per reason: `key`, code, text of the rows where it holds.
+
+    Long, because few reasons hold: lists of them per row, made at once, take a hundred times as
+    long as writing out only those that are told.
+    """
+    return [
+        frame.filter(reason.when.fill_null(False)).select(
+            key, code=pl.lit(reason.code), text=reason.text.cast(pl.String)
+        )
+        for reason in reasons
+    ]
+
+
+def listed(frames: Sequence[pl.LazyFrame], key: str, name: str) -> pl.LazyFrame:
+    """`key` with its reasons as one list `name`, in the order of `frames`; keys without are left out."""
+    return (
+        pl.concat(frames)
+        .group_by(key, maintain_order=True)
+        .agg(pl.struct("code", "text").alias(name))
+    )
+
+
+def no_reasons() -> pl.Expr:
+    return pl.lit([], pl.List(REASON))
+
+
+@lru_cache(maxsize=8)
+def send_reasons(policy: PolicySettings) -> Reasons:
+    """Of the chosen arm; `top_...` is the best arm if no guardrail stood."""
     hour = _hour_text(policy)
-    reasons = [
-        reason("applies", pl.col("reason"), when=pl.col("applies")),
-        reason(
+    was_better = pl.col("top_is_worth_it") & (pl.col("top_email") != pl.col("email"))
+    return (
+        Reason("applies", pl.col("reason"), pl.col("applies")),
+        Reason(
             "only_time",
             pl.format("{} was asked for, and only its time was to be found", "email"),
-            when=pl.col("only_time"),
+            pl.col("only_time"),
         ),
-        reason("now", pl.format("at once: {}", hour), when=pl.col("leaves_now")),
-        reason("hour", hour, when=~pl.col("leaves_now")),
-        pl.when(pl.col("moved_by").is_not_null()).then(
-            pl.struct(
-                code=moved_by.field("code"),
-                text=pl.format("a better minute was shut: {}", moved_by.field("text")),
-            )
+        Reason("now", pl.format("at once: {}", hour), pl.col("leaves_now")),
+        Reason("hour", hour, ~pl.col("leaves_now")),
+        Reason(
+            "moved",
+            pl.format("a better minute was shut: {}", pl.col("moved_by").struct.field("text")),
+            pl.col("moved_by").is_not_null(),
         ),
-        reason(
+        Reason(
             "instead_of",
-            pl.format("{} would have been worth more, but {}", "top_email", why_not),
-            when=was_better & (pl.col("top_forbidden_by").list.len() > 0),
-        ),
-    ]
-    return pl.concat_list(reasons)
-
-
-def wait_reasons(*, currency: str) -> pl.Expr:
-    """List of reasons: what forbade the best e-mail, or that none applies, or none is worth it."""
-    none_applies = pl.col("top_email").is_null()
-    forbidden_by = pl.when(none_applies).then("customer_reasons").otherwise("top_forbidden_by")
-    is_free = ~none_applies & (pl.col("top_forbidden_by").list.len() == 0)
-    # Where a guardrail left the best e-mail only a worse minute, that minute's value decides.
-    value = pl.coalesce("top_open_value", "top_value")
-    lost = pl.format(f"{{}}, the best e-mail, would be worth {{}} {currency}", "top_email", value)
-    return pl.concat_list(
-        forbidden_by,
-        pl.concat_list(
-            reason("nothing_applies", pl.lit("no e-mail applies to them now"), when=none_applies),
-            reason("not_worth_it", lost, when=is_free | ~pl.col("top_is_worth_it")),
+            pl.format(
+                "{} would have been worth more, but {}",
+                "top_email",
+                pl.col("top_forbidden_by").list.first().struct.field("text"),
+            ),
+            was_better & (pl.col("top_forbidden_by").list.len() > 0),
         ),
     )
 
 
-def question_reasons(*, default_zone: str) -> list[pl.Expr]:
-    """What was not known when deciding; part of every answer, whatever it is."""
-    return [
-        reason(
-            "unknown_customer",
-            pl.lit("nothing is known of them; the answer is that for anybody"),
-            when=~pl.col("known_customer"),
+@lru_cache(maxsize=8)
+def wait_reasons(currency: str) -> Reasons:
+    """Of a row without a chosen arm, beside what forbade its best one."""
+    none_applies = pl.col("top_email").is_null()
+    is_free = pl.col("top_forbidden_by").list.len() == 0
+    # Where a guardrail left the best e-mail only a worse minute, that minute's value decides.
+    value = pl.coalesce("top_open_value", "top_value")
+    return (
+        Reason("nothing_applies", pl.lit("no e-mail applies to them now"), none_applies),
+        Reason(
+            "not_worth_it",
+            pl.format(f"{{}}, the best e-mail, is worth {{}} {currency}", "top_email", value),
+            ~none_applies & (is_free | ~pl.col("top_is_worth_it")),
         ),
-        reason(
+    )
+
+
+@lru_cache(maxsize=8)
+def doubts(default_zone: str) -> Reasons:
+    """What was not known when deciding; part of every answer, whatever it is."""
+    return (
+        Reason(
+            "unknown_customer",
+            pl.lit("nothing is known of them; this is the answer for anybody"),
+            ~pl.col("known_customer"),
+        ),
+        Reason(
             "unknown_zone",
             pl.lit(f"their time zone is unknown; {default_zone} is assumed"),
-            when=~pl.col("timezone_known"),
+            ~pl.col("timezone_known"),
         ),
-        reason(
+        Reason(
             "degraded",
             pl.format(
                 "no model yet for {}; rules stand in", pl.col("missing_models").list.join(", ")
             ),
-            when=pl.col("degraded"),
+            pl.col("degraded"),
         ),
-    ]
+    )
 
 
 def _hour_text(policy: PolicySettings) -> pl.Expr:

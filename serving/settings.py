@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Self
 
@@ -152,7 +153,10 @@ class ServingSettings(BaseModel):
     emails: Annotated[dict[Name, EmailSettings], Field(min_length=1)]
     service: ServiceSettings
 
-    @property
+    def __hash__(self) -> int:
+        return hash(self.policy_version)
+
+    @cached_property
     def policy_version(self) -> str:
         """SHA-256 of whatever decides: the policy, and the e-mails in their order."""
         decides = self.model_dump_json(include={"policy", "emails"})

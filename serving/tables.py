@@ -97,7 +97,7 @@ DECISIONS = pl.Schema(
         "timezone_known": pl.Boolean(),
         "segment": pl.String(),
         "stage": pl.String(),
-        "hour_source": pl.String(),  # whose hours were read: customer | segment | everyone | default
+        "hour_source": pl.String(),  # customer | segment | everyone | default
         "known_until": UTC,  # the newest thing known of the customer; null where nothing is
         "features": pl.String(),  # JSON object: every feature and score as read
         "versions": pl.String(),  # JSON object: models (name: version | null) and policy (SHA-256)
