@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import REGISTRY
 
+from pipelines.effective import read_settings
 from pipelines.places import places
-from pipelines.settings import Settings, load_settings
-from serving.effective import Effective
+from pipelines.settings import load_settings
 from serving.live import Live
 from serving.opening import open_live
 from serving.service import build
 
 ROUTERS = "onje.routers"
-
-
-def effective(settings: Settings) -> Effective:
-    """What the service reads of all settings."""
-    return Effective(
-        features=settings.features,
-        serving=settings.serving,
-        clock_offset=timedelta(days=settings.clock.offset_days),
-        fingerprint=settings.fingerprint,
-    )
-
-
-def read_settings(file: Path, patches: Sequence[Mapping[str, Any]]) -> Effective:
-    return effective(load_settings(file, patches))
 
 
 def open_here() -> Live:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
 
+from serving.body_limit import BodyLimit
 from serving.faults import answer_faults
 from serving.live import Live
 from serving.routes import customers, decide, decisions, events, health, scores
@@ -43,10 +44,11 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
         docs_url="/v1/docs",
         openapi_url="/v1/openapi.json",
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         lifespan=lifespan,
-        max_body_size=BODY_LIMIT,
     )
     app.state.is_ready = False
+    app.add_middleware(BodyLimit, limit=BODY_LIMIT)
     answer_faults(app)
     for router in (*(module.router for module in ROUTERS), *routers):
         app.include_router(router)

@@ -57,6 +57,10 @@ def unknown(what: str, found: str, do: str) -> Refused:
     return Refused(404, Fault(code=f"unknown_{what}", found=found, do=do))
 
 
+def too_large() -> JSONResponse:
+    return _response(*REFUSED[413])
+
+
 def answer_faults(app: FastAPI) -> None:
     """Let `app` answer every error in this one shape."""
 

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from tests.serving.api.service import CART
+
+
+def test_a_page_about_a_customer(service):
+    service.tell(CART)
+    decided = service.decide("r1")
+    page = service.get("/v1/customers/ann").json()
+    assert (page["customer_id"], page["timezone"]) == ("ann", "America/New_York")
+    assert page["events"] == 3
+    assert page["last_event_at"] == "2024-05-01T14:00:00Z"
+    assert page["permission"]["email_consent"] == "granted"
+    assert page["permission"]["suppressed_by"] is None
+    [recent] = page["recent_decisions"]
+    assert (recent["decision_id"], recent["state"]) == (decided["decision_id"], "issued")
+    assert page["scores"]["known_customer"] is True
+
+
+def test_scores_come_in_the_order_asked_for_and_for_strangers_too(service):
+    answer = service.post("/v1/scores", {"customer_ids": ["nobody", "ann", "nobody"]}).json()
+    assert [score["customer_id"] for score in answer["scores"]] == ["nobody", "ann", "nobody"]
+    nobody, ann, _ = answer["scores"]
+    assert (nobody["known_customer"], ann["known_customer"]) == (False, True)
+    assert len(ann["hours"]) == 48
+    assert ann["products"][0]["item"] == "mug"
+    assert (ann["churn"], ann["degraded"]) == (None, True)
+    assert ann["versions"]["churn"] is None
+
+
+def test_health_and_figures(service):
+    service.decide("r1")
+    assert service.get("/livez").status_code == 200
+    ready = service.get("/readyz")
+    assert (ready.status_code, "churn" in ready.text) == (200, True)
+    assert 'onje_decisions_total{action="wait"' in service.get("/metrics").text
+    assert service.get("/v1/docs").status_code == 200

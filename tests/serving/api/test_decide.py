@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.serving.api.service import CART, NOON, running
+
+RIVALS = 32
+
+
+def decide_body(request_id, **more):
+    return {"request_id": request_id, "customer_id": "ann", **more}
+
+
+def codes(answer):
+    return [reason["code"] for reason in answer["because"]]
+
+
+def test_an_event_told_now_changes_the_next_decision(service):
+    assert service.decide("before")["action"] == "wait"
+    assert service.tell(CART) == {"accepted": 1, "known_already": 0, "rejected": []}
+    after = service.decide("after")
+    assert (after["action"], after["email"]) == ("send", "cart_reminder")
+    assert NOON <= datetime.fromisoformat(after["send_at"]) <= NOON + timedelta(hours=22)
+
+
+def test_what_the_caller_saw_counts_for_this_decision_only(service):
+    seen = {key: value for key, value in CART.items() if key != "customer_id"}
+    told = service.decide("with", context={"events": [seen]}, dry_run=True)
+    assert (told["action"], told["email"]) == ("send", "cart_reminder")
+    assert service.decide("without")["action"] == "wait"
+
+
+def test_an_event_of_the_context_without_a_time_was_just_now(service):
+    seen = [{"kind": "cart_add", "product_id": "pen"}]
+    emails = ["cart_reminder"]
+    told = service.decide("r1", context={"events": seen}, emails=emails, dry_run=True)
+    assert told["action"] == "send"
+
+
+def test_nobody_gives_consent_in_passing(service):
+    consent = {"kind": "consent", "reason": "granted"}
+    body = decide_body("r1", context={"events": [consent]})
+    answer = service.post("/v1/decide", body)
+    assert answer.status_code == 422
+    assert "context.events.0.kind" in answer.json()["found"]
+
+
+def test_a_wait_has_neither_email_nor_time(service):
+    wait = service.decide("r1")
+    assert wait["action"] == "wait"
+    assert not {"email", "variant", "send_at", "products", "slots"} & set(wait)
+    assert wait["because"]
+
+
+def test_the_same_question_gets_the_same_bytes(service):
+    service.tell(CART)
+    body = decide_body("r1", emails=["cart_reminder"])
+    first = service.post("/v1/decide", body)
+    service.pass_time(hours=5)
+    again = service.post("/v1/decide", dict(reversed(body.items())))
+    assert again.content == first.content
+    assert again.json()["action"] == "send"
+
+
+def test_the_same_id_with_another_question_is_a_conflict(service):
+    service.decide("r1")
+    answer = service.post("/v1/decide", decide_body("r1", emails=["welcome"]))
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "request_id_reused"
+
+
+def test_one_question_asked_32_times_at_once_is_decided_once(service):
+    service.tell(CART)
+    answers = service.at_once([("POST", "/v1/decide", decide_body("r1"))] * RIVALS)
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert len(service.get("/v1/customers/ann").json()["recent_decisions"]) == 1
+
+
+def test_32_triggers_at_once_in_two_processes_cannot_break_a_cap(service, tmp_path):
+    service.tell(CART)
+    patient = [{"service": {"threads": RIVALS, "patience_seconds": 30}}]
+    with running(tmp_path, patches=patient) as one, running(tmp_path, patches=patient) as other:
+        for process in (one, other):
+            process.now = service.now
+        calls = [("POST", "/v1/decide", decide_body(f"r{n}")) for n in range(RIVALS)]
+        under_way = [one.soon(calls[::2]), other.soon(calls[1::2])]
+        answers = [answer for future in under_way for answer in future.result()]
+    said = [answer.json() for answer in answers]
+    sent = [answer for answer in said if answer["action"] == "send"]
+    assert len(said) == RIVALS
+    assert [answer["email"] for answer in sent] == ["cart_reminder"]
+    # Whoever came second saw the first one's reservation, and says so.
+    waits = {codes(answer)[0] for answer in said if answer["action"] == "wait"}
+    assert waits <= {"cap_24h", "repeat"}
+
+
+def test_cancelling_frees_the_place_of_the_mail(service):
+    service.tell(CART)
+    first = service.decide("r1")
+    assert service.decide("r2")["action"] == "wait"
+    cancelled = service.post(f"/v1/decisions/{first['decision_id']}/cancel")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    assert service.decide("r3")["action"] == "send"
+
+
+def test_a_mail_that_was_sent_cannot_be_cancelled(service):
+    service.tell(CART)
+    sent = service.decide("r1")
+    service.tell({"customer_id": "ann", "kind": "send", "decision_id": sent["decision_id"]})
+    answer = service.post(f"/v1/decisions/{sent['decision_id']}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "sent")
+
+
+def test_a_dry_run_leaves_no_trace(service):
+    service.tell(CART)
+    dry = service.decide("r1", dry_run=True)
+    assert dry["action"] == "send"
+    assert service.get(f"/v1/decisions/{dry['decision_id']}").status_code == 404
+    assert service.get("/v1/customers/ann").json()["recent_decisions"] == []
+    assert service.decide("r1")["action"] == "send"  # neither place nor request id is taken
+
+
+def test_a_customer_never_seen_is_answered_for_the_population(service):
+    answer = service.decide("r1", "nobody")
+    assert (answer["action"], answer["known_customer"]) == ("wait", False)
+    assert {"consent", "unknown_customer"} <= set(codes(answer))
+
+
+def test_without_models_rules_answer_and_say_so(service):
+    answer = service.decide("r1")
+    assert answer["degraded"] is True
+    assert "degraded" in codes(answer)
+
+
+def test_an_unsubscribe_known_after_the_clock_was_read_is_seen(service):
+    service.tell(CART, {"customer_id": "ann", "kind": "unsubscribe"})
+    service.pass_time(hours=-1)  # the clock of this machine steps back
+    answer = service.decide("r1")
+    assert (answer["action"], codes(answer)[0]) == ("wait", "suppression")
+
+
+def test_an_email_that_is_not_in_the_catalogue_is_named(service):
+    answer = service.post("/v1/decide", decide_body("r1", emails=["welcome", "wellcome"]))
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "unknown_email"
+    assert "wellcome" in answer.json()["found"]
+    assert "cart_reminder" in answer.json()["do"]
+
+
+def test_the_receipt_tells_all_that_was_asked_and_read(service):
+    service.tell(CART)
+    sent = service.decide("r1", emails=["cart_reminder", "welcome"])
+    answer = service.get(f"/v1/decisions/{sent['decision_id']}")
+    record = answer.json()
+    receipt = record["receipt"]
+    assert (record["state"], record["email"]) == ("issued", "cart_reminder")
+    assert receipt["asked"] == decide_body("r1", emails=["cart_reminder", "welcome"]) | {
+        "dry_run": False
+    }
+    arms = {arm["email"]: arm for arm in receipt["arms"]}
+    assert arms["cart_reminder"]["value"] > 0
+    assert arms["welcome"]["applies"] is False
+    assert receipt["features"]["cart_items"] == 1
+    assert receipt["settings"] == service.live.settings.current.fingerprint
+    assert receipt["clock_offset_days"] == 0
+    assert set(receipt["versions"]) == {"models", "policy"}
+
+
+def test_the_clock_can_live_in_the_past(tmp_path):
+    with running(tmp_path, patches=[{"clock": {"offset_days": 30}}]) as service:
+        answer = service.decide("r1")
+        record = service.get(f"/v1/decisions/{answer['decision_id']}").json()
+    assert datetime.fromisoformat(record["as_of"]) == NOON - timedelta(days=30)
+    assert record["receipt"]["clock_offset_days"] == 30
+
+
+@pytest.mark.parametrize("given", [{}, {"earliest": "2024-05-02T12:00:00Z"}])
+def test_a_batch_answers_as_if_each_were_asked_alone(service, given):
+    service.tell(CART)
+    bodies = [decide_body("a", **given), {"request_id": "b", "customer_id": "nobody"}]
+    dry = [body | {"dry_run": True} for body in bodies]
+    together = service.post("/v1/decide/batch", {"requests": dry}).json()["answers"]
+    alone = [service.post("/v1/decide", body).json() for body in dry]
+    for answer in (*together, *alone):
+        del answer["decision_id"]
+    assert together == alone
+
+
+def test_a_batch_answers_item_by_item_faults_included(service):
+    service.tell(CART)
+    items = [
+        decide_body("a"),
+        {"customer_id": "ann"},
+        decide_body("b"),
+        decide_body("c", emails=["wellcome"]),
+        decide_body("a"),
+        decide_body("a", dry_run=False, emails=["welcome"]),
+        "nonsense",
+    ]
+    answer = service.post("/v1/decide/batch", {"requests": items})
+    first, nameless, second, unknown, again, other, nonsense = answer.json()["answers"]
+    # The second mail to the same customer sees the place of the first one taken.
+    assert (first["action"], second["action"]) == ("send", "wait")
+    assert nameless["action"] == "error"
+    assert "request_id" in nameless["fault"]["found"]
+    assert (unknown["request_id"], unknown["fault"]["code"]) == ("c", "unknown_email")
+    assert again == first
+    assert other["fault"]["code"] == "request_id_reused"
+    assert nonsense["fault"]["code"] == "invalid"
+
+
+def test_an_answer_has_the_same_bytes_in_a_batch_as_alone(service):
+    alone = service.post("/v1/decide", decide_body("a")).content
+    together = service.post("/v1/decide/batch", {"requests": [decide_body("a")]}).content
+    assert together == b'{"answers":[' + alone + b"]}"
+    assert json.loads(together)["answers"][0]["request_id"] == "a"

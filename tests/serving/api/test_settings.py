@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from tests.serving.api.service import CART, NOON
+
+
+def test_a_patch_in_the_store_is_in_force_after_the_next_look(service):
+    service.tell(CART)
+    before = service.live.settings.current.fingerprint
+    patch = {"emails": {"cart_reminder": {"enabled": False}}}
+    service.live.store.add_patch(patch, who="mina", at=NOON)
+    service.live.refresh()
+    answer = service.decide("r1")
+    record = service.get(f"/v1/decisions/{answer['decision_id']}").json()
+    assert answer["action"] == "wait"
+    assert record["receipt"]["settings"] == service.live.settings.current.fingerprint != before
+
+
+def test_a_patch_that_cannot_be_used_leaves_everything_as_it_was(service):
+    before = service.live.settings.current
+    service.live.store.add_patch({"policy": {"cap_24h": "many"}}, who="mina", at=NOON)
+    service.live.refresh()
+    service.live.refresh()
+    assert service.live.settings.current is before
+    assert "cap_24h" in service.live.settings.refused
+    counted = 'onje_refused_total{what="settings"} 1.0'  # told once, not every few seconds
+    assert counted in service.get("/metrics").text
+    service.live.store.add_patch({"policy": {"cap_24h": 1}}, who="mina", at=NOON)
+    service.live.refresh()
+    assert service.live.settings.refused is None
+
+
+def test_settings_are_looked_at_by_themselves(service):
+    patch = {"policy": {"fatigue": 0.9}}
+    service.live.store.add_patch(patch, who="mina", at=NOON)
+    for _ in range(100):
+        service.wait(0.1)
+        if service.live.settings.current.serving.policy.fatigue == 0.9:
+            break
+    assert service.live.settings.current.serving.policy.fatigue == 0.9

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("sklearn", "pandas", "mlflow", "lightgbm", "matplotlib")
+LOADED = "import sys; print(*sorted(sys.modules))"
+ORIGINS = """
+import sys
+packages = {'features', 'training', 'serving', 'pipelines'}
+ours = [module for name, module in sys.modules.items() if name.split('.')[0] in packages]
+print(*(module.__file__ for module in ours if module.__file__))
+"""
+
+
+def run(code, folder):
+    # PATH alone: no ONJE_ variable of whoever runs the tests may reach the service.
+    environment = {"PATH": os.environ["PATH"], "ONJE_HOME": str(folder / ".onje")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def bundled():
+    return yaml.safe_load((ROOT / "bentofile.yaml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("module", ["pipelines.service", "serving.answer", "training.registry"])
+def test_importing_what_serves_loads_nothing_heavy(module):
+    loaded = run(f"import {module}; {LOADED}", ROOT)
+    assert module in loaded
+    assert not {name.split(".")[0] for name in loaded} & set(HEAVY)
+
+
+def test_the_bundle_holds_all_that_the_service_imports_and_no_training(tmp_path):
+    for pattern in bundled()["include"]:
+        found = list(ROOT.glob(pattern))
+        assert found, f"bentofile.yaml includes {pattern}, which is not there"
+        for file in found:
+            (tmp_path / file.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, tmp_path / file.relative_to(ROOT))
+    origins = [Path(name) for name in run(f"import pipelines.service\n{ORIGINS}", tmp_path)]
+    assert tmp_path / "serving" / "service.py" in origins
+    assert [origin for origin in origins if not origin.is_relative_to(tmp_path)] == []
+    shipped = {file.name for file in (tmp_path / "training").glob("*.py")}
+    assert shipped <= {"__init__.py", "registry.py", "settings.py"}
+
+
+def test_the_bundle_installs_what_was_locked():
+    python = bundled()["python"]
+    assert (ROOT / python["requirements_txt"]).exists()
+    assert tomllib.loads((ROOT / "onje.toml").read_text("utf-8"))["service"]
