@@ -29,6 +29,14 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Online:
+    """Events of some customers (columns of Events), and when the newest of each became known."""
+
+    events: pl.DataFrame
+    newest: dict[str, datetime]
+
+
+@dataclass(frozen=True)
 class Inbox:
     """Events that the lake does not have yet, with the numbers to mark them by."""
 
@@ -72,10 +80,15 @@ def revisions_of(connection: Connection, customer_ids: Collection[str]) -> dict[
     return {customer_id: moved.get(customer_id, 0) for customer_id in customer_ids}
 
 
-def online_events_of(connection: Connection, customer_ids: Collection[str]) -> pl.DataFrame:
-    """All events of these customers that no publication holds yet, columns of Events."""
-    wanted = select(events.c.event).where(events.c.customer_id.in_(customer_ids))
-    return from_lines(connection.scalars(wanted.order_by(events.c.number)), Events)
+def online_events_of(connection: Connection, customer_ids: Collection[str]) -> Online:
+    """All events of these customers that no publication holds yet."""
+    wanted = select(events.c.customer_id, events.c.known_at, events.c.event)
+    wanted = wanted.where(events.c.customer_id.in_(customer_ids)).order_by(events.c.number)
+    rows = connection.execute(wanted).all()
+    newest: dict[str, datetime] = {}
+    for row in rows:
+        newest[row.customer_id] = max(row.known_at, newest.get(row.customer_id, row.known_at))
+    return Online(from_lines((row.event for row in rows), Events), newest)
 
 
 def uncompacted(connection: Connection, limit: int) -> Inbox:
@@ -100,11 +113,6 @@ def mark_compacted(connection: Connection, numbers: Sequence[int]) -> int:
 def last_compaction(connection: Connection) -> int:
     """To be read before the lake is read for a publication: what it names, the lake has."""
     return int(read_mark(connection, COMPACTION) or 0)
-
-
-def newest_known(told: pl.DataFrame) -> dict[str, datetime]:
-    """When we learnt the newest of these events, by customer."""
-    return dict(told.group_by("customer_id").agg(pl.col("known_at").max()).rows())
 
 
 def _settle(connection: Connection, sends: pl.DataFrame) -> None:

@@ -97,13 +97,13 @@ class Store:
         with self._connections.reading() as connection:
             pasts = published.pasts_of(connection, customer_ids)
             persons = published.persons_of(connection, customer_ids)
-            told = inbox.online_events_of(connection, customer_ids)
+            online = inbox.online_events_of(connection, customer_ids)
             mail = decided.mail_of(connection, customer_ids, now)
             revisions = inbox.revisions_of(connection, customer_ids)
             self._shelf = published.shelf_of(connection, self._shelf)
         shelf = self._shelf
-        if told.height:
-            pasts.append(self.as_history(told, settings=settings))
+        if online.events.height:
+            pasts.append(self.as_history(online.events, settings=settings))
         return View(
             knowledge=Knowledge(
                 history=pl.concat(pasts) if pasts else published.empty_history(),
@@ -112,7 +112,7 @@ class Store:
                 mail=mail,
             ),
             revisions=revisions,
-            newest=inbox.newest_known(told),
+            newest=online.newest,
         )
 
     def as_history(self, events: pl.DataFrame, *, settings: FeatureSettings) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -20,21 +20,20 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
+from serving.store.instants import from_microseconds, to_microseconds
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment as whole microseconds since 1970: SQLite has no type that keeps zone and order."""
+    """A moment: SQLite has no type of its own that keeps both zone and order."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - EPOCH) // MICROSECOND
+        return None if value is None else to_microseconds(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else EPOCH + value * MICROSECOND
+        return None if value is None else from_microseconds(value)
 
 
 metadata = MetaData()
