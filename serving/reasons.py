@@ -16,7 +16,6 @@ WHOSE_HOURS = {
     "customer": "by their own hours",
     "segment": "by the hours of customers like them",
     "everyone": "by everyone's hours",
-    "default": "for want of known hours",
 }
 
 
@@ -47,12 +46,9 @@ def told(frame: pl.LazyFrame, key: str, reasons: Sequence[Reason]) -> list[pl.La
 
 
 def listed(frames: Sequence[pl.LazyFrame], key: str, name: str) -> pl.LazyFrame:
-    """`key` with its reasons as one list `name`, in the order of `frames`; keys without are left out."""
-    return (
-        pl.concat(frames)
-        .group_by(key, maintain_order=True)
-        .agg(pl.struct("code", "text").alias(name))
-    )
+    """`key` with its reasons as the list `name`, in the order of `frames`; none, no row."""
+    reasons = pl.concat(frames).group_by(key, maintain_order=True)
+    return reasons.agg(pl.struct("code", "text").alias(name))
 
 
 def no_reasons() -> pl.Expr:
@@ -140,9 +136,15 @@ def _hour_text(policy: PolicySettings) -> pl.Expr:
         .then(pl.format("{} % fewer clicks than", -percent))
         .otherwise(pl.lit("as many clicks as"))
     )
-    return pl.format(
-        f"{{}} by their clock, {{}} at {policy.default_hour}:00, {{}}",
-        pl.col("local_send_at").dt.strftime("%a %H:%M"),
+    compared = pl.format(
+        f"{{}} at {policy.default_hour}:00, {{}}",
         clicks,
-        pl.col("source").replace_strict(WHOSE_HOURS, default="by their own hours"),
+        pl.col("source").replace_strict(WHOSE_HOURS, default="by rule"),
+    )
+    return pl.format(
+        "{} by their clock; {}",
+        pl.col("local_send_at").dt.strftime("%a %H:%M"),
+        pl.when(pl.col("source") == "default")
+        .then(pl.lit("at what hours they are about is not known yet"))
+        .otherwise(compared),
     )

@@ -45,12 +45,16 @@ def _plural(count: pl.Expr, one: str, many: str) -> pl.Expr:
 
 
 def _days(value: pl.Expr) -> pl.Expr:
-    return _plural(_whole(value), "day", "days")
+    return _at_least_one(value, "day", "days", "less than a day")
 
 
 def _hours(value: pl.Expr) -> pl.Expr:
-    hours = _plural(_whole(value), "hour", "hours")
-    return pl.when(value < 1).then(pl.lit("less than an hour")).otherwise(hours)
+    return _at_least_one(value, "hour", "hours", "less than an hour")
+
+
+def _at_least_one(value: pl.Expr, one: str, many: str, less: str) -> pl.Expr:
+    whole = value.floor().cast(pl.Int64)
+    return pl.when(whole >= 1).then(_plural(whole, one, many)).otherwise(pl.lit(less))
 
 
 def _overdue() -> pl.Expr:
@@ -177,8 +181,8 @@ RECOMMENDATION = Trigger(
         (pl.col("orders") >= p["orders"]) & (pl.col("days_since_order") >= p["silent_days"])
     ),
     because=lambda p: pl.format(
-        "{} tell their taste; the last was {} ago",
-        _plural(_whole(pl.col("orders")), "order", "orders"),
+        "{} their taste; the last was {} ago",
+        _plural(_whole(pl.col("orders")), "order tells", "orders tell"),
         _days(pl.col("days_since_order")),
     ),
     since_hours=NOTHING_HAPPENED,

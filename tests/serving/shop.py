@@ -1,0 +1,150 @@
+"""A small shop and a calm customer: a test names only what differs from them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from features.catalog import CATALOG, TEXTS
+from serving.candidates import candidates_of
+from serving.fallback import default_hours
+from serving.policy import Inputs, decide
+from serving.settings import ServiceSettings, ServingSettings
+from serving.tables import REQUESTS
+from tests.serving.drawn import moment
+
+WRITTEN = tomllib.loads(Path(__file__).with_name("shop.toml").read_text("utf-8"))
+NEW_YORK = "America/New_York"
+# A Tuesday, 11:00 by the clock of New York.
+NOW = moment("2026-03-03T16:00")
+HOUR = timedelta(hours=1)
+
+# Bought two days ago, in rhythm, agreed to e-mail: no e-mail of the shop applies.
+CALM: Mapping[str, object] = {
+    "email_consent": "granted", "consent_since": moment("2025-01-01T00:00"),
+    "suppressed_by": None, "suppressed_at": None,
+    "timezone": NEW_YORK, "zone_known": True, "known_customer": True,
+    "orders": 5.0, "days_since_order": 2.0, "order_gap_days_mean": 10.0, "silence_ratio": 0.2,
+    "basket_value": 40.0, "spend_365d": 200.0, "sends_7d": 0.0,
+    "churn": 0.5, "segment": "loyal", "stage": "after",
+}  # fmt: skip
+SHELF = ["mug", "pen", "cup", "bag", "hat", "tea", "jam"]
+
+
+def shop(policy: Mapping[str, Any], emails: Mapping[str, Mapping[str, Any]]) -> ServingSettings:
+    """The shop of shop.toml with these figures instead of its own."""
+    tables = {
+        name: {**table, **emails.get(name, {})} for name, table in WRITTEN["emails"].items()
+    }
+    return ServingSettings(
+        policy={**WRITTEN["policy"], **policy},
+        emails=tables,
+        service=ServiceSettings.model_construct(),
+    )
+
+
+SHOP = shop({}, {})
+
+
+def customer(**differs: object) -> dict[str, object]:
+    nothing = {feature.name: feature.when_no_history for feature in CATALOG}
+    return {**nothing, **CALM, **differs}
+
+
+def curve(likely: Mapping[int, float]) -> pl.DataFrame:
+    """48 hours of somebody who is there at these hours of any day, and else never."""
+    hours = default_hours(pl.DataFrame({"customer_id": ["ann"], "as_of": [NOW]}), 10)
+    return hours.with_columns(
+        probability=pl.col("hour").replace_strict(dict(likely), default=0.0, return_dtype=pl.Float64),
+        source=pl.lit("customer"),
+    )
+
+
+def decision_for(
+    settings: ServingSettings = SHOP,
+    *,
+    now: datetime = NOW,
+    asked: Mapping[str, object] | None = None,
+    mails: list[tuple[str, datetime]] | None = None,
+    hours: pl.DataFrame | None = None,
+    products: Mapping[str, list[str]] | None = None,
+    chance: float | None = None,
+    **differs: object,
+) -> dict[str, Any]:
+    """What the policy says of one customer, as a dict.
+
+    `mails` were sent or promised; `hours` are 48 rows, else the shop's usual hour; `products` by
+    pick, else the whole shelf for each, every one ordered with `chance`.
+    """
+    person = customer(**differs)
+    numbers = {feature.name: pl.Float64 for feature in CATALOG if feature.name not in TEXTS}
+    known = pl.DataFrame(
+        [person],
+        schema_overrides={**numbers, "churn": pl.Float64, "suppressed_by": pl.String,
+                          "suppressed_at": pl.Datetime("us", "UTC")},
+    )  # fmt: skip
+    question = {
+        "row": 0, "request_id": "r", "decision_id": "d", "customer_id": "ann", "as_of": now,
+        "emails": None, "earliest": None, "deadline": None, **(asked or {}),
+    }  # fmt: skip
+    questions = pl.concat(
+        [pl.DataFrame([question], schema=REQUESTS), known], how="horizontal"
+    ).with_columns(
+        person=pl.lit(0, pl.UInt32),
+        spread=pl.lit(0.5),
+        timezone_known="zone_known",
+        degraded=pl.lit(False),
+        missing_models=pl.lit([], pl.List(pl.String)),
+    )
+    picks = products if products is not None else dict.fromkeys(
+        ("ranked", "category", "due", "cart", "bought"), SHELF
+    )  # fmt: skip
+    decided = decide(
+        Inputs(
+            questions=questions,
+            candidates=candidates_of(questions, settings),
+            curves=default_hours(questions, settings.policy.default_hour)
+            if hours is None
+            else hours,
+            picks=pl.DataFrame(
+                {
+                    "person": [0] * len(picks),
+                    "picks": list(picks),
+                    "products": list(picks.values()),
+                    "chances": [[chance] * len(shown) for shown in picks.values()],
+                    "fitting": [len(SHELF)] * len(picks),
+                },
+                schema={
+                    "person": pl.UInt32, "picks": pl.String, "products": pl.List(pl.String),
+                    "chances": pl.List(pl.Float64), "fitting": pl.UInt32,
+                },
+            ),
+            mails=pl.DataFrame(
+                [
+                    {"person": 0, "as_of": now, "email": email, "at": at}
+                    for email, at in mails or []
+                ],
+                schema={
+                    "person": pl.UInt32, "as_of": pl.Datetime("us", "UTC"),
+                    "email": pl.String, "at": pl.Datetime("us", "UTC"),
+                },
+            ),
+        ),
+        settings=settings,
+        default_zone=NEW_YORK,
+        currency="USD",
+    )  # fmt: skip
+    return decided.row(0, named=True)
+
+
+def reasons_of(decision: Mapping[str, Any]) -> dict[str, str]:
+    return {reason["code"]: reason["text"] for reason in decision["because"]}
+
+
+def arm_of(decision: Mapping[str, Any], email: str) -> dict[str, Any]:
+    return next(arm for arm in decision["arms"] if arm["email"] == email)
