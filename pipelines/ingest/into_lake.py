@@ -10,7 +10,7 @@ from features.lake import Lake, Merged
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from pipelines.ingest import completejourney
 from pipelines.ingest.ingested import Ingested
-from pipelines.ingest.mapping import load_mapping
+from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.report import Report
 from pipelines.ingest.table import read_table
 

@@ -6,16 +6,13 @@ stock, what a duplicate is) has to be written down; nothing of that has a defaul
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import polars as pl
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from features.contracts import CHANNELS, KINDS
-from features.errors import DataError
 from pipelines.ingest.suggest import did_you_mean
 
 CONSENT_REASONS = ("granted", "denied", "reconfirmed")
@@ -29,6 +26,7 @@ def _is_zone(zone: str) -> str:
 
 Zone = Annotated[str, AfterValidator(_is_zone)]
 Text = Annotated[str, Field(min_length=1)]
+A_VALUE = 'give a column ("Country") or { constant = "..." }, one of the two'
 
 
 class Part(BaseModel):
@@ -52,12 +50,16 @@ class Value(Part):
     @model_validator(mode="before")
     @classmethod
     def _bare_text_is_a_column(cls, given: Any) -> Any:
-        return {"column": given} if isinstance(given, str) else given
+        if isinstance(given, str):
+            return {"column": given}
+        if not isinstance(given, dict | Value):
+            raise ValueError(A_VALUE)
+        return given
 
     @model_validator(mode="after")
     def _one_origin(self) -> Value:
         if (self.column is None) == (self.constant is None):
-            raise ValueError('give a column ("Country") or { constant = "..." }, one of the two')
+            raise ValueError(A_VALUE)
         if self.values is None and self.otherwise is not None:
             raise ValueError("`otherwise` needs `values` to be other than")
         if self.values is not None and self.column is None:
@@ -92,10 +94,12 @@ class Csv(Part):
 class Time(Part):
     """When a row happened (`at`), and when it was known: then, now, or as a column says."""
 
-    at: Text
+    at: Text = Field(description="the column of the time at which a row happened")
     format: Text | None = None
-    timezone: Zone
-    known_at: Literal["at", "now", "column"]
+    timezone: Zone = Field(description='the zone of times that carry none, e.g. "Europe/Berlin"')
+    known_at: Literal["at", "now", "column"] = Field(
+        description='"at" (history: known when it happened), "now" or "column"'
+    )
     known_at_column: Text | None = None
 
     @model_validator(mode="after")
@@ -112,9 +116,9 @@ class EventFields(Part):
     says. `keep` lists columns that no field of EVENTS takes, kept in `attributes`.
     """
 
-    kind: Value
-    channel: Value
-    customer_id: Value
+    kind: Value = Field(description='what a row is, e.g. kind = { constant = "order" }')
+    channel: Value = Field(description='where it happened, e.g. channel = { constant = "web" }')
+    customer_id: Value = Field(description="the column that says whose it is")
     event_id: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     product_id: Value | None = None
     quantity: Value | None = None
@@ -151,7 +155,7 @@ class EventFields(Part):
 class Condition(Part):
     """One thing that must hold of a column, exactly one per condition."""
 
-    column: Text
+    column: Text = Field(description="the column to look at")
     missing: bool | None = None
     one_of: tuple[str, ...] | None = None
     matches: Text | None = None
@@ -179,9 +183,9 @@ class Rule(Part):
     report.
     """
 
-    reason: Text
-    when: Annotated[tuple[Condition, ...], Field(min_length=1)]
-    then: Text
+    reason: Text = Field(description="what the report says of such rows")
+    when: tuple[Condition, ...] = Field(min_length=1, description="conditions that must all hold")
+    then: Text = Field(description='"reject", or the kind of event that such a row is')
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> Rule:
@@ -192,7 +196,9 @@ class Rule(Part):
 class Duplicates(Part):
     """Rows equal in every column: the same thing said twice (drop), or two equal lines (keep)."""
 
-    exact: Literal["drop", "keep"]
+    exact: Literal["drop", "keep"] = Field(
+        description='"drop" (equal rows are one event) or "keep" (they are several)'
+    )
 
 
 class Consent(Part):
@@ -203,7 +209,9 @@ class Consent(Part):
     decree, under a `source` that shows it.
     """
 
-    how: Literal["unknown", "rows", "column", "assumed"]
+    how: Literal["unknown", "rows", "column", "assumed"] = Field(
+        description='"unknown" (nobody is mailed), "rows", "column" or "assumed"'
+    )
     reason: Literal["granted", "denied", "reconfirmed"] | None = None
     source: Text | None = None
     value: Value | None = None
@@ -222,7 +230,9 @@ class Consent(Part):
 class Availability(Part):
     """How it is known that a product can be had: all can, those sold lately, or a column says."""
 
-    how: Literal["all", "sold_lately", "column"]
+    how: Literal["all", "sold_lately", "column"] = Field(
+        description='"all", "sold_lately" (with `days`) or "column"'
+    )
     days: Annotated[int, Field(ge=1)] | None = None
     value: Value | None = None
 
@@ -240,7 +250,9 @@ class Availability(Part):
 class CustomerFields(Part):
     """What the rows say of the customer; the hour of a mail depends on `timezone`."""
 
-    timezone: Value
+    timezone: Value = Field(
+        description='where the customer lives, e.g. timezone = { constant = "Europe/Berlin" }'
+    )
     locale: Value | None = None
     country: Value | None = None
     region: Value | None = None
@@ -255,7 +267,9 @@ class CustomerFields(Part):
 class ProductFields(Part):
     """What the rows say of the product; the newest row that says it is believed."""
 
-    availability: Availability
+    availability: Availability = Field(
+        description='how it is known that a product can be had, e.g. how = "sold_lately", days = 60'
+    )
     title: Value | None = None
     category: Value | None = None
     brand: Value | None = None
@@ -265,13 +279,15 @@ class ProductFields(Part):
 class Mapping(Part):
     """A whole mapping file."""
 
-    source: Text
+    source: Text = Field(description='who says all this, e.g. source = "my-shop"')
     csv: Csv = Csv()
-    time: Time
-    event: EventFields
+    time: Time = Field(description="when a row happened and when it was known")
+    event: EventFields = Field(description="which value goes into which column of EVENTS")
     rules: tuple[Rule, ...] = ()
-    duplicates: Duplicates
-    consent: Consent
+    duplicates: Duplicates = Field(description='what equal rows are, e.g. exact = "drop"')
+    consent: Consent = Field(
+        description='how consent comes about, e.g. how = "unknown" (nobody is mailed)'
+    )
     customers: CustomerFields | None = None
     products: ProductFields | None = None
 
@@ -288,59 +304,3 @@ class Mapping(Part):
                 '"keep" says that equal rows are not; choose one'
             )
         return self
-
-
-def load_mapping(file: Path) -> Mapping:
-    """The mapping in `file`; every fault is named at once, by its place, with what to type."""
-    try:
-        given = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise DataError(f"cannot read the mapping file {file}: {fault.strerror}") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise DataError(f"the mapping file {file} is not TOML: {fault}") from fault
-    try:
-        return Mapping.model_validate(given)
-    except ValidationError as faults:
-        lines = [f"  {_explained(fault)}" for fault in faults.errors(include_url=False)]
-        raise DataError("\n".join([f"the mapping file {file} cannot be used:", *lines])) from None
-
-
-def _explained(fault: Any) -> str:
-    # Items of a list are counted as people count them: the first is #1.
-    names = (f"#{part + 1}" if isinstance(part, int) else str(part) for part in fault["loc"])
-    place = ".".join(names)
-    match fault["type"]:
-        case "extra_forbidden":
-            *path, key = fault["loc"]
-            known = sorted(_fields_at(path))
-            return f"{place}: no such key{did_you_mean(str(key), known)}; known: {', '.join(known)}"
-        case "missing":
-            return f"{place}: missing; {_fields_doc(fault['loc'])}"
-        case "value_error":
-            return f"{place}: {fault['ctx']['error']}".removeprefix(": ")
-        case _:
-            return f"{place}: {fault['msg']}, found {fault['input']!r}"
-
-
-def _part_at(path: list[str | int]) -> type[Part]:
-    """The model that describes the table at `path` (numbers count the items of a list)."""
-    part: type[Part] = Mapping
-    for name in path:
-        if isinstance(name, int):
-            continue
-        pending = [part.model_fields[name].annotation]
-        while pending:
-            annotation = pending.pop()
-            if isinstance(annotation, type) and issubclass(annotation, Part):
-                part = annotation
-            pending.extend(get_args(annotation))
-    return part
-
-
-def _fields_at(path: list[str | int]) -> list[str]:
-    return list(_part_at(path).model_fields)
-
-
-def _fields_doc(loc: tuple[str | int, ...]) -> str:
-    *path, _ = loc
-    return (_part_at(list(path)).__doc__ or "").split("\n")[0]

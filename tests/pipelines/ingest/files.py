@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.ingest.ingested import Ingested
-from pipelines.ingest.mapping import load_mapping
+from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.table import read_table
 
 NOW = datetime(2024, 7, 1, tzinfo=UTC)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.ingest.ingested import Account
-from pipelines.ingest.mapping import CustomerFields, EventFields, ProductFields, load_mapping
+from pipelines.ingest.mapping import CustomerFields, EventFields, ProductFields
+from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.table import read_table
 from tests.pipelines.ingest.files import NOW, written
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from features.errors import DataError
-from pipelines.ingest.mapping import load_mapping
+from pipelines.ingest.mapping_file import load_mapping
 from tests.pipelines.ingest.files import MAPPING, written
 
 
@@ -90,6 +90,10 @@ from tests.pipelines.ingest.files import MAPPING, written
             "source = shop",
             "is not TOML",
         ),
+        ('[consent]\nhow = "unknown"', "", 'how consent comes about, e.g. how = "unknown"'),
+        ('kind = { constant = "order" }', "kind = 3", 'event.kind: give a column ("Country")'),
+        ('when = [{ column = "who", missing = true }]', 'when = "who"', "a list is wanted"),
+        ('reason = "a guest"', "", "rules.#1.reason: missing; what the report says"),
     ],
 )
 def test_a_fault_is_named_by_its_place_with_what_to_type(tmp_path, right, wrong, told):

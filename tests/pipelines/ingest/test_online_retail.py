@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.ingest.mapping import load_mapping
+from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.table import read_table
 from tests.pipelines.ingest.files import shared_data
 

@@ -8,7 +8,7 @@ import pytest
 
 from features.errors import DataError
 from features.tables import EVENTS
-from pipelines.ingest.mapping import load_mapping
+from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.table import read_table
 from tests.pipelines.ingest.files import MAPPING, NOW, ingested, written
 
