@@ -90,7 +90,11 @@ def _try_in_a_child(folder: Path) -> None:
     try:
         # Started where the packages lie, so that it finds them whether they are installed or not.
         trial = subprocess.run(
-            command, cwd=PACKAGES, capture_output=True, text=True, timeout=TRIAL_LIMIT_S
+            command,
+            cwd=PACKAGES,
+            stdout=subprocess.DEVNULL,  # LightGBM can fill gigabytes with warnings before it dies
+            stderr=subprocess.PIPE,
+            timeout=TRIAL_LIMIT_S,
         )
     except subprocess.TimeoutExpired as problem:
         raise DamagedError(
@@ -98,8 +102,10 @@ def _try_in_a_child(folder: Path) -> None:
             "remove the folder and pull it again"
         ) from problem
     if trial.returncode != 0:
-        said = trial.stderr.strip() or f"the trial ended with {trial.returncode}"
-        raise DamagedError(f"the model in {folder} failed its trial: {said}")
+        said = trial.stderr.decode(errors="replace").strip()
+        raise DamagedError(
+            f"the model in {folder} failed its trial: {said or f'it ended with {trial.returncode}'}"
+        )
 
 
 def _json(content: object) -> bytes:

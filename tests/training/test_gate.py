@@ -1,0 +1,74 @@
+"""Who may become champion."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.training import grown
+from tests.training.drawn import RESAMPLING
+from training.evaluate import log_losses
+from training.gate import Verdict, judge
+from training.model.model import Model
+
+GOOD, MISLED = grown.model(), grown.model(misled=True)
+
+
+def examples(count: int) -> pl.DataFrame:
+    """Test rows of `count` customers; the baseline gives everybody the base rate."""
+    inputs, labels = grown.rows(count, seed=3)
+    return inputs.with_columns(
+        customer=pl.int_range(count, dtype=pl.UInt32, eager=True),
+        label=labels,
+        baseline_loss=log_losses(labels, np.full(count, labels.mean())),
+    )
+
+
+def verdict_on(challenger: Model, champion: Model | None, *, customers: int = 800) -> Verdict:
+    return judge(challenger, champion, examples(customers), settings=RESAMPLING)
+
+
+def test_the_first_champion_has_to_beat_the_trivial_baseline() -> None:
+    assert verdict_on(GOOD, None).promote
+    refused = verdict_on(MISLED, None)
+    assert not refused.promote
+    assert refused.reasons[0].startswith("worse than the trivial baseline: gain in log-loss -")
+
+
+def test_a_challenger_has_to_beat_the_champion_too() -> None:
+    champion = dataclasses.replace(MISLED, version="4")
+    accepted = verdict_on(GOOD, champion)
+    assert accepted.promote
+    assert accepted.reasons[1].startswith("better than champion 4: gain in log-loss ")
+    # Against the baseline the better model would do; against itself nothing is gained.
+    refused = verdict_on(GOOD, dataclasses.replace(GOOD, version="5"))
+    assert not refused.promote
+    assert refused.reasons[1] == (
+        "not surely better than champion 5: gain in log-loss 0.0000 [0.0000, 0.0000]"
+    )
+
+
+def test_better_is_not_enough_where_it_may_be_chance() -> None:
+    # Another model of the same kind: a hair apart, and fifty customers cannot tell which way.
+    champion = dataclasses.replace(grown.model(seed=2), version="4")
+    refused = verdict_on(GOOD, champion, customers=50)
+    assert not refused.promote
+    assert refused.reasons[1].startswith("not surely better than champion 4: gain in log-loss ")
+
+
+def test_a_champion_with_inputs_that_are_gone_cannot_be_compared() -> None:
+    champion = dataclasses.replace(GOOD, version="4", inputs=("days_since_order", "abolished"))
+    refused = verdict_on(GOOD, champion)
+    assert not refused.promote
+    assert "cannot be compared with champion 4" in refused.reasons[0]
+    assert "missing abolished" in refused.reasons[0]
+
+
+@pytest.mark.parametrize("level", [0.8, 0.99])
+def test_the_level_decides_how_sure_one_has_to_be(level: float) -> None:
+    strict = RESAMPLING.model_copy(update={"level": level})
+    by_level = judge(GOOD, None, examples(800), settings=strict)
+    assert by_level.reasons != judge(GOOD, None, examples(800), settings=RESAMPLING).reasons
