@@ -57,10 +57,10 @@ def _python() -> Finding:
 def _packages() -> Iterator[Finding]:
     too_old = []
     for line in requires("onje") or []:
-        name, floor = re.match(r"([\w.-]+)>=([\d.]+)", line), None
-        if name is None or "extra ==" in line:
+        wanted = re.match(r"([\w.-]+)>=([\d.]+)", line)
+        if wanted is None or "extra ==" in line:
             continue
-        name, floor = name[1], name[2]
+        name, floor = wanted.groups()
         try:
             if _number(version(name)) < _number(floor):
                 too_old.append(f"{name} {version(name)} < {floor}")

@@ -58,7 +58,8 @@ def _settings_intro(settings: Settings) -> str:
 
 
 def _tables(text: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    title, rows = "", []
+    title: str = ""
+    rows: list[tuple[str, str, str]] = []
     for line in text.splitlines():
         if head := re.fullmatch(r"\[([\w.\-]+)\]\s*(?:#.*)?", line):
             if rows:

@@ -21,6 +21,7 @@ from features.hashing import BUCKETS
 from features.history import to_history
 from features.lake import Lake
 from pipelines.console import Step
+from pipelines.effective import effective
 from pipelines.settings import Settings
 from serving.answer import decisions_of
 from serving.knowledge import Knowledge
@@ -67,8 +68,7 @@ def rescore(
     old output or the new, never a part. The same inputs write the same bytes to the same folder.
     The store gets the plans; whatever it decides live for a customer takes their plan's place.
     """
-    everybody = _everybody(lake, as_of)
-    mail = store.mail_of(everybody, now=as_of)
+    mail = store.promised(now=as_of)
     run_id = str(uuid5(RUNS, _inputs(lake, models, mail, as_of=as_of, settings=settings)))
     unfinished = out / f".{run_id}.{os.getpid()}"
     unfinished.mkdir(parents=True, exist_ok=True)
@@ -146,11 +146,6 @@ def _joined(parts: Sequence[pl.DataFrame], schema: Any) -> pl.DataFrame:
     return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
 
-def _everybody(lake: Lake, as_of: datetime) -> list[str]:
-    known = lake.scan("events").filter(pl.col("known_at") <= as_of)
-    return known.select(pl.col("customer_id").unique().sort()).collect()["customer_id"].to_list()
-
-
 def _groups(lake: Lake) -> Iterator[list[int]]:
     """All buckets, split into as many groups as their events need."""
     events = lake.scan("events").select(pl.len()).collect().item()
@@ -201,11 +196,12 @@ def _inputs(
 
 def _plans(decisions: pl.DataFrame, settings: Settings) -> list[Record]:
     """What the store keeps of each decision; its request is the run's own."""
+    in_force = effective(settings)
     return [
         record_of(
             {"row": None, **row},
             DecisionRequest(request_id=row["decision_id"], customer_id=row["customer_id"]),
-            settings.effective,
+            in_force,
             revision=0,
         )
         for row in decisions.iter_rows(named=True)

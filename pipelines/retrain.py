@@ -55,9 +55,7 @@ def retrain(
 
     Each is recorded as challenger; with `promote` the gate is asked to make it champion.
     """
-    about = About(
-        lake_versions=lake.versions(), code_version=code_version(), trained_at=trained_at
-    )
+    about = About(lake_versions=lake.versions(), code_version=code_version(), trained_at=trained_at)
     products, customers = lake.read("products"), lake.read("customers")
     history = to_history(lake.read("events"), products, settings=settings.features)
     models = [model for name in names for model in TRAINERS[name]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
-from serving.effective import Effective
 from serving.settings import EmailSettings, PolicySettings, ServiceSettings, ServingSettings
 from training.settings import TrainingSettings
 
@@ -43,16 +41,6 @@ class Settings(BaseModel):
     @property
     def serving(self) -> ServingSettings:
         return ServingSettings(policy=self.policy, emails=self.emails, service=self.service)
-
-    @property
-    def effective(self) -> Effective:
-        """What the service reads of all settings."""
-        return Effective(
-            features=self.features,
-            serving=self.serving,
-            clock_offset=timedelta(days=self.clock.offset_days),
-            fingerprint=self.fingerprint,
-        )
 
     @property
     def fingerprint(self) -> str:
@@ -88,8 +76,8 @@ def merged(written: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
     result = dict(written)
     for key, value in patch.items():
         below = result.get(key)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        result[key] = merged(below, value) if both else value
+        is_table = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(dict(below or {}), value) if is_table else value
     return result
 
 

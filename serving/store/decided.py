@@ -145,8 +145,13 @@ def cancel(connection: Connection, decision_id: str) -> State | None:
     return state
 
 
-def mail_of(connection: Connection, customer_ids: Collection[str], now: datetime) -> pl.DataFrame:
-    """The mails that are promised to these customers and may still leave, columns of MAIL."""
+def mail_of(
+    connection: Connection, customer_ids: Collection[str] | None, now: datetime
+) -> pl.DataFrame:
+    """The mails that are promised to these customers (None: to anybody) and may still leave.
+
+    Columns of MAIL.
+    """
     promised = select(
         reservations.c.customer_id,
         reservations.c.decision_id,
@@ -154,10 +159,11 @@ def mail_of(connection: Connection, customer_ids: Collection[str], now: datetime
         reservations.c.send_at.label("at"),
         reservations.c.state,
     ).where(
-        reservations.c.customer_id.in_(customer_ids),
         reservations.c.state == "reserved",
         reservations.c.expires_at > now,
     )
+    if customer_ids is not None:
+        promised = promised.where(reservations.c.customer_id.in_(customer_ids))
     rows = [tuple(row) for row in connection.execute(promised)]
     return pl.DataFrame(rows, schema=MAIL, orient="row")
 

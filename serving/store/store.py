@@ -143,6 +143,11 @@ class Store:
 
     # Decisions
 
+    def promised(self, *, now: datetime) -> pl.DataFrame:
+        """Every mail that is promised and may still leave, columns of MAIL."""
+        with self._connections.reading() as connection:
+            return decided.mail_of(connection, None, now)
+
     def remembered(self, asked: Mapping[str, str]) -> dict[str, Kept | OtherBody]:
         """What was answered before, by request id; `asked` gives the hash of each body."""
         with self._connections.reading() as connection:
