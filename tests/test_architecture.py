@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,10 @@ def test_importing_stays_light(module, too_heavy, tmp_path):
         env={"PATH": "/usr/bin:/bin", "ONJE_HOME": str(tmp_path), "HOME": str(tmp_path)},
     )  # fmt: skip
     assert not too_heavy & set(run.stdout.split())
+
+
+def test_serving_is_kept_from_everything_that_makes_models():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    forbidden = set(contracts["contracts"][1]["forbidden_modules"])
+    modules = {f"training.{file.stem}" for file in (ROOT / "training").glob("*.py")}
+    assert forbidden == modules - {"training.__init__", "training.registry"}

@@ -43,7 +43,9 @@ def test_each_verb_has_help_with_an_example(verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_listed_line_is_the_verb_s_own(verb):
     line = VERBS[verb]
-    assert line.rstrip(".") in " ".join((import_module(f"pipelines.commands.{verb}").__doc__ or "").split())
+    assert line.rstrip(".") in " ".join(
+        (import_module(f"pipelines.commands.{verb}").__doc__ or "").split()
+    )
 
 
 def test_an_unknown_verb_is_a_wrong_call(tmp_path):

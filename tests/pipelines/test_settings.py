@@ -56,7 +56,9 @@ def test_a_missing_file_says_what_to_do(tmp_path):
 def test_a_later_patch_wins_and_changes_the_fingerprint():
     file = ROOT / "onje.toml"
     plain = load_settings(file, patches=[])
-    moved = load_settings(file, patches=[{"clock": {"offset_days": 3}}, {"clock": {"offset_days": 7}}])
+    moved = load_settings(
+        file, patches=[{"clock": {"offset_days": 3}}, {"clock": {"offset_days": 7}}]
+    )
     assert moved.clock.offset_days == 7
     assert moved.features == plain.features
     assert moved.fingerprint != plain.fingerprint
