@@ -1,0 +1,236 @@
+"""The churn model on shops whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.build import features_as_of
+from features.catalog import MODEL_INPUTS
+from features.errors import NotReadyError
+from features.settings import FeatureSettings
+from features.tables import CUSTOMERS, HISTORY, PRODUCTS
+from tests.training.drawn import CHURN, RESAMPLING
+from training.baselines import BaseRate, FlagRule, SilenceRule
+from training.churn import fit_churn, train_churn
+from training.gate import judge
+from training.model.score import score_churn
+from training.settings import TrainingSettings
+from training.trained import About, Trained
+
+START = datetime(2024, 1, 1, 12, tzinfo=UTC)
+WEEKS, STOP = 32, 10
+CUSTOMERS_OF_SHOP = 60
+FEATURES = FeatureSettings(
+    base_currency="USD",
+    default_timezone="America/New_York",
+    category_depth=2,
+    newest_events=500,
+    high_value_spend_365d=1500.0,
+    dormant_after_days=180,
+)
+# Only resampling and churn matter here; the other models' tables are their own tests' business.
+SETTINGS = TrainingSettings.model_construct(resampling=RESAMPLING, churn=CHURN)
+ORIGIN = About(lake_versions={"events": 3}, code_version="abc", trained_at=START)
+
+
+def checkerboard() -> pl.DataFrame:
+    """Even customers order every week; of the odd ones, two more stop each week from week 10 on."""
+    orders = [
+        {"customer": number, "week": week}
+        for number in range(CUSTOMERS_OF_SHOP)
+        for week in range(WEEKS)
+        if number % 2 == 0 or week < STOP + (number // 4)
+    ]
+    name = pl.format("customer-{}", "customer")
+    at = pl.lit(START) + pl.duration(days=7 * pl.col("week"), hours=pl.col("customer") % 24)
+    return HISTORY.shape(
+        pl.DataFrame(orders).select(
+            customer_id=name,
+            event_id=pl.format("{}-{}", name, "week"),
+            order_id=pl.format("{}-{}", name, "week"),
+            at=at,
+            known_at=at,
+            kind=pl.lit("order"),
+            channel=pl.lit("web"),
+            amount=pl.lit(10),
+        )
+    )
+
+
+@cache
+def trained() -> Trained:
+    return train_churn(
+        checkerboard(),
+        CUSTOMERS.schema.create_empty(),
+        PRODUCTS.schema.create_empty(),
+        known_until=START + timedelta(weeks=WEEKS),
+        settings=SETTINGS,
+        feature_settings=FEATURES,
+        about=ORIGIN,
+    )
+
+
+def test_who_has_stopped_scores_above_everybody_who_stays() -> None:
+    now = START + timedelta(weeks=WEEKS)
+    spine = pl.DataFrame(
+        {"customer_id": [f"customer-{n}" for n in range(CUSTOMERS_OF_SHOP)]}
+    ).with_columns(as_of=pl.lit(now))
+    known = features_as_of(
+        checkerboard(), spine, CUSTOMERS.schema.create_empty(), settings=FEATURES
+    )
+    churn = score_churn(trained().model, known)["churn"]
+    stayed, stopped = churn.gather_every(2), churn.gather_every(2, offset=1)
+    assert stopped.min() > 0.5 > stayed.max()
+
+
+def test_it_beats_its_trivial_baseline_and_says_by_how_much() -> None:
+    report = trained().report
+    assert report.baseline == "silence"
+    assert set(report.metrics) == {"model", "silence", "flag_60d", "base_rate"}
+    assert report.metrics["model"]["auc"].low > 0.9
+    assert report.metrics["base_rate"]["auc"].estimate == 0.5
+    lost = report.metrics["silence"]["log_loss"].estimate
+    kept = report.metrics["model"]["log_loss"].estimate
+    assert report.gain.estimate == pytest.approx(lost - kept)
+
+
+def test_what_it_is_judged_by_lies_after_all_that_it_learnt_from() -> None:
+    facts = trained().report.facts
+    horizon = timedelta(days=CHURN.horizon_days)
+    last_train = datetime.fromisoformat(max(facts["train_dates"]))
+    assert last_train + horizon <= datetime.fromisoformat(min(facts["test_dates"]))
+    assert len(facts["test_dates"]) == CHURN.test_snapshots
+
+
+def test_nobody_can_be_recognised_in_what_leaves_with_a_model() -> None:
+    handed_over = trained()
+    assert "customer_id" not in handed_over.examples.columns
+    assert handed_over.examples["customer"].dtype == pl.UInt32
+    assert handed_over.golden.columns == list(handed_over.model.inputs)
+    assert "customer-" not in json.dumps(handed_over.model.about, allow_nan=False)
+
+
+def test_a_model_says_where_it_comes_from() -> None:
+    described = trained().model.about
+    assert described["lake_versions"] == {"events": 3}
+    assert (described["code_version"], described["trained_at"]) == ("abc", START.isoformat())
+    assert described["settings"]["horizon_days"] == 28
+    assert set(described["meanings"]) == set(MODEL_INPUTS)
+    assert (
+        described["metrics"]["model"]["auc"] == trained().report.metrics["model"]["auc"].as_list()
+    )
+
+
+def test_figures_are_pictures() -> None:
+    assert set(trained().figures) == {"calibration", "gain"}
+    assert all(image.startswith(b"\x89PNG") for image in trained().figures.values())
+
+
+def rows(count: int, *, seed: int) -> pl.DataFrame:
+    """Customers of whom silence, in steps of ten days, tells a little; else everything is noise."""
+    random = np.random.default_rng(seed)
+    noise = {name: random.normal(size=count) for name in MODEL_INPUTS}
+    silent = random.integers(0, 12, size=count) * 10.0
+    frame = pl.DataFrame(
+        noise
+        | {
+            "days_since_order": silent,
+            "orders": random.integers(1, 9, size=count).astype(np.float64),
+            "label": (random.random(count) < 0.2 + silent / 200).astype(np.float64),
+        }
+    )
+    return frame.with_columns(
+        customer_id=pl.format("customer-{}", pl.int_range(count) // 2), as_of=pl.lit(START)
+    )
+
+
+TRAIN, TEST = rows(1500, seed=1), rows(600, seed=2)
+
+
+def fitted(**changed: float) -> Trained:
+    settings = TrainingSettings.model_construct(
+        resampling=RESAMPLING, churn=CHURN.model_copy(update=changed)
+    )
+    return fit_churn(TRAIN, TEST, settings=settings, origin=ORIGIN)
+
+
+def test_the_same_rows_give_the_same_trees() -> None:
+    assert fitted().model.booster.text == fitted().model.booster.text
+    assert fitted().golden.equals(fitted().golden)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"rounds": 61},
+        {"learning_rate": 0.2},
+        {"leaves": 3},
+        {"rows_in_leaf": 50},
+        {"shrinkage": 50.0},
+    ],
+)
+def test_each_setting_of_the_trees_changes_the_scores(changed: dict[str, float]) -> None:
+    inputs = TEST.select(MODEL_INPUTS)
+    before, after = fitted().model.probability(inputs), fitted(**changed).model.probability(inputs)
+    assert before.to_list() != after.to_list()
+
+
+def test_the_seed_chooses_the_golden_rows() -> None:
+    assert not fitted().golden.equals(fitted(seed=2).golden)
+
+
+def test_longer_silence_never_lowers_the_score() -> None:
+    model = fitted().model
+    one = TEST.select(MODEL_INPUTS).head(50)
+    by_days = [
+        model.probability(one.with_columns(days_since_order=pl.lit(float(days)))).to_numpy()
+        for days in range(0, 130, 5)
+    ]
+    assert (np.diff(np.array(by_days), axis=0) >= 0).all()
+    assert (by_days[-1] > by_days[0]).all()
+
+
+def test_noise_is_not_let_through_the_gate() -> None:
+    blank = {"label": np.random.default_rng(5).integers(0, 2, size=1500).astype(np.float64)}
+    found = fit_churn(TRAIN.with_columns(**blank), TEST, settings=SETTINGS, origin=ORIGIN)
+    verdict = judge(found.model, None, found.examples, settings=RESAMPLING)
+    assert not verdict.promote
+
+
+def test_the_gate_sees_the_gain_that_the_report_shows() -> None:
+    found = fitted()
+    verdict = judge(found.model, None, found.examples, settings=RESAMPLING)
+    assert verdict.reasons[0].endswith(str(found.report.gain))
+
+
+@pytest.mark.parametrize("use", ["training", "test"])
+def test_a_shop_in_which_all_do_the_same_teaches_nothing(use: str) -> None:
+    same = TRAIN.with_columns(label=1.0)
+    pair = (same, TEST) if use == "training" else (TRAIN, same)
+    with pytest.raises(NotReadyError, match=f"in the 1500 {use} rows .* everybody did the same"):
+        fit_churn(*pair, settings=SETTINGS, origin=ORIGIN)
+
+
+def test_the_napkin_rules_learn_what_they_can() -> None:
+    labels = TRAIN["label"].to_numpy()
+    asked = pl.DataFrame(
+        {"days_since_order": [0.0, 59.0, 60.0, 110.0], "orders": [1.0, 8.0, 8.0, 1.0]}
+    )
+    rate = BaseRate.fit(TRAIN, labels).probability(asked)
+    assert rate == pytest.approx(labels.mean())
+    flag = FlagRule.fit(TRAIN, labels).probability(asked)
+    flagged = (TRAIN["days_since_order"] >= 60).to_numpy()
+    assert flag[1] == flag[0] == pytest.approx(labels[~flagged].mean(), abs=1e-3)
+    assert flag[2] == flag[3] == pytest.approx(labels[flagged].mean(), abs=1e-3)
+    silence = SilenceRule.fit(TRAIN, labels).probability(asked)
+    # Eight orders make up for 60 ln 8 = 125 days, so that 60 days of silence weigh less than none.
+    assert silence[1] < silence[2] < silence[0] < silence[3]
+    assert SilenceRule.fit(TRAIN, labels).probability(TRAIN).mean() == pytest.approx(
+        labels.mean(), abs=1e-3
+    )
