@@ -110,6 +110,12 @@ OF_INSTANTS: Mapping[str, str] = {
 }
 
 
+GUARDRAILS: Mapping[str, str] = {
+    **{rule.name: rule.meaning for rule in (*OF_CUSTOMERS, *OF_ARMS)},
+    **OF_INSTANTS,
+}
+
+
 def quiet_reason(policy: PolicySettings) -> str:
     """The sentence of the quiet hours."""
     return (

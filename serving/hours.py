@@ -36,40 +36,34 @@ def instants_of(arms: pl.DataFrame, *, default_zone: str) -> pl.DataFrame:
     customer's own) after its beginning, so that a million e-mails do not leave on the hour.
     For an arm that may leave `at_once` the first instant is the very beginning of its window.
     """
-    length = pl.col("ends_at") - pl.col("starts_at")
-    steps = (length.dt.total_seconds() / 3600).ceil().cast(pl.Int64) + 1
-    cells = (
-        arms.filter(pl.col("starts_at") <= pl.col("ends_at"))
-        .select(
+    is_open = pl.col("starts_at") <= pl.col("ends_at")
+    arms = with_local(
+        arms.filter(is_open), "starts_at", zone_column="timezone", default=default_zone
+    )
+    wall = pl.col("local_starts_at")
+    first = pl.col("starts_at") - (wall - wall.dt.truncate("1h"))
+    count = ((pl.col("ends_at") - first).dt.total_microseconds() / MICROSECONDS).ceil()
+    begins = pl.col("first") + pl.duration(hours="step")
+    opens = pl.max_horizontal(begins, "starts_at")
+    open_for = pl.min_horizontal(begins + HOUR, "ends_at") - opens
+    leaves_now = pl.col("at_once") & (pl.col("step") == 0)
+    share = pl.when(leaves_now).then(0.0).otherwise("spread")
+    seconds = (open_for.dt.total_seconds() * share).floor().cast(pl.Int64)
+    instants = (
+        arms.select(
             "arm", "person", "email", "timezone", "at_once", "half_life_hours", "starts_at",
             "ends_at", "spread",
-            step=pl.int_ranges(steps),
+            first=first,
+            step=pl.int_ranges(count.clip(lower_bound=1).cast(pl.Int64)),
         )
         .explode("step")
-        .with_columns(within=pl.col("starts_at") + pl.duration(hours="step"))
+        .with_columns(leaves_now=leaves_now, at=opens + pl.duration(seconds=seconds))
+        .drop("at_once", "spread", "first", "step")
     )  # fmt: skip
-    cells = with_local(cells, "within", zone_column="timezone", default=default_zone)
-    past_the_hour = pl.col("local_within") - pl.col("local_within").dt.truncate("1h")
-    starts = pl.col("within") - past_the_hour
-    leaves_now = pl.col("at_once") & (pl.col("step") == 0)
-    open_from = pl.max_horizontal(starts, "starts_at")
-    open_for = pl.min_horizontal(starts + HOUR, "ends_at") - open_from
-    seconds = open_for.dt.total_seconds() * pl.when(leaves_now).then(0.0).otherwise("spread")
-    found = cells.select(
-        "arm",
-        "person",
-        "email",
-        "timezone",
-        "starts_at",
-        "ends_at",
-        "half_life_hours",
-        leaves_now=leaves_now,
-        at=open_from + pl.duration(seconds=seconds.floor().cast(pl.Int64)),
-    ).filter(pl.col("at") <= pl.col("ends_at"))
-    return with_local(found, "at", zone_column="timezone", default=default_zone).with_columns(
-        hour=pl.col("local_at").dt.hour(),
-        slot=pl.col("local_at").dt.hour()
-        + pl.when(pl.col("local_at").dt.weekday() >= 6).then(24).otherwise(0),
+    local_hour = pl.col("local_at").dt.hour()
+    is_weekend = pl.col("local_at").dt.weekday() >= 6
+    return with_local(instants, "at", zone_column="timezone", default=default_zone).with_columns(
+        hour=local_hour, slot=local_hour + pl.when(is_weekend).then(24).otherwise(0)
     )
 
 

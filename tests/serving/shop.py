@@ -15,7 +15,7 @@ from serving.candidates import candidates_of
 from serving.fallback import default_hours
 from serving.policy import Inputs, decide
 from serving.settings import ServiceSettings, ServingSettings
-from serving.tables import REQUESTS
+from serving.tables import REQUESTS, UTC
 from tests.serving.drawn import moment
 
 WRITTEN = tomllib.loads(Path(__file__).with_name("shop.toml").read_text("utf-8"))
@@ -38,9 +38,7 @@ SHELF = ["mug", "pen", "cup", "bag", "hat", "tea", "jam"]
 
 def shop(policy: Mapping[str, Any], emails: Mapping[str, Mapping[str, Any]]) -> ServingSettings:
     """The shop of shop.toml with these figures instead of its own."""
-    tables = {
-        name: {**table, **emails.get(name, {})} for name, table in WRITTEN["emails"].items()
-    }
+    tables = {name: {**table, **emails.get(name, {})} for name, table in WRITTEN["emails"].items()}
     return ServingSettings(
         policy={**WRITTEN["policy"], **policy},
         emails=tables,
@@ -60,7 +58,9 @@ def curve(likely: Mapping[int, float]) -> pl.DataFrame:
     """48 hours of somebody who is there at these hours of any day, and else never."""
     hours = default_hours(pl.DataFrame({"customer_id": ["ann"], "as_of": [NOW]}), 10)
     return hours.with_columns(
-        probability=pl.col("hour").replace_strict(dict(likely), default=0.0, return_dtype=pl.Float64),
+        probability=pl.col("hour").replace_strict(
+            dict(likely), default=0.0, return_dtype=pl.Float64
+        ),
         source=pl.lit("customer"),
     )
 
@@ -85,8 +85,11 @@ def decision_for(
     numbers = {feature.name: pl.Float64 for feature in CATALOG if feature.name not in TEXTS}
     known = pl.DataFrame(
         [person],
-        schema_overrides={**numbers, "churn": pl.Float64, "suppressed_by": pl.String,
-                          "suppressed_at": pl.Datetime("us", "UTC")},
+        schema_overrides={
+            **numbers, **dict.fromkeys(TEXTS, pl.String), "churn": pl.Float64,
+            "email_consent": pl.String, "consent_since": UTC, "suppressed_by": pl.String,
+            "suppressed_at": UTC,
+        },
     )  # fmt: skip
     question = {
         "row": 0, "request_id": "r", "decision_id": "d", "customer_id": "ann", "as_of": now,
@@ -130,8 +133,7 @@ def decision_for(
                     for email, at in mails or []
                 ],
                 schema={
-                    "person": pl.UInt32, "as_of": pl.Datetime("us", "UTC"),
-                    "email": pl.String, "at": pl.Datetime("us", "UTC"),
+                    "person": pl.UInt32, "as_of": UTC, "email": pl.String, "at": UTC,
                 },
             ),
         ),

@@ -1,0 +1,106 @@
+"""Histories drawn as text, and the answers to questions about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import polars as pl
+
+from features.history import to_history
+from features.settings import FeatureSettings
+from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from serving.answer import MAIL, REQUESTS, Knowledge, Models, answer
+from serving.settings import ServingSettings
+from tests.serving.drawn import drawn, moment
+from tests.serving.shop import NEW_YORK, NOW, SHOP
+
+FEATURES = FeatureSettings(
+    base_currency="USD", default_timezone=NEW_YORK, category_depth=2, newest_events=2000,
+    high_value_spend_365d=1500.0, dormant_after_days=180,
+)  # fmt: skip
+NO_MODELS = Models(churn=None, send_hour=None, affinity_category=None, affinity_product=None)
+NO_MAIL = pl.DataFrame(schema=MAIL)
+
+SHELF = """
+    product_id | category              | available | released_at
+    bread      | BAKERY > BREAD > RYE  | yes       | -
+    bun        | BAKERY > BREAD > BUNS | yes       | -
+    milk       | DAIRY > MILK          | yes       | -
+    kefir      | DAIRY > MILK > SOUR   | yes       | 2026-04-01T00:00
+    cheese     | DAIRY > CHEESE        | no        | -
+    soap       | HOME > CARE           | yes       | 2025-05-01T00:00
+"""
+
+
+def shelf(text: str = SHELF) -> pl.DataFrame:
+    rows = [
+        {**row, "released_at": row["released_at"] and moment(str(row["released_at"]))}
+        for row in drawn(text)
+    ]
+    return PRODUCTS.check(PRODUCTS.shape(pl.DataFrame(rows, infer_schema_length=None)))
+
+
+def history(text: str) -> pl.DataFrame:
+    """Lines "customer | kind | at | what | amount"; what: product, e-mail or word of consent."""
+    lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    events = [
+        _event(place, *line, *[""] * (5 - len(line))) for place, line in enumerate(lines) if line[0]
+    ]
+    shaped = EVENTS.shape(pl.DataFrame(events, infer_schema_length=None))
+    return to_history(EVENTS.check(shaped), shelf(), settings=FEATURES)
+
+
+def _event(
+    place: int, customer: str, kind: str, at: str, what: str, amount: str
+) -> dict[str, object]:
+    is_product = kind in ("order", "cart_add", "cart_remove", "view", "refund")
+    return {
+        "event_id": f"e{place}", "customer_id": customer, "kind": kind, "source": "test",
+        "channel": "web" if is_product else "email", "at": moment(at), "known_at": moment(at),
+        "product_id": what if is_product else None,
+        "reason": what if kind in ("consent", "bounce") else None,
+        "email": what if kind == "send" else None,
+        "order_id": f"{customer} {at}" if kind == "order" else None,
+        "amount": Decimal(amount) if amount else None, "currency": "USD" if amount else None,
+    }  # fmt: skip
+
+
+def customers(*names: str, zone: str | None = NEW_YORK) -> pl.DataFrame:
+    rows = [
+        {"customer_id": name, "known_at": moment("2024-01-01T00:00"), "timezone": zone}
+        for name in names
+    ]
+    return CUSTOMERS.shape(pl.DataFrame(rows, schema_overrides={"timezone": pl.String}))
+
+
+def requests(*names: str, now: datetime = NOW, emails: Sequence[str] | None = None) -> pl.DataFrame:
+    rows = [
+        {
+            "row": place, "request_id": f"r {name}", "decision_id": f"d {name}",
+            "customer_id": name, "as_of": now, "emails": emails, "earliest": None,
+            "deadline": None,
+        }
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=REQUESTS)
+
+
+def answers(
+    text: str,
+    *names: str,
+    settings: ServingSettings = SHOP,
+    now: datetime = NOW,
+    emails: Sequence[str] | None = None,
+    mail: pl.DataFrame = NO_MAIL,
+    models: Models = NO_MODELS,
+) -> pl.DataFrame:
+    """The answers to one question about each of the customers named."""
+    return answer(
+        requests(*names, now=now, emails=emails),
+        Knowledge(history=history(text), customers=customers(*names), products=shelf(), mail=mail),
+        models,
+        settings=settings,
+        feature_settings=FEATURES,
+    )
