@@ -70,8 +70,18 @@ def test_what_is_known_only_later_changes_nothing(road: Road) -> None:
     assert road(HISTORY, rows).equals(road(HISTORY.filter(~is_late), rows))
 
 
+def test_what_customers_say_later_changes_nothing() -> None:
+    as_of = when("2024-04-01T00:30")
+    rows = SPINE.filter(as_of=as_of)
+    earlier = CUSTOMERS.filter(pl.col("known_at") <= as_of)
+    assert 0 < earlier.height < CUSTOMERS.height
+    for road in (features_as_of, hours_as_of):
+        now = road(HISTORY, rows, CUSTOMERS, settings=SETTINGS)
+        assert now.equals(road(HISTORY, rows, earlier, settings=SETTINGS))
+
+
 def test_a_moment_counts_from_just_after_it() -> None:
-    told = history("ann | 2024-05-01T09:00 | order | order_id=o | amount=5 | channel=web")
+    told = history("ann | 2024-05-01T09:00 | order | order=o | amount=5 | channel=web")
     at_once, after = (
         features_as_of(
             told,

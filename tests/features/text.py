@@ -21,6 +21,8 @@ SETTINGS = FeatureSettings(
     dormant_after_days=180,
 )
 
+_BY_EMAIL = ("send", "deliver", "open", "click", "consent", "bounce", "complaint", "unsubscribe")
+_SHORT = {"order": "order_id", "product": "product_id"}
 _TYPES = {"amount": Decimal, "discount": Decimal, "quantity": float, "duration_s": float}
 
 
@@ -48,10 +50,12 @@ def _event(number: int, line: str) -> dict[str, object]:
         "at": when(at),
         "known_at": when(said.pop("known_at", at)),
         "kind": kind,
-        "channel": said.pop("channel", "email"),
+        "channel": said.pop("channel", "email" if kind in _BY_EMAIL else "web"),
         "machine": said.pop("machine", "no") == "yes",
     }
-    return event | {name: _TYPES.get(name, str)(value) for name, value in said.items()}
+    return event | {
+        _SHORT.get(name, name): _TYPES.get(name, str)(value) for name, value in said.items()
+    }
 
 
 def spine(*pairs: tuple[str, str]) -> pl.DataFrame:

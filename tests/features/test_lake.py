@@ -1,0 +1,195 @@
+"""The lake: nothing twice, nothing half, every version readable."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.contracts import CHANNELS
+from features.errors import NotReadyError, OnjeError
+from features.lake import Lake, Merged
+from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from tests.features.text import when
+
+AT = when("2024-05-01T09:00")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def _events(*ids: str, days: int = 0) -> pl.DataFrame:
+    at = AT + timedelta(days=days)
+    return EVENTS.check(
+        pl.DataFrame(
+            {
+                "event_id": ids,
+                "customer_id": [f"c{event[-1]}" for event in ids],
+                "at": AT,
+                "known_at": at,
+                "kind": "view",
+                "channel": "web",
+                "source": "test",
+                "amount": "1.25",
+                "currency": "USD",
+            }
+        )
+    )
+
+
+def _same(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    return one.sort("event_id").equals(other.sort("event_id"))
+
+
+def test_what_goes_in_comes_out(lake: Lake) -> None:
+    events = _events("e1", "e2", "e3")
+    assert lake.merge_events(events) == Merged(inserted=3, known_already=0)
+    told = lake.read("events")
+    assert told.schema == EVENTS.schema.create_empty().schema
+    assert told.schema["channel"] == pl.Enum(CHANNELS)
+    assert _same(told, events)
+
+
+def test_the_same_twice_changes_nothing_not_even_the_version(lake: Lake) -> None:
+    events = _events("e1", "e2", "e3")
+    lake.merge_events(events)
+    before = lake.versions()
+    assert lake.merge_events(events) == Merged(inserted=0, known_already=3)
+    assert lake.merge_events(_events("e1", days=3)) == Merged(inserted=0, known_already=1)
+    assert lake.versions() == before
+    assert _same(lake.read("events"), events)
+
+
+def test_copies_within_one_batch_are_one_event(lake: Lake) -> None:
+    for batch in (_events("e1"), _events("e2")):  # into nothing, and into a table
+        twice = pl.concat([batch, batch])
+        assert lake.merge_events(twice) == Merged(inserted=1, known_already=1)
+    assert lake.read("events").height == 2
+
+
+def test_of_a_known_event_the_earliest_telling_stays(lake: Lake) -> None:
+    lake.merge_events(_events("e1", "e2", days=2))
+    assert lake.merge_events(_events("e1", "e3", days=1)) == Merged(inserted=1, known_already=1)
+    known_at = lake.read("events").sort("event_id")["known_at"] - AT
+    assert known_at.dt.total_days().to_list() == [1, 2, 1]
+
+
+def test_a_version_stays_as_it_was(lake: Lake) -> None:
+    lake.merge_events(_events("e1"))
+    seen = lake.versions()["events"]
+    lake.merge_events(_events("e2"))
+    lake.replace("scores", pl.DataFrame({"customer_id": ["c1"], "churn": [0.5]}))
+    assert lake.read("events", version=seen)["event_id"].to_list() == ["e1"]
+    assert lake.versions() == {"events": seen + 1, "scores": 0}
+
+
+def test_some_customers_some_buckets_some_columns(lake: Lake) -> None:
+    events = _events(*(f"e{n}" for n in range(10)))
+    lake.merge_events(events)
+    told = lake.read("events", customers=["c3", "c4", "nobody"], columns=["event_id"])
+    assert sorted(told["event_id"]) == ["e3", "e4"]
+    by_bucket = [lake.read("events", buckets=[bucket]) for bucket in range(64)]
+    assert max(part.height for part in by_bucket) < 10
+    assert _same(pl.concat(by_bucket), events)
+
+
+def test_customers_and_products_by_their_keys(lake: Lake) -> None:
+    people = CUSTOMERS.shape(
+        pl.DataFrame({"customer_id": ["a", "a"], "known_at": [AT, AT + timedelta(days=1)]})
+    )
+    assert lake.append("customers", people) == Merged(2, 0)
+    assert lake.append("customers", people) == Merged(0, 2)
+    shelf = PRODUCTS.shape(pl.DataFrame({"product_id": ["p", "q"], "available": [True, True]}))
+    sold_out = shelf[:1].with_columns(available=pl.lit(False))
+    assert lake.append("products", shelf) == Merged(2, 0)
+    assert lake.append("products", sold_out) == Merged(0, 1)
+    assert lake.append("products", sold_out) == Merged(0, 1)
+    assert lake.versions() == {"customers": 0, "products": 1}
+    assert lake.read("products").sort("product_id")["available"].to_list() == [False, True]
+
+
+def test_scores_are_replaced_whole_even_by_other_columns(lake: Lake) -> None:
+    lake.replace("scores", pl.DataFrame({"customer_id": ["a", "b"], "churn": [0.1, 0.2]}))
+    lake.replace("scores", pl.DataFrame({"customer_id": ["a"], "hours": [[0.5, 0.5]]}))
+    assert lake.read("scores").to_dicts() == [{"customer_id": "a", "hours": [0.5, 0.5]}]
+
+
+def test_rejected_rows_are_kept_once_with_their_reason(lake: Lake) -> None:
+    bad = _events("e1").cast({"kind": pl.String}).with_columns(kind=pl.lit("purchase"))
+    rejected = EVENTS.split(bad).rejected
+    assert lake.reject("events", rejected) == Merged(1, 0)
+    assert lake.reject("events", rejected) == Merged(0, 1)
+    assert lake.reject("events", rejected.clear()) == Merged(0, 0)
+    row = lake.read("rejected").row(0, named=True)
+    assert row["of_table"] == "events"
+    assert row["reason"].startswith("kind is not one of")
+    assert row["known_at"] == AT
+    assert '"kind":"purchase"' in row["row"]
+
+
+def test_what_is_not_there_is_said_with_what_to_type(lake: Lake) -> None:
+    with pytest.raises(NotReadyError, match=r"no events in the lake at .*; type `onje ingest"):
+        lake.read("events")
+    assert not lake.exists("events")
+    assert lake.versions() == {}
+    lake.merge_events(_events("e1"))
+    with pytest.raises(NotReadyError, match="version 7 of events .* the newest is 0"):
+        lake.read("events", version=7)
+    with pytest.raises(OnjeError, match="no table 'evnets'; it has events"):
+        lake.read("evnets")
+
+
+def test_writers_at_once_lose_nothing(lake: Lake) -> None:
+    lake.merge_events(_events("e0"))
+    batches = [_events(f"x{n}", f"y{n}", "shared0") for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        merged = list(pool.map(lake.merge_events, batches))
+    assert sum(done.inserted for done in merged) == 17
+    assert lake.read("events")["event_id"].n_unique() == 18
+    assert lake.read("events").height == 18
+
+
+_WRITER = """
+import sys
+from tests.features.test_lake import _events
+from features.lake import Lake
+lake = Lake(sys.argv[1])
+print("ready", flush=True)
+for batch in range(10_000):
+    ids = [f"{sys.argv[2]}-{batch}-{n}" for n in range(200)]
+    lake.merge_events(_events(*ids))
+"""
+
+
+def test_kill_9_while_writing_leaves_whole_batches_only(lake: Lake) -> None:
+    lake.merge_events(_events("e1"))
+    for attempt, delay in enumerate([0.15, 0.3, 0.5]):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(lake.root), str(attempt)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+        time.sleep(delay)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.wait()
+        writer.stdout.close()
+        told = lake.read("events").filter(pl.col("event_id") != "e1")
+        per_batch = told.group_by(pl.col("event_id").str.replace(r"-\d+$", "")).len()
+        assert set(per_batch["len"]) <= {200}
+        # Whoever comes next can write: a dead writer holds no lock.
+        assert lake.merge_events(_events(f"after{attempt}")).inserted == 1
+        lake.replace("scores", pl.DataFrame({"customer_id": ["c1"]}))
+        lake.read("events")
+    assert lake.read("events").height > 4 + 200
