@@ -27,8 +27,8 @@ NAMES: dict[Item, str] = {"category": "affinity-category", "product_id": "affini
 # How long a list is when its recall is measured: about what an e-mail could show.
 TOP: dict[Item, int] = {"category": 10, "product_id": 20}
 BASELINE = "own_frequency"
-# ln of a popularity that is lower than any: nobody bought the item lately.
-UNPOPULAR = -20.0
+# For the baseline; an item that is not among the known ones is as rare as the rarest of them.
+POPULARITY = pl.col("popularity").fill_null(pl.col("popularity").min())
 INVERSE_RIDGE = 1e4
 GOLDEN_ROWS = 20
 
@@ -136,14 +136,14 @@ def fit_affinity(
 
 def _frequency_first(candidates: pl.DataFrame) -> Floats:
     """The list of a shop without a model: what the customer orders most, ties by popularity."""
-    # A popularity is a share, so it never outweighs one order.
-    share = pl.col("popularity").fill_null(UNPOPULAR).exp()
-    return candidates.select(pl.col("orders_365d") + share / 2).to_series().to_numpy()
+    # A popularity is a share of customers: half of it never outweighs one order.
+    score = pl.col("orders_365d") + POPULARITY.exp() / 2
+    return candidates.select(score).to_series().to_numpy()
 
 
 def _by_frequency(train: pl.DataFrame, labels: Floats, test: pl.DataFrame) -> Floats:
     """The same knowledge as a probability: a logistic regression on frequency and popularity."""
-    known = [pl.col("orders_365d").log1p(), pl.col("popularity").fill_null(UNPOPULAR)]
+    known = [pl.col("orders_365d").log1p(), POPULARITY]
     curve = LogisticRegression(C=INVERSE_RIDGE).fit(train.select(known).to_numpy(), labels)
     probability: Floats = curve.predict_proba(test.select(known).to_numpy())[:, 1]
     return probability
