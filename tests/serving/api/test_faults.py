@@ -3,7 +3,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 
-import httpx
 import pytest
 
 from tests.serving.api.service import CART
@@ -136,10 +135,5 @@ def test_events_that_cannot_be_kept_are_not_acknowledged(service, locked):
 
 
 def send_raw(service, raw):
-    async def ask():
-        transport = httpx.ASGITransport(service.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://onje") as client:
-            headers = {"content-type": "application/json"}
-            return await client.post("/v1/decide", content=raw, headers=headers)
-
-    return service._portal.call(ask)
+    headers = {"content-type": "application/json"}
+    return service.send(method="POST", url="/v1/decide", content=raw, headers=headers)
