@@ -9,6 +9,7 @@ import polars as pl
 
 from features.feature import DAY, MONEY, happened, per, within
 from features.past import Past, past_of, portions
+from features.settings import FeatureSettings
 from features.tables import CUSTOMERS
 from features.views import items_of
 
@@ -18,7 +19,9 @@ Item: TypeAlias = Literal["category", "product_id"]
 _NOBODY = CUSTOMERS.schema.create_empty()
 
 
-def items_as_of(history: pl.DataFrame, spine: pl.DataFrame, *, item: Item) -> pl.DataFrame:
+def items_as_of(
+    history: pl.DataFrame, spine: pl.DataFrame, *, item: Item, settings: FeatureSettings
+) -> pl.DataFrame:
     """Long: one row per item a customer has ordered, viewed or put into a cart before `as_of`.
 
     customer_id, as_of, item, orders_28d, orders_91d, orders_365d, views_28d, carts_28d,
@@ -27,7 +30,16 @@ def items_as_of(history: pl.DataFrame, spine: pl.DataFrame, *, item: Item) -> pl
     those that hold it), quantity_365d, spend_365d. Sorted by spine row, then item.
     """
     portion_by_portion = [
-        habits_of(past_of(history, portion, _NOBODY, default_timezone="UTC", limit=None), item=item)
+        habits_of(
+            past_of(
+                history,
+                portion,
+                _NOBODY,
+                default_timezone=settings.default_timezone,
+                limit=settings.newest_events,
+            ),
+            item=item,
+        )
         for portion in portions(history, spine)
     ]
     return pl.concat(portion_by_portion)

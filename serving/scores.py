@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields
 
 import polars as pl
 
-from features.build import features_as_of
-from features.items import items_as_of
+from features.build import features_of
+from features.items import habits_of
+from features.past import Past, past_of
 from features.permissions import permissions_as_of
-from features.profiles import hours_as_of
+from features.profiles import hours_of
 from features.settings import FeatureSettings
 from serving.fallback import default_hours, own_items_first
 from serving.knowledge import Knowledge
@@ -67,16 +68,21 @@ def scores_of(
     feature_settings: FeatureSettings,
 ) -> Scores:
     """Score each row of `spine` (customer_id, as_of; each once)."""
-    history = knowledge.history
-    people = _people(spine, knowledge, models, feature_settings=feature_settings)
+    past = past_of(
+        knowledge.history,
+        spine,
+        knowledge.customers,
+        default_timezone=feature_settings.default_timezone,
+        limit=feature_settings.newest_events,
+    )
+    people = _people(past, spine, knowledge, models, feature_settings=feature_settings)
     if models.send_hour is None:
         hours = default_hours(spine, settings.policy.default_hour)
     else:
-        own = hours_as_of(history, spine, knowledge.customers, settings=feature_settings)
-        hours = score_hours(models.send_hour, own, people.select(*KEY, "segment"))
+        hours = score_hours(models.send_hour, hours_of(past), people.select(*KEY, "segment"))
 
-    categories = items_as_of(history, spine, item="category")
-    products = items_as_of(history, spine, item="product_id")
+    categories = habits_of(past, item="category")
+    products = habits_of(past, item="product_id")
     return Scores(
         people=people,
         hours=hours,
@@ -90,6 +96,7 @@ def scores_of(
 
 
 def _people(
+    past: Past,
     spine: pl.DataFrame,
     knowledge: Knowledge,
     models: Models,
@@ -97,7 +104,7 @@ def _people(
     feature_settings: FeatureSettings,
 ) -> pl.DataFrame:
     history, customers = knowledge.history, knowledge.customers
-    features = features_as_of(history, spine, customers, settings=feature_settings)
+    features = features_of(past, settings=feature_settings)
     churn = (
         pl.lit(None, pl.Float64).alias("churn")
         if models.churn is None

@@ -59,7 +59,14 @@ def train_affinity(
         test=1,
     )
     train, test = (
-        cases_at(history, some, item=item, known_until=known_until, settings=chosen)
+        cases_at(
+            history,
+            some,
+            item=item,
+            known_until=known_until,
+            settings=chosen,
+            feature_settings=feature_settings,
+        )
         for some in (dates.train, dates.test)
     )
     popular = popular_items(history, known_until, item=item, settings=chosen)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.items import Item, items_as_of, popularity_as_of
+from features.settings import FeatureSettings
 from training.affinity_labels import ordered_after
 from training.model.items import KEY, candidate_items
 from training.settings import AffinitySettings
@@ -39,13 +40,14 @@ def cases_at(
     item: Item,
     known_until: datetime,
     settings: AffinitySettings,
+    feature_settings: FeatureSettings,
 ) -> Cases:
     """Everybody who had ordered by each date, or a sample of them if they are too many."""
     spine = spine_of(history, dates)
     most = settings.examples // (settings.own_candidates + settings.popular_candidates)
     if spine.height > most:
         spine = spine.sample(most, seed=settings.seed).sort("as_of", "customer_id")
-    items = items_as_of(history, spine, item=item)
+    items = items_as_of(history, spine, item=item, settings=feature_settings)
     candidates = pl.concat(
         candidate_items(
             items.filter(pl.col("as_of") == as_of),

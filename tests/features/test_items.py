@@ -23,7 +23,7 @@ SHOPPING = history("""
 
 
 def test_what_a_customer_has_to_do_with_each_product() -> None:
-    told = items_as_of(SHOPPING, spine(("ann", "2024-02-05")), item="product_id")
+    told = items_as_of(SHOPPING, spine(("ann", "2024-02-05")), item="product_id", settings=SETTINGS)
     assert told["item"].to_list() == ["cup", "ink", "mug", "pen"]
     mug = told.row(2, named=True)
     assert {name: mug[name] for name in told.columns[3:]} == {
@@ -47,7 +47,7 @@ def test_what_a_customer_has_to_do_with_each_product() -> None:
 
 
 def test_the_same_by_category() -> None:
-    told = items_as_of(SHOPPING, spine(("ann", "2024-02-05")), item="category")
+    told = items_as_of(SHOPPING, spine(("ann", "2024-02-05")), item="category", settings=SETTINGS)
     assert told.select("item", "orders_365d", "views_28d", "spend_365d").rows() == [
         ("desk", 1, 2, 3),
         ("home", 2, 0, 21),

@@ -31,8 +31,8 @@ Road = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 ROADS: dict[str, Road] = {
     "features": lambda h, s: features_as_of(h, s, CUSTOMERS, settings=SETTINGS),
     "hours": lambda h, s: hours_as_of(h, s, CUSTOMERS, settings=SETTINGS),
-    "categories": lambda h, s: items_as_of(h, s, item="category"),
-    "products": lambda h, s: items_as_of(h, s, item="product_id"),
+    "categories": lambda h, s: items_as_of(h, s, item="category", settings=SETTINGS),
+    "products": lambda h, s: items_as_of(h, s, item="product_id", settings=SETTINGS),
     "permissions": permissions_as_of,
 }
 
