@@ -158,8 +158,10 @@ class Store:
             return decided.record(connection, records, at=at)
 
     def record_plans(self, plans: Sequence[Record]) -> None:
-        with self._connections.writing() as connection:
-            decided.record_plans(connection, plans)
+        """Keep the decisions of a night, some customers at a time: a plan binds nobody."""
+        for start in range(0, len(plans), published.CHUNK):
+            with self._connections.writing() as connection:
+                decided.record_plans(connection, plans[start : start + published.CHUNK])
 
     def decision(self, decision_id: str) -> Decided | None:
         with self._connections.reading() as connection:

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENTOML = Path(sys.executable).with_name("bentoml")
+READY_WITHIN_S = 90
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    home = tmp_path_factory.mktemp("bento")
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "BENTOML_HOME": str(home / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "ONJE_HOME": str(home / "onje"),
+    }
+
+
+@pytest.fixture(scope="module")
+def bento(environment):
+    """The folder of a bundle that was just built."""
+    command = [BENTOML, "build", ROOT, "--output", "tag"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    tag = done.stdout.strip().removeprefix("__tag__:")
+    return Path(environment["BENTOML_HOME"]) / "bentos" / tag.replace(":", "/")
+
+
+@pytest.fixture(scope="module")
+def address(bento, environment, tmp_path_factory):
+    """Where the built bundle answers, started outside of the checkout."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [BENTOML, "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+    log = (elsewhere / "log").open("wb")
+    with (
+        log,
+        subprocess.Popen(
+            command, cwd=elsewhere, env=environment, stdout=log, stderr=log
+        ) as service,
+    ):
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_until_ready(service, address)
+            yield address
+        finally:
+            service.terminate()
+            service.wait(20)
+
+
+def wait_until_ready(service, address):
+    until = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < until and service.poll() is None:
+        try:
+            if httpx.get(f"{address}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    pytest.fail("the built bundle did not start")
+
+
+def test_a_built_bundle_starts_and_answers(address):
+    question = {"request_id": "1", "customer_id": "nobody"}
+    answer = httpx.post(f"{address}/v1/decide", json=question)
+    assert (answer.status_code, answer.json()["action"]) == (200, "wait")
+    assert httpx.post(f"{address}/v1/decide", json=question).content == answer.content
+
+
+def test_our_figures_are_among_bentomls(address):
+    httpx.post(f"{address}/v1/decide", json={"request_id": "2", "customer_id": "nobody"})
+    assert 'onje_decisions_total{action="wait"' in httpx.get(f"{address}/metrics").text
+
+
+def test_the_description_is_ours(address):
+    assert httpx.get(f"{address}/v1/docs").status_code == 200
+    assert json.loads(httpx.get(f"{address}/v1/openapi.json").content)["info"]["title"] == "Onje"
