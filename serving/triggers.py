@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import polars as pl
 
-Parameters = Mapping[str, float]
-Picks = Literal["none", "ranked", "category", "due", "cart", "bought"]
+Parameters: TypeAlias = Mapping[str, float]
+Picks: TypeAlias = Literal["ranked", "category", "due", "cart", "bought"]
 
 
 @dataclass(frozen=True)

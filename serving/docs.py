@@ -1,0 +1,105 @@
+"""The page of all e-mails, triggers and guardrails: `python -m serving.docs` writes it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from serving.guardrails import GUARDRAILS
+from serving.settings import EmailSettings
+from serving.triggers import TRIGGERS, Picks
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "emails.md"
+
+PICKS: dict[Picks, str] = {
+    "ranked": "what they are likeliest to order",
+    "category": "the likeliest of their favourite category",
+    "due": "what they order again and again and is due",
+    "cart": "what lies in their cart",
+    "bought": "what their newest order held",
+}
+
+_INTRO = """# E-mails
+
+<!-- printed from code by `python -m serving.docs`; edit the code, not this page -->
+
+For every customer and every moment Onje looks at each e-mail of the catalogue and at no mail at
+all. An e-mail competes if its *trigger* applies; *guardrails* forbid e-mails or hours, whatever
+they are worth; of what remains the one of the highest *value* goes, at its best allowed minute, if
+it is worth more than no mail. A tie goes to the e-mail listed first in `onje.toml`. Every decision
+tells its reasons: a code for machines, a sentence with the customer's own figures for people.
+
+A question that names exactly one e-mail asks only for its time: its trigger need not apply and its
+value need not be positive, but guardrails hold.
+"""
+
+_VALUE = """
+## Value
+
+```
+value = (margin of the orders it brings - discount on all its orders) x lift of the hour x freshness
+        - cost of sending - chance of an unsubscribe x worth of a customer who can be mailed
+```
+
+- clicks = `click_rate` x fit; fit grows with the chance that one of the products shown is ordered
+  (`fit_weight`); orders = clicks x `orders_per_click`
+- of these orders a share would have come anyway: `bought_anyway`, more for a loyal customer and
+  less for one about to leave (churn); only the others bring margin
+- the lift of an hour compares it with the `default_hour` of the same kind of day (`hour_weight`)
+- freshness halves with every `half_life_hours` of waiting
+- the chance of an unsubscribe grows with every e-mail of the last 7 days (`fatigue`)
+
+Until a response model stands, the rates are those that `onje.toml` expects.
+
+## Hours
+
+Each local hour of an e-mail's window offers one minute, which is the customer's own, so that a
+million e-mails do not leave on the hour; for an e-mail that may leave `at_once`, now is one too.
+The window runs from now (or `earliest`, or `delay_hours` after what happened) to `deadline_hours`
+after what happened (or `deadline`). A clock change never makes an hour that does not exist.
+"""
+
+
+def page() -> str:
+    """`docs/emails.md` as the catalogue of onje.toml, the triggers and the guardrails have it."""
+    return "\n".join(
+        [_INTRO, *_catalogue(), *_triggers(), *_guardrails(), _VALUE.rstrip(), ""]
+    )  # fmt: skip
+
+
+def _catalogue() -> Iterator[str]:
+    written = tomllib.loads((ROOT / "onje.toml").read_text("utf-8"))["emails"]
+    yield "## Catalogue\n"
+    yield "| e-mail | trigger | goes | worth nothing after | again after | products | coupon |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, table in written.items():
+        email = EmailSettings(**table)
+        goes = "at once" if email.at_once else "at their hour"
+        if email.delay_hours:
+            goes += f", not within {email.delay_hours:g} h"
+        picks = TRIGGERS[email.trigger].picks
+        shown = f"{email.products}: {PICKS[picks]}" if email.products else "none"
+        yield (
+            f"| {name} | {email.trigger} | {goes} | {email.deadline_hours:g} h "
+            f"| {email.repeat_days:g} days | {shown} | {email.coupon or 'none'} |"
+        )
+
+
+def _triggers() -> Iterator[str]:
+    yield "\n## Triggers\n"
+    for trigger in TRIGGERS.values():
+        yield f"- **{trigger.name}**: {trigger.meaning}"
+        for name, meaning in trigger.parameters.items():
+            yield f"  - `{name}`: {meaning}"
+
+
+def _guardrails() -> Iterator[str]:
+    yield "\n## Guardrails\n"
+    for name, meaning in GUARDRAILS.items():
+        yield f"- **{name}**: {meaning}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,176 @@
+"""Every setting that decides changes a decision in some world; impossible ones are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from serving.settings import EmailSettings, PolicySettings, ServingSettings
+from serving.triggers import TRIGGERS
+from tests.serving.histories import answers
+from tests.serving.shop import HOUR, NOW, SHOP, curve, decision_for, shop
+
+World = Callable[[ServingSettings], Any]
+
+# What a sender or a customer can see of a decision.
+SEEN = (
+    "action", "email", "variant", "send_at", "products", "discount_share", "coupon", "tone",
+    "valid_until",
+)  # fmt: skip
+BORED = {"days_since_order": 5.0}  # a recommendation applies
+CART = {"cart_waiting_hours": 5.0, "cart_items": 2.0}
+RHYTHM = """
+    ann | consent | 2025-01-01T00:00 | granted
+    ann | order   | 2026-02-20T15:00 | milk | 12
+    ann | order   | 2026-02-25T15:00 | milk | 12
+    ann | order   | 2026-02-27T15:00 | soap | 12
+"""
+
+
+def seen(settings: ServingSettings, **world: Any) -> tuple[Any, ...]:
+    decision = decision_for(settings, **world)
+    return tuple(decision[name] for name in SEEN)
+
+
+def mails(*hours_ago: float, email: str = "newsletter") -> list[tuple[str, Any]]:
+    return [(email, NOW - hours * HOUR) for hours in hours_ago]
+
+
+def asked_for(name: str, settings: ServingSettings) -> tuple[Any, ...]:
+    got = answers(RHYTHM, "ann", settings=settings, emails=[name])
+    return got["send_at"].item(), got["products"].item().to_list()
+
+
+recommendation = partial(asked_for, "recommendation")
+bored = partial(seen, **BORED)
+
+# Setting -> another value, a world in which it matters, and what else is so in that world.
+POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
+    "quiet_from_hour": (18, partial(bored, hours=curve({10: 0.1, 19: 0.9})), {}),
+    "quiet_until_hour": (9, partial(bored, hours=curve({10: 0.1, 8: 0.9})), {}),
+    "default_hour": (15, bored, {}),
+    "cap_24h": (2, partial(seen, **CART, mails=mails(4)), {"min_gap_hours": 0}),
+    "cap_7d": (4, partial(seen, **CART, mails=mails(30, 60, 90)), {}),
+    "cap_30d": (9, partial(seen, **CART, mails=mails(*range(200, 200 + 8 * 60, 60))), {}),
+    "min_gap_hours": (30, partial(seen, **CART, mails=mails(25)), {}),
+    "recently_bought_days": (1, recommendation, {}),
+    "due_share": (2, recommendation, {}),
+    "margin": (0, bored, {}),
+    "typical_basket": (0, partial(bored, basket_value=None), {}),
+    "mailable_value": (1000, bored, {}),
+    "mailable_share": (1, partial(bored, spend_365d=2000.0), {}),
+    "fatigue": (100, partial(bored, sends_7d=3.0), {}),
+    "hour_weight": (0, partial(bored, hours=curve({10: 0.1, 17: 0.9})), {}),
+    "fit_weight": (0, partial(bored, chance=0.9), {"mailable_value": 80}),
+    "reservation_hours": (1, bored, {}),
+    "ask_again_hours": (12, seen, {}),
+    "seed": (2, recommendation, {}),
+}
+
+# The same for the recommendation, on its own.
+EMAIL: Mapping[str, tuple[Any, World]] = {
+    "trigger": ("welcome", bored),
+    "enabled": (False, bored),
+    "at_once": (True, partial(bored, hours=curve({11: 0.9}))),
+    "delay_hours": (5, partial(bored, hours=curve({11: 0.9}))),
+    "deadline_hours": (3, bored),
+    "half_life_hours": (1, partial(bored, hours=curve({17: 0.9}))),
+    "repeat_days": (1, partial(bored, mails=mails(80, email="recommendation"))),
+    "variants": (("another",), bored),
+    "products": (2, bored),
+    "click_rate": (0, bored),
+    "orders_per_click": (0, bored),
+    "bought_anyway": (1, bored),
+    "unsubscribe_rate": (1, bored),
+    "discount": (0.9, bored),
+    "send_cost": (100, bored),
+    "coupon": ("ten", bored),
+    "tone": ("lively", bored),
+    "parameters": ({"orders": 6, "silent_days": 3}, bored),
+}
+
+# Trigger -> parameter -> another value, in a world in which its e-mail applies.
+PARAMETERS: Mapping[str, tuple[Mapping[str, float], World]] = {
+    "welcome": (
+        {"within_days": 1},
+        partial(seen, days_since_signup=2.0, orders=0.0, days_since_order=None),
+    ),
+    "cart_reminder": ({"within_hours": 2}, partial(seen, **CART)),
+    "replenishment": (
+        {"orders": 6, "from_share": 1.5, "until_share": 1.1},
+        partial(seen, silence_ratio=1.2, order_gap_days_mean=2.0),
+    ),
+    "coupon_by_category": (
+        {"silent_days": 40, "share": 0.5},
+        partial(seen, favourite_category="TEA", favourite_category_share=0.4,
+                days_since_favourite=30.0),
+    ),
+    "review_request": (
+        {"after_days": 9, "before_days": 6},
+        partial(seen, unreviewed_order_days=8.0),
+    ),
+    "win_back": (
+        {"silent_days": 90, "churn": 0.9},
+        partial(seen, orders=0.0, days_since_order=60.0, churn=0.7),
+    ),
+    "recommendation": ({"orders": 6, "silent_days": 6}, bored),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PolicySettings.model_fields)
+def test_each_setting_of_the_policy_changes_a_decision(name):
+    other, world, given = POLICY[name]
+    assert world(shop(given, {})) != world(shop({**given, name: other}, {}))
+
+
+@pytest.mark.parametrize("name", EmailSettings.model_fields)
+def test_each_setting_of_an_email_changes_a_decision(name):
+    other, world = EMAIL[name]
+    change = {name: other}
+    if name == "trigger":  # its parameters are its own
+        change["parameters"] = SHOP.emails[other].parameters
+    assert world(SHOP) != world(shop({}, {"recommendation": change}))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "parameter"),
+    [(name, parameter) for name, trigger in TRIGGERS.items() for parameter in trigger.parameters],
+)
+def test_each_parameter_of_a_trigger_changes_a_decision(trigger, parameter):
+    others, world = PARAMETERS[trigger]
+    email = next(name for name, email in SHOP.emails.items() if email.trigger == trigger)
+    parameters = {**SHOP.emails[email].parameters, parameter: others[parameter]}
+    assert world(SHOP) != world(shop({}, {email: {"parameters": parameters}}))
+
+
+IMPOSSIBLE = [
+    ({"cap_24h": 4}, {}, "write cap_24h <= cap_7d <= cap_30d"),
+    ({"default_hour": 22}, {}, "default_hour 22 lies in the quiet hours from 21 until 8"),
+    ({}, {"welcome": {"trigger": "welcom"}}, "no trigger is called welcom; did you mean welcome?"),
+    ({}, {"welcome": {"parameters": {"within": 3}}}, "missing: within_days; unknown: within"),
+    ({}, {"welcome": {"variants": ["a", "a"]}}, "each variant once; found a, a"),
+    ({}, {"welcome": {"delay_hours": 30}}, "delay_hours 30 leaves no time before"),
+    ({"margin": float("nan")}, {}, "finite number"),
+]
+
+
+@pytest.mark.parametrize(("policy", "emails", "said"), IMPOSSIBLE, ids=str)
+def test_what_cannot_be_is_refused_in_words(policy, emails, said):
+    with pytest.raises(ValidationError, match=said.replace("?", r"\?")):
+        shop(policy, emails)
+
+
+def test_the_version_of_the_policy_follows_what_decides():
+    assert shop({}, {}).policy_version == SHOP.policy_version
+    assert shop({"seed": 2}, {}).policy_version != SHOP.policy_version
+    turned = SHOP.model_copy(update={"emails": dict(reversed(SHOP.emails.items()))})
+    assert (
+        ServingSettings.model_validate(
+            turned.model_dump(exclude={"service"}) | {"service": SHOP.service}
+        ).policy_version
+        != SHOP.policy_version
+    )  # the order breaks ties, so it decides
