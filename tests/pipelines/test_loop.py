@@ -2,29 +2,25 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
-from fastapi.testclient import TestClient
-from prometheus_client import CollectorRegistry
 
 from features.lake import Lake
 from pipelines.compact import compact
-from pipelines.effective import read_settings
 from pipelines.installation import Installation
 from pipelines.places import places
 from pipelines.publish import publish
 from pipelines.rescore import rescore
 from pipelines.retrain import TRAINERS, retrain, row_of
 from pipelines.settings import load_settings
-from serving.app import create_app
 from serving.models import ModelShelf
-from serving.opening import open_live
 from serving.store.store import Store
+from tests.serving.api.service import running
 from training.registry import Registry, champions
 
 ROOT = Path(__file__).parents[2]
@@ -37,9 +33,18 @@ def silent(doing, done, total):
     pass
 
 
+# Small models: what is tested is the way, not how good they are.
+SMALL = {
+    "resampling": {"replicates": 200},
+    "churn": {"rounds": 40, "train_snapshots": 3, "test_snapshots": 1},
+    "send_hour": {"rounds": 20, "train_snapshots": 2},
+    "affinity": {"rounds": 20, "train_snapshots": 2},
+}
+
+
 def installation(home):
     at = places({"ONJE_HOME": str(home), "ONJE_SETTINGS": str(ROOT / "onje.toml")})
-    settings = load_settings(at.settings_file, patches=[])
+    settings = load_settings(at.settings_file, patches=[{"training": SMALL}])
     return Installation(at, settings, Lake(at.lake), Store.open(at.store_url, patience_s=5))
 
 
@@ -86,17 +91,12 @@ def publish_now(onje, now):
     return publish(onje.lake, onje.store, at=now, settings=onje.settings.features, step=silent)
 
 
+@contextmanager
 def client_at(onje, now):
-    def open_here():
-        return open_live(
-            home=onje.places.home,
-            store_url=onje.places.store_url,
-            read=partial(read_settings, onje.places.settings_file),
-            clock=lambda: now,
-            registry=CollectorRegistry(),
-        )
-
-    return TestClient(create_app(open_here, routers=[]))
+    """The service on this installation, in process, at a moment of its own."""
+    with running(onje.places.home) as service:
+        service.now = now
+        yield service
 
 
 def test_every_model_is_recorded_and_judged(trained):
@@ -120,8 +120,8 @@ def test_the_night_and_the_service_decide_alike(onje, now, tmp_path):
             {"request_id": f"parity-{customer}", "customer_id": customer, "dry_run": True}
             for customer in some
         ]
-        answers = client.post("/v1/decide/batch", json={"requests": asked}).json()["answers"]
-        alone = client.post("/v1/decide", json=asked[0]).json()
+        answers = client.post("/v1/decide/batch", {"requests": asked}).json()["answers"]
+        alone = client.post("/v1/decide", asked[0]).json()
         receipts = {
             customer: json.loads(one)
             for customer, one in zip(some, answers_of_plans(onje, planned, some), strict=True)
@@ -146,7 +146,7 @@ def test_scores_of_the_night_are_those_of_the_service(onje, now, tmp_path):
     table = pl.read_parquet(run.folder / "scores.parquet").head(20)
     with client_at(onje, now) as client:
         asked = {"customer_ids": table["customer_id"].to_list()}
-        answers = client.post("/v1/scores", json=asked).json()["scores"]
+        answers = client.post("/v1/scores", asked).json()["scores"]
     for answer, row in zip(answers, table.rows(named=True), strict=True):
         assert answer["churn"] == row["churn"]
         assert answer["hours"] == row["hours"] and len(row["hours"]) == 48
@@ -199,7 +199,7 @@ def test_a_live_decision_takes_the_plan_s_place(onje, now, tmp_path):
     with client_at(onje, now) as client:
         assert client.get(f"/v1/decisions/{plan_id}").json()["state"] == "issued"
         asked = {"request_id": "live", "customer_id": customer}
-        assert client.post("/v1/decide", json=asked).json()["action"] == "send", "plans reserve not"
+        assert client.post("/v1/decide", asked).json()["action"] == "send", "plans reserve not"
         assert client.get(f"/v1/decisions/{plan_id}").json()["state"] == "superseded"
 
 
@@ -213,10 +213,10 @@ def test_an_event_changes_the_next_decision_and_reaches_the_lake_once(onje, now)
     }  # fmt: skip
     question = {"customer_id": customer, "dry_run": True}
     with client_at(onje, now) as client:
-        before = client.post("/v1/decide", json={**question, "request_id": "a"}).json()
-        assert client.post("/v1/events", json={"events": [cart]}).json()["accepted"] == 1
+        before = client.post("/v1/decide", {**question, "request_id": "a"}).json()
+        assert client.post("/v1/events", {"events": [cart]}).json()["accepted"] == 1
     with client_at(onje, now + timedelta(minutes=5)) as client:
-        after = client.post("/v1/decide", json={**question, "request_id": "b"}).json()
+        after = client.post("/v1/decide", {**question, "request_id": "b"}).json()
     assert before.get("email") != "cart_reminder"
     assert after["email"] == "cart_reminder" and product in after["products"]
 
@@ -226,7 +226,7 @@ def test_an_event_changes_the_next_decision_and_reaches_the_lake_once(onje, now)
     assert onje.lake.read("events").height == events + 1
     publish_now(onje, now)
     with client_at(onje, now + timedelta(minutes=5)) as client:
-        again = client.post("/v1/decide", json={**question, "request_id": "c"}).json()
+        again = client.post("/v1/decide", {**question, "request_id": "c"}).json()
     assert {name: again[name] for name in SAID} == {name: after[name] for name in SAID}
 
 
