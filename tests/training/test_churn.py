@@ -153,6 +153,7 @@ def rows(count: int, *, seed: int) -> pl.DataFrame:
 TRAIN, TEST = rows(1500, seed=1), rows(600, seed=2)
 
 
+@cache
 def fitted(**changed: float) -> Trained:
     settings = TrainingSettings.model_construct(
         resampling=RESAMPLING, churn=CHURN.model_copy(update=changed)
@@ -160,9 +161,19 @@ def fitted(**changed: float) -> Trained:
     return fit_churn(TRAIN, TEST, settings=settings, origin=ORIGIN)
 
 
-def test_the_same_rows_give_the_same_trees() -> None:
-    assert fitted().model.booster.text == fitted().model.booster.text
-    assert fitted().golden.equals(fitted().golden)
+def test_the_same_rows_give_the_same_model() -> None:
+    again = fitted.__wrapped__()  # not the cached one
+    assert again.model.booster.text == fitted().model.booster.text
+    assert again.golden.equals(fitted().golden)
+
+
+def test_the_trees_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trees() -> str:
+        return fitted.__wrapped__(rounds=5).model.booster.text.split("parameters:")[0]
+
+    alone = trees()
+    monkeypatch.setattr("training.trees.THREADS", 2)
+    assert trees() == alone
 
 
 @pytest.mark.parametrize(
