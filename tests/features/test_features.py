@@ -20,9 +20,9 @@ MAIL = history("""
     ann | 2024-03-05T09:00 | send       | email=news
     ann | 2024-03-06T09:00 | send       | channel=push
     ann | 2024-03-07T09:00 | session    | duration_s=90
-    ann | 2024-03-07T09:01 | view       | duration_s=30.5 | product=mug | category=cup
-    ann | 2024-03-07T09:02 | view       | product=mug | category=cup
-    ann | 2024-03-07T09:03 | view       | product=pen | category=desk
+    ann | 2024-03-07T09:01 | view       | duration_s=30.5 | product=mug | in=home
+    ann | 2024-03-07T09:02 | view       | product=mug | in=home
+    ann | 2024-03-07T09:03 | view       | product=pen | in=desk
     ann | 2024-03-07T09:04 | search    
     bob | 2024-02-01T09:00 | deliver
     bob | 2024-02-02T09:00 | deliver
@@ -72,7 +72,7 @@ MAIL = history("""
         ("ann", "2024-03-08T09:00", "repeat_views_7d", 1),
         ("ann", "2024-03-08T09:00", "unbought_views_7d", 2),
         ("ann", "2024-03-08T09:00", "searches_7d", 1),
-        ("ann", "2024-03-08T09:00", "viewed_category_30d", "cup"),
+        ("ann", "2024-03-08T09:00", "viewed_category_30d", "home"),
         ("ann", "2024-03-08T09:00", "stage", "consider"),
         ("ann", "2024-03-20", "stage", "aware"),
         ("ann", "2024-12-20", "stage", "dormant"),
@@ -83,14 +83,14 @@ def test_mail_and_visits(customer: str, as_of: str, name: str, expected: object)
 
 
 ORDERS = history("""
-    ann | 2024-01-01 | order | order=1 | product=mug | category=cup | amount=10 | payment=card
-    ann | 2024-01-01 | order | order=1 | product=pen | category=desk | amount=2  | payment=card
-    ann | 2024-01-11 | order | order=2 | product=mug | category=cup | amount=8 | coupon=X | discount=2
+    ann | 2024-01-01 | order | order=1 | product=mug | in=home | amount=10 | payment=card
+    ann | 2024-01-01 | order | order=1 | product=pen | in=desk | amount=2  | payment=card
+    ann | 2024-01-11 | order | order=2 | product=mug | in=home | amount=8 | coupon=X | discount=2
     ann | 2024-01-12 | refund | order=2 | product=mug | amount=4
     ann | 2024-01-13 | redeem | coupon=X
-    ann | 2024-01-31 | order | order=3 | product=ink | category=desk | amount=5  | payment=cash
+    ann | 2024-01-31 | order | order=3 | product=ink | in=desk | amount=5  | payment=cash
     ann | 2024-02-01 | review | product=ink
-    ann | 2024-02-10 | order | order=4 | product=ink | category=desk | amount=5  | payment=cash
+    ann | 2024-02-10 | order | order=4 | product=ink | in=desk | amount=5  | payment=cash
     bob | 2024-01-01 | order | order=9 | product=mug | amount=2000
     bob | 2024-01-01 | order | order=9 | product=mug | amount=100
     bob | 2024-02-01 | order | order=8 | product=mug | amount=1
@@ -135,9 +135,9 @@ ORDERS = history("""
         ("ann", "2024-02-11", "distinct_categories_365d", 2),
         ("ann", "2024-02-11", "favourite_category", "desk"),
         ("ann", "2024-02-11", "favourite_category_share", 3 / 5),
-        ("ann", "2024-01-12", "favourite_category", "cup"),
+        ("ann", "2024-01-12", "favourite_category", "home"),
         ("ann", "2024-02-11", "last_category", "desk"),
-        ("ann", "2024-01-12", "last_category", "cup"),
+        ("ann", "2024-01-12", "last_category", "home"),
         ("ann", "2024-02-11", "days_since_favourite", 1),
         (
             "ann",

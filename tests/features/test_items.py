@@ -9,16 +9,16 @@ from features.profiles import hours_as_of
 from tests.features.text import SETTINGS, customers, history, spine, when
 
 SHOPPING = history("""
-    ann | 2024-01-01 | order    | order=1 | product=mug | category=home | amount=10 | quantity=2
-    ann | 2024-01-01 | order    | order=1 | product=mug | category=home | amount=5
-    ann | 2024-01-01 | order    | order=1 | product=cup | category=home | amount=1
-    ann | 2024-01-11 | order    | order=2 | product=mug | category=home | amount=5
-    ann | 2024-01-31 | order    | order=3 | product=pen | category=desk | amount=3
-    ann | 2024-02-01 | view     | product=pen | category=desk
-    ann | 2024-02-02 | view     | product=ink | category=desk
-    ann | 2024-02-03 | cart_add | product=ink | category=desk
-    bob | 2024-01-31 | order    | order=4 | product=pen | category=desk | amount=3
-    bob | 2024-01-31 | order    | order=5 | product=pen | category=desk | amount=3
+    ann | 2024-01-01 | order    | order=1 | product=mug | in=home | amount=10 | quantity=2
+    ann | 2024-01-01 | order    | order=1 | product=mug | in=home | amount=5
+    ann | 2024-01-01 | order    | order=1 | product=cup | in=home | amount=1
+    ann | 2024-01-11 | order    | order=2 | product=mug | in=home | amount=5
+    ann | 2024-01-31 | order    | order=3 | product=pen | in=desk | amount=3
+    ann | 2024-02-01 | view     | product=pen | in=desk
+    ann | 2024-02-02 | view     | product=ink | in=desk
+    ann | 2024-02-03 | cart_add | product=ink | in=desk
+    bob | 2024-01-31 | order    | order=4 | product=pen | in=desk | amount=3
+    bob | 2024-01-31 | order    | order=5 | product=pen | in=desk | amount=3
 """)
 
 

@@ -22,7 +22,7 @@ SETTINGS = FeatureSettings(
 )
 
 _BY_EMAIL = ("send", "deliver", "open", "click", "consent", "bounce", "complaint", "unsubscribe")
-_SHORT = {"order": "order_id", "product": "product_id"}
+_SHORT = {"order": "order_id", "product": "product_id", "in": "category"}
 _TYPES = {"amount": Decimal, "discount": Decimal, "quantity": float, "duration_s": float}
 
 
