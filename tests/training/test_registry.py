@@ -1,0 +1,192 @@
+"""Models are recorded, promoted through the gate, rolled back and pulled; MLflow on SQLite."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.errors import NotReadyError
+from tests.training import grown
+from tests.training.drawn import RESAMPLING
+from training.evaluate import log_losses
+from training.gate import Verdict
+from training.model import folder
+from training.registry import Registry, champions
+from training.report import report_on
+from training.trained import About, Trained, described
+
+ORIGIN = About(
+    lake_versions={"events": 3},
+    code_version="abc",
+    trained_at=datetime(2024, 5, 1, tzinfo=UTC),
+)
+
+
+def trained(*, misled: bool = False, seed: int = 1) -> Trained:
+    """A model of two inputs with all its evidence, without the labour of a real training."""
+    model = grown.model(misled=misled, seed=seed)
+    inputs, labels = grown.rows(600, seed=3)
+    customers = np.arange(600)
+    contestants = {
+        "model": model.probability(inputs).to_numpy(),
+        "base_rate": np.full(600, labels.mean()),
+    }
+    report = report_on(
+        contestants,
+        labels,
+        customers,
+        baseline="base_rate",
+        facts={"test_rows": 600},
+        settings=RESAMPLING,
+    )
+    return Trained(
+        model=dataclasses.replace(
+            model, about=described(ORIGIN, report, settings={"rounds": 60}, meanings={})
+        ),
+        report=report,
+        examples=inputs.with_columns(
+            customer=customers,
+            label=labels,
+            baseline_loss=log_losses(labels, contestants["base_rate"]),
+        ),
+        golden=inputs.head(20),
+        figures={"calibration": b"\x89PNG"},
+    )
+
+
+def promoted(
+    registry: Registry, version: str | None = None, force_reason: str | None = None
+) -> Verdict:
+    return registry.promote(
+        "churn", version=version, force_reason=force_reason, settings=RESAMPLING
+    )
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """Three versions: a good one, the champion; a misled one; the good one again."""
+    registry = Registry(home=tmp_path_factory.mktemp("home"), tracking_uri=None)
+    assert registry.record(trained()) == "1"
+    assert promoted(registry).promote
+    assert registry.record(trained(misled=True)) == "2"
+    assert registry.record(trained()) == "3"
+    return registry
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_where_we_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow likes to make databases and folders in the current directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_recorded_model_comes_back_from_the_local_folder_alone(registry: Registry) -> None:
+    place = champions(registry.home)["churn"]
+    assert place == registry.home / "models" / "churn" / "1"
+    back, (frame, _) = folder.load(place), grown.rows(100, seed=8)
+    assert back.version == "1"
+    assert back.probability(frame).to_list() == grown.model().probability(frame).to_list()
+
+
+def test_a_worse_or_equal_challenger_stays_outside(registry: Registry) -> None:
+    worse, equal = promoted(registry, "2"), promoted(registry, "3")
+    assert not worse.promote
+    assert [reason.split(":")[0] for reason in worse.reasons] == [
+        "worse than the trivial baseline",
+        "worse than champion 1",
+    ]
+    assert not equal.promote
+    assert equal.reasons[1].startswith("not surely better than champion 1")
+    assert champions(registry.home)["churn"].name == "1"
+    by_version = {one.version: one for one in registry.versions("churn")}
+    assert list(by_version) == ["3", "2", "1"]
+    assert by_version["1"].aliases == ("champion",)
+    assert by_version["2"].aliases == ()
+    assert by_version["3"].aliases == ("challenger",)
+    assert by_version["2"].gate == "; ".join(worse.reasons)
+
+
+def test_force_needs_a_reason_and_rollback_undoes_it(registry: Registry) -> None:
+    forced = promoted(registry, "2", "the shop has changed")
+    assert forced.promote
+    assert forced.reasons[-1] == "promoted all the same: the shop has changed"
+    assert champions(registry.home)["churn"].name == "2"
+    assert registry.rollback("churn") == "1"
+    assert champions(registry.home)["churn"].name == "1"
+    assert registry.pull("churn").name == "1"
+    with pytest.raises(NotReadyError, match="no champion before"):
+        registry.rollback("churn")
+    assert champions(registry.home)["churn"].name == "1"
+
+
+def test_pull_replaces_a_damaged_folder(registry: Registry) -> None:
+    place = registry.home / "models" / "churn" / "1"
+    (place / "model.lgb").write_text("gone")
+    assert registry.pull("churn") == place
+    assert folder.load(place).name == "churn"
+
+
+def test_a_second_machine_pulls_what_the_first_one_promoted(
+    registry: Registry, tmp_path: Path
+) -> None:
+    other = Registry(home=tmp_path / "other", tracking_uri=registry.uri)
+    assert champions(other.home) == {}
+    assert folder.load(other.pull("churn")).version == "1"
+    assert champions(other.home) == {"churn": other.home / "models" / "churn" / "1"}
+
+
+def test_a_run_shows_settings_versions_metrics_with_intervals_and_pictures(
+    registry: Registry,
+) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=registry.uri, registry_uri=registry.uri)
+    run = client.get_run(client.get_model_version("churn", "1").run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"rounds": "60", "test_rows": "600"}
+    assert run.data.tags["lake_versions"] == '{"events": 3}'
+    assert run.data.tags["code_version"] == "abc"
+    shown, report = run.data.metrics, trained().report
+    assert shown["model/auc"] == pytest.approx(report.metrics["model"]["auc"].estimate)
+    assert shown["model/auc.low"] == pytest.approx(report.metrics["model"]["auc"].low)
+    assert shown["base_rate/log_loss.high"] == pytest.approx(
+        report.metrics["base_rate"]["log_loss"].high
+    )
+    assert shown["gain.low"] == pytest.approx(report.gain.low)
+    kept = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert kept == {"examples.parquet", "figures"}
+
+
+def test_there_is_no_pickle_and_nothing_lies_about(registry: Registry, tmp_path: Path) -> None:
+    kinds = {file.suffix for file in registry.home.rglob("*") if file.is_file()}
+    assert kinds <= {".lgb", ".json", ".parquet", ".png", ".db", ".db-shm", ".db-wal", "", ".yaml"}
+    without_suffix = {f.name for f in registry.home.rglob("*") if f.is_file() and not f.suffix}
+    assert without_suffix <= {"champion", "previous"}
+    code = "\n".join(f.read_text() for f in Path(folder.__file__).parents[1].rglob("*.py"))
+    assert not re.search(r"\b(pickle|joblib|cloudpickle)\b", code.replace("no pickle", ""))
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_names_and_versions_are_explained(registry: Registry) -> None:
+    assert registry.versions("nobody") == []
+    with pytest.raises(NotReadyError, match="no challenger of nobody; type `onje train nobody`"):
+        registry.promote("nobody", version=None, force_reason=None, settings=RESAMPLING)
+    with pytest.raises(NotReadyError, match="no version 99 of churn"):
+        promoted(registry, "99")
+    with pytest.raises(NotReadyError, match="no champion of nobody; type `onje promote nobody`"):
+        registry.pull("nobody")
+
+
+def test_examples_leave_without_a_customer_id(registry: Registry) -> None:
+    files = list((registry.home / "artifacts").rglob("examples.parquet"))
+    assert len(files) == 3
+    for file in files:
+        assert pl.read_parquet(file).schema["customer"].is_integer()
