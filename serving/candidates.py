@@ -24,9 +24,9 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
     """
     asked = pl.col("emails").is_null() | pl.col("emails").list.contains(pl.col("email"))
     known = questions.lazy()
-    arms = [known.select(*CARRIED, *arm) for arm in _arms(settings)]
     return (
-        pl.concat(arms)
+        pl.concat(known.select("row", *arm) for arm in _arms(settings))
+        .join(known.select(CARRIED), on="row", how="left", maintain_order="left")
         .join(_catalogue(settings).lazy(), on="place", how="left", maintain_order="left")
         .filter(asked)
         .sort("row", "place")

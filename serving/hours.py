@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.localtime import with_local
+from features.localtime import local_of
 
 HOUR = pl.duration(hours=1)
 SLOTS = 48  # weekday and weekend, 24 hours each
@@ -29,17 +29,14 @@ def with_window(arms: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def instants_of(arms: pl.DataFrame, *, default_zone: str) -> pl.DataFrame:
+def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
     """The instants of each arm in order: `at`, `local_at`, its `hour`, its `slot` of the week.
 
     Each local hour that meets the window gives one instant, `spread` (a share of the hour, the
     customer's own) after its beginning, so that a million e-mails do not leave on the hour.
     For an arm that may leave `at_once` the first instant is the very beginning of its window.
     """
-    is_open = pl.col("starts_at") <= pl.col("ends_at")
-    arms = with_local(
-        arms.filter(is_open), "starts_at", zone_column="timezone", default=default_zone
-    )
+    arms = _with_local(arms.filter(pl.col("starts_at") <= pl.col("ends_at")), "starts_at")
     wall = pl.col("local_starts_at")
     first = pl.col("starts_at") - (wall - wall.dt.truncate("1h"))
     count = ((pl.col("ends_at") - first).dt.total_microseconds() / MICROSECONDS).ceil()
@@ -62,9 +59,14 @@ def instants_of(arms: pl.DataFrame, *, default_zone: str) -> pl.DataFrame:
     )  # fmt: skip
     local_hour = pl.col("local_at").dt.hour()
     is_weekend = pl.col("local_at").dt.weekday() >= 6
-    return with_local(instants, "at", zone_column="timezone", default=default_zone).with_columns(
+    return _with_local(instants, "at").with_columns(
         hour=local_hour, slot=local_hour + pl.when(is_weekend).then(24).otherwise(0)
     )
+
+
+def _with_local(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    local = local_of(frame.get_column(column), frame.get_column("timezone"))
+    return frame.with_columns(local.alias(f"local_{column}"))
 
 
 def with_pull(

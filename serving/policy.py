@@ -27,6 +27,10 @@ OF_CHOSEN = (
 )  # fmt: skip
 
 
+FORBIDDING_CUSTOMERS = tuple(rule.reason for rule in OF_CUSTOMERS)
+FORBIDDING = (*FORBIDDING_CUSTOMERS, *(rule.reason for rule in OF_ARMS))
+
+
 @dataclass(frozen=True)
 class Inputs:
     """Everything a decision depends on; `person` numbers the distinct (customer_id, as_of) from 0.
@@ -54,7 +58,7 @@ def decide(
     """
     arms = with_window(inputs.candidates)
     arms = with_worth(with_products(arms, inputs.picks), settings.policy)
-    instants = _instants(arms, inputs, settings=settings, default_zone=default_zone)
+    instants = _instants(arms, inputs, settings=settings)
     arms = _with_best_instants(arms, instants)
     return _decided(
         inputs.questions,
@@ -65,13 +69,11 @@ def decide(
     )
 
 
-def _instants(
-    arms: pl.DataFrame, inputs: Inputs, *, settings: ServingSettings, default_zone: str
-) -> pl.DataFrame:
+def _instants(arms: pl.DataFrame, inputs: Inputs, *, settings: ServingSettings) -> pl.DataFrame:
     """All instants of the arms that compete, in order, with `pull` and `shut_by` (null = open)."""
     policy = settings.policy
     instants = with_pull(
-        instants_of(arms.filter("considered"), default_zone=default_zone),
+        instants_of(arms.filter("considered")),
         inputs.curves,
         weight=policy.hour_weight,
         default_hour=policy.default_hour,
@@ -118,7 +120,7 @@ def _with_best_instants(arms: pl.DataFrame, instants: pl.DataFrame) -> pl.DataFr
         .unique(["arm", "code"], keep="first", maintain_order=True)
     )
     forbidden = listed(
-        [*told(considered, "arm", [rule.reason for rule in (*OF_CUSTOMERS, *OF_ARMS)]), shut],
+        [told(considered, "arm", FORBIDDING), shut],
         "arm",
         "forbidden_by",
     )
@@ -220,16 +222,14 @@ def _because(
         .select("row", pl.col("top_forbidden_by").struct.unnest())
     )
     # What forbids a customer any mail is told even where no e-mail applies.
-    anyhow = told(
-        wait.filter(pl.col("top_email").is_null()), "row", [rule.reason for rule in OF_CUSTOMERS]
-    )
+    anyhow = told(wait.filter(pl.col("top_email").is_null()), "row", FORBIDDING_CUSTOMERS)
     return listed(
         [
-            *told(send, "row", of_send),
-            *anyhow,
+            told(send, "row", of_send),
+            anyhow,
             forbidden,
-            *told(wait, "row", of_wait),
-            *told(decided, "row", of_both),
+            told(wait, "row", of_wait),
+            told(decided, "row", of_both),
         ],
         "row",
         "because",

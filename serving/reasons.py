@@ -31,18 +31,24 @@ class Reason:
 Reasons: TypeAlias = tuple[Reason, ...]
 
 
-def told(frame: pl.LazyFrame, key: str, reasons: Sequence[Reason]) -> list[pl.LazyFrame]:
-    """One frame per reason: `key`, code, text of the rows where it holds.
+def told(frame: pl.LazyFrame, key: str, reasons: Sequence[Reason]) -> pl.LazyFrame:
+    """`key`, code and text of each reason that holds, in the order of `reasons`.
 
-    Long, because few reasons hold: lists of them per row, made at once, take a hundred times as
+    Long, because few reasons hold: a list of them per row, made at once, takes a hundred times as
     long as writing out only those that are told.
     """
-    return [
-        frame.filter(reason.when.fill_null(False)).select(
-            key, code=pl.lit(reason.code), text=reason.text.cast(pl.String)
-        )
+    # A sentence that cannot be written must not hide that its reason holds.
+    sentences = [
+        pl.when(reason.when.fill_null(False))
+        .then(reason.text.cast(pl.String).fill_null(pl.lit(reason.code)))
+        .alias(reason.code)
         for reason in reasons
     ]
+    return (
+        frame.select(key, *sentences)
+        .unpivot(index=key, variable_name="code", value_name="text")
+        .drop_nulls("text")
+    )
 
 
 def listed(frames: Sequence[pl.LazyFrame], key: str, name: str) -> pl.LazyFrame:

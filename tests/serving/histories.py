@@ -67,7 +67,7 @@ def _event(
     }  # fmt: skip
 
 
-def customers(*names: str, zone: str | None = NEW_YORK) -> pl.DataFrame:
+def customers(*names: str, zone: str | None) -> pl.DataFrame:
     rows = [
         {"customer_id": name, "known_at": moment("2024-01-01T00:00"), "timezone": zone}
         for name in names
@@ -95,11 +95,17 @@ def answers(
     emails: Sequence[str] | None = None,
     mail: pl.DataFrame = NO_MAIL,
     models: Models = NO_MODELS,
+    zone: str | None = NEW_YORK,
 ) -> pl.DataFrame:
     """The answers to one question about each of the customers named."""
     return answer(
         requests(*names, now=now, emails=emails),
-        Knowledge(history=history(text), customers=customers(*names), products=shelf(), mail=mail),
+        Knowledge(
+            history=history(text),
+            customers=customers(*names, zone=zone),
+            products=shelf(),
+            mail=mail,
+        ),
         models,
         settings=settings,
         feature_settings=FEATURES,

@@ -22,7 +22,7 @@ from tests.serving.histories import (
     requests,
     shelf,
 )
-from tests.serving.shop import HOUR, NOW, SHOP
+from tests.serving.shop import HOUR, NEW_YORK, NOW, SHOP
 
 ANN = """
     ann | consent | 2025-01-01T00:00 | granted
@@ -116,7 +116,7 @@ def test_a_decision_does_not_stand_in_its_own_way_and_a_plan_gives_way(decision_
 
 def test_a_send_told_twice_is_one_send():
     sent = history(ANN + "\nann | send | 2026-02-27T12:00 | newsletter")
-    known = Knowledge(pl.concat([sent] * 4), customers("ann"), shelf(), NO_MAIL)
+    known = Knowledge(pl.concat([sent] * 4), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL)
     asked = requests("ann", emails=["recommendation"])
     got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
     assert got["action"].item() == "send"
@@ -126,7 +126,7 @@ def test_a_stranger_is_answered_and_marked():
     got = answers(ANN, "nobody")
     assert got["action"].item() == "wait"
     assert not got["known_customer"].item() or got["known_until"].item()
-    known = Knowledge(history(ANN), customers(), shelf(), NO_MAIL)
+    known = Knowledge(history(ANN), customers(zone=None), shelf(), NO_MAIL)
     stranger = answer(
         requests("nobody"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES
     )
@@ -194,7 +194,7 @@ def test_a_customer_alone_is_answered_as_in_the_crowd():
 
 def test_answers_follow_the_questions_and_the_same_one_twice_gets_the_same_answer():
     asked = requests("dee", "ann", "dee")
-    known = Knowledge(history(CROWD), customers(*NAMES), shelf(), NO_MAIL)
+    known = Knowledge(history(CROWD), customers(*NAMES, zone=NEW_YORK), shelf(), NO_MAIL)
     got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
     assert got["customer_id"].to_list() == ["dee", "ann", "dee"]
     assert got[0].drop("row").equals(got[2].drop("row"))

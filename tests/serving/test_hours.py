@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from serving.hours import instants_of
 from serving.tables import UTC
 from tests.serving.drawn import drawn, moment
-from tests.serving.shop import HOUR, NOW, SHOP, arm_of, curve, decision_for, reasons_of, shop
+from tests.serving.histories import answers
+from tests.serving.shop import (
+    HOUR,
+    NEW_YORK,
+    NOW,
+    SHOP,
+    arm_of,
+    curve,
+    decision_for,
+    reasons_of,
+    shop,
+)
 
 CART = {"cart_waiting_hours": 5.0, "cart_items": 2.0}
 BORED = {"days_since_order": 5.0}  # a recommendation applies, which need not leave at once
@@ -34,7 +45,7 @@ def window(zone: str, start: datetime, hours: float, *, at_once: bool, spread: f
         ],
         schema_overrides={"starts_at": UTC, "ends_at": UTC},
     )  # fmt: skip
-    return instants_of(frame, default_zone="America/New_York")
+    return instants_of(frame)
 
 
 CLOCK_CHANGES = """
@@ -77,7 +88,7 @@ def test_instants_lie_in_their_window_and_tell_the_hour_on_the_wall(
 
 
 @given(
-    zone=st.sampled_from([*ZONES, "Atlantis/Poseidonis"]),
+    zone=st.sampled_from(ZONES),
     now=st.datetimes(datetime(2026, 2, 20), datetime(2026, 11, 20)),
     wait=st.floats(0, 50),
     length=st.floats(0.1, 50),
@@ -96,8 +107,7 @@ def test_a_mail_leaves_in_the_allowed_hours_of_the_window_or_not_at_all(
         assert decision["send_at"] is None
         assert {"quiet_hours", "too_late"} & set(reasons_of(decision))
         return
-    known = zone if zone in ZONES else "America/New_York"
-    local = decision["send_at"].astimezone(ZoneInfo(known))
+    local = decision["send_at"].astimezone(ZoneInfo(zone))
     assert 8 <= local.hour < 21
     assert local.replace(tzinfo=None) == decision["local_send_at"]
     assert asked["earliest"] <= decision["send_at"] <= asked["deadline"]
@@ -154,6 +164,16 @@ def test_the_same_hours_at_both_ends_mean_no_quiet_hours():
     assert decision["local_send_at"].hour == 23
 
 
-def test_an_unknown_zone_is_told():
-    told = reasons_of(decision_for(zone_known=False, **BORED))
+@pytest.mark.parametrize("zone", [None, "Atlantis/Poseidonis"])
+def test_whose_zone_is_unknown_lives_in_the_default_zone_and_is_told_so(zone):
+    cart = """
+        ann | consent  | 2025-01-01T00:00 | granted
+        ann | cart_add | 2026-03-04T03:00 | bun
+    """
+    night = moment("2026-03-04T03:30")
+    answer = answers(cart, "ann", now=night, zone=zone)
+    assert answer["local_send_at"].item().date() == datetime(2026, 3, 4).date()
+    assert 8 <= answer["local_send_at"].item().hour < 21
+    assert (answer["timezone"].item(), answer["timezone_known"].item()) == (NEW_YORK, False)
+    told = {reason["code"]: reason["text"] for reason in answer["because"].item()}
     assert told["unknown_zone"] == "their time zone is unknown; America/New_York is assumed"
