@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from filelock import FileLock
 
 from features.contracts import CHANNELS
 from features.errors import NotReadyError, OnjeError
@@ -157,6 +158,16 @@ def test_writers_at_once_lose_nothing(lake: Lake) -> None:
     assert sum(done.inserted for done in merged) == 17
     assert lake.read("events")["event_id"].n_unique() == 18
     assert lake.read("events").height == 18
+
+
+def test_a_writer_waits_for_the_one_before(lake: Lake) -> None:
+    lake.merge_events(_events("e1"))
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(f"{lake.root}/events.lock"):
+            second = pool.submit(lake.merge_events, _events("e2"))
+            with pytest.raises(TimeoutError):
+                second.result(timeout=0.3)
+        assert second.result(timeout=10).inserted == 1
 
 
 _WRITER = """

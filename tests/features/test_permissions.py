@@ -69,6 +69,15 @@ def test_ties_forbid(forbids: str, order: tuple[int, int]) -> None:
     assert _told("\n".join(acts[i] for i in order), "2024-05-01") != GRANTED
 
 
+@pytest.mark.parametrize("forbids", ["consent | reason=denied", "unsubscribe"])
+def test_what_is_told_at_once_forbids_whatever_came_last(forbids: str) -> None:
+    told = f"""
+        ann | 2024-01-01 | {forbids} | known_at=2024-01-05
+        ann | 2024-01-02 | consent | reason=granted | known_at=2024-01-05
+    """
+    assert _told(told, "2024-05-01") != GRANTED
+
+
 def test_an_old_consent_told_again_lifts_nothing() -> None:
     told = """
         ann | 2024-01-02 | unsubscribe
