@@ -8,6 +8,13 @@ from features.history import category_of
 from serving.settings import PolicySettings
 
 LONGEST_LIST = 50
+CART_DAYS = 30  # as features.intent: an older cart is forgotten rather than open
+# What customers chose themselves is shown, however lately they bought it.
+OWN_CHOICE = ("cart", "bought")
+OFFERED = (
+    "person", "picks", "as_of", "favourite_category", "item", "probability", "rank",
+    "due_ratio", "own",
+)  # fmt: skip
 
 
 def picks_of(
@@ -29,36 +36,27 @@ def picks_of(
     is_due = (pl.col("due_ratio") >= policy.due_share).fill_null(False) & pl.col("own")
     too_recent = (pl.col("days_since_order") < policy.recently_bought_days).fill_null(False)
     is_favourite = category_of("category", depth=category_depth) == pl.col("favourite_category")
-    picked_here = (
+    is_released = pl.col("released_at").is_null() | (pl.col("released_at") <= pl.col("as_of"))
+    is_picked = (
         (pl.col("picks") == "ranked")
         | ((pl.col("picks") == "category") & is_favourite)
-        | ((pl.col("picks") == "due") & pl.col("is_due"))
+        | ((pl.col("picks") == "due") & is_due)
+        | pl.col("picks").is_in(OWN_CHOICE)
     )
-    scored = wanted.lazy().join(items.lazy(), on=key).with_columns(is_due=is_due)
-    ranked = scored.with_columns(rested=~too_recent | is_due)
-    touched = _touched(wanted, history).lazy()
-    own_choice = touched.join(
-        scored.select("person", "picks", "item", "probability"),
-        on=["person", "picks", "item"],
-        how="left",
-    ).with_columns(rested=pl.lit(True))
-
-    available = shelf.lazy().filter("available")
-    is_released = pl.col("released_at").is_null() | (pl.col("released_at") <= pl.col("as_of"))
-    columns = (
-        "person", "picks", "item", "probability", "rank", "rested", "category", "released_at",
-        "as_of",
-    )  # fmt: skip
-    fitting = [
-        ranked.join(available, left_on="item", right_on="product_id")
-        .filter(is_released, picked_here)
-        .select(columns),
-        own_choice.join(available, left_on="item", right_on="product_id")
-        .filter(is_released)
-        .select(columns),
-    ]
+    scored = wanted.lazy().join(items.lazy(), on=key)
+    is_own_choice = pl.col("picks").is_in(OWN_CHOICE)
+    offered = [scored.filter(~is_own_choice).select(*OFFERED, rested=~too_recent | is_due)]
+    if wanted.get_column("picks").is_in(OWN_CHOICE).any():
+        chances = scored.select("person", "picks", "item", "probability", "due_ratio", "own")
+        offered.append(
+            _own_choice(wanted.filter(is_own_choice), history)
+            .join(chances, on=["person", "picks", "item"], how="left")
+            .select(*OFFERED, rested=pl.lit(True))
+        )
     return (
-        pl.concat(fitting)
+        pl.concat(offered)
+        .join(shelf.lazy().filter("available"), left_on="item", right_on="product_id")
+        .filter(is_released, is_picked)
         .sort("person", "picks", "rank", "item")
         .group_by("person", "picks")
         .agg(
@@ -67,6 +65,47 @@ def picks_of(
             fitting=pl.len(),
         )
         .collect(engine="in-memory")
+    )
+
+
+def _own_choice(wanted: pl.DataFrame, history: pl.DataFrame) -> pl.LazyFrame:
+    """`wanted` with what lies in the cart, or what the newest order held: item, rank.
+
+    A cart is what was added within 30 days, after the last order, and not taken out since; the
+    newest comes first.
+    """
+    person = ("person", "picks")
+    is_order = pl.col("kind") == "order"
+    past = (
+        history.lazy()
+        .filter(pl.col("kind").is_in(["cart_add", "cart_remove", "order"]))
+        .join(wanted.lazy(), on="customer_id")
+        .filter(pl.col("at") < pl.col("as_of"), pl.col("known_at") <= pl.col("as_of"))
+        .with_columns(ordered_at=pl.when(is_order).then("at").max().over(person))
+    )
+    since_order = pl.col("ordered_at").is_null() | (pl.col("at") > pl.col("ordered_at"))
+    is_young = pl.col("as_of") - pl.col("at") <= pl.duration(days=CART_DAYS)
+    in_cart = (
+        past.filter(pl.col("picks") == "cart", ~is_order, since_order, is_young)
+        .sort("at", "event_id")
+        .unique([*person, "product_id"], keep="last", maintain_order=True)
+        .filter(pl.col("kind") == "cart_add")
+    )
+    newest_order = pl.when(pl.col("at") == pl.col("ordered_at")).then("order_id").min().over(person)
+    bought = (
+        past.filter(pl.col("picks") == "bought", is_order)
+        .filter(pl.col("order_id") == newest_order)
+        .unique([*person, "product_id"])
+    )
+    return (
+        pl.concat([in_cart, bought])
+        .drop_nulls("product_id")
+        .sort(*person, "at", "product_id", descending=[False, False, True, False])
+        .select(
+            *wanted.columns,
+            item="product_id",
+            rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over(person),
+        )
     )
 
 
@@ -80,12 +119,7 @@ def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
     missed = shown.list.eval((1 - pl.element()).product()).list.first()
     nothing = pl.lit([], pl.List(pl.String))
     return (
-        arms.join(
-            picks,
-            on=["person", "picks"],
-            how="left",
-            maintain_order="left",
-        )
+        arms.join(picks, on=["person", "picks"], how="left", maintain_order="left")
         .with_columns(
             products=pl.col("products").list.head("show").fill_null(nothing),
             fitting=pl.col("fitting").fill_null(0),
@@ -95,41 +129,3 @@ def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
         )
         .drop("chances")
     )
-
-
-def _touched(wanted: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
-    """What lies in the cart, and what the newest order held: person, picks, item, rank, as_of.
-
-    A cart is what was added after the last order and not taken out since, newest first.
-    """
-    own = pl.col("picks").is_in(["cart", "bought"])
-    past = (
-        history.lazy()
-        .filter(pl.col("kind").is_in(["cart_add", "cart_remove", "order"]))
-        .join(wanted.lazy().filter(own), on="customer_id")
-        .filter(pl.col("at") < pl.col("as_of"), pl.col("known_at") <= pl.col("as_of"))
-        .with_columns(is_order=pl.col("kind") == "order")
-        .with_columns(ordered_at=pl.when("is_order").then("at").max().over("person", "picks"))
-    )
-    since_order = pl.col("ordered_at").is_null() | (pl.col("at") > pl.col("ordered_at"))
-    in_cart = (
-        past.filter(pl.col("picks") == "cart", ~pl.col("is_order"), since_order)
-        .sort("person", "at", "event_id")
-        .unique(["person", "product_id"], keep="last")
-        .filter(pl.col("kind") == "cart_add")
-    )
-    bought = past.filter(
-        pl.col("picks") == "bought", pl.col("is_order"), pl.col("at") == pl.col("ordered_at")
-    ).unique(["person", "product_id"])
-    columns = ("person", "picks", "as_of", "at", "product_id")
-    return (
-        pl.concat([in_cart.select(columns), bought.select(columns)])
-        .drop_nulls("product_id")
-        .sort("person", "picks", "at", "product_id", descending=[False, False, True, False])
-        .select(
-            "person", "picks", "as_of",
-            item="product_id",
-            rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("person", "picks"),
-        )
-        .collect(engine="in-memory")
-    )  # fmt: skip

@@ -66,6 +66,14 @@ def test_a_cart_shows_what_lies_in_it_now():
     assert answers(ordered, "ann")["action"].item() == "wait"
 
 
+def test_a_cart_forgotten_a_month_ago_is_not_counted_nor_shown():
+    old = "\n ann | cart_add | 2026-02-15T14:00 | milk\n"
+    forgotten = SILENT.format(name="ann") + "ann | cart_add | 2026-01-30T14:00 | soap" + old
+    both = answers(forgotten + "ann | cart_add | 2026-03-03T14:00 | bun", "ann")
+    assert because(both)["applies"] == "a cart of 2 products has waited for 2 hours"
+    assert both["products"].item().to_list() == ["bun", "milk"]
+
+
 def test_only_what_was_known_is_read():
     assert answers(CART, "ann", now=moment("2026-03-03T14:00"))["action"].item() == "wait"
 
