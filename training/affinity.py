@@ -93,6 +93,7 @@ def fit_affinity(
         names=INPUTS,
         monotone=[0] * len(INPUTS),
         offset=None,
+        weights=None,
         settings=chosen,
     )
     limits = {"most_own": chosen.own_candidates, "most_popular": chosen.popular_candidates}

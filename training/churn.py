@@ -112,6 +112,7 @@ def fit_churn(
         names=MODEL_INPUTS,
         monotone=[int(name in RISING) for name in MODEL_INPUTS],
         offset=None,
+        weights=None,
         settings=settings.churn,
     )
     inputs = test.select(booster.inputs)

@@ -46,7 +46,6 @@ from training.trees import grow
 
 NAME = "send-hour"
 BASELINE = "everyone"
-WEEKDAYS, WEEKEND_DAYS = 5, 2
 # Enough to keep coefficients finite where a column is constant, too weak to be seen elsewhere.
 INVERSE_RIDGE = 1e4
 # As if everyone's click rate had been seen so often in each slot, so that no hour wins by luck.
@@ -95,15 +94,16 @@ def fit_send_hour(
     about = described(
         origin, report, settings=settings.send_hour.model_dump(mode="json"), meanings=MEANINGS
     )
-    labels, chances = test.seen.get_column("label").to_numpy(), _chances_of_seen(model, test)
+    observed = test.seen.select(_share()).to_series().to_numpy()
+    chances = slot_chances(model, test.own, test.people.get_column("segment"))[_slot(test.seen)]
     return Trained(
         model=replace(model, about={**about, **model.about}),
         report=report,
         examples=judged.with_columns(baseline_loss=pl.Series(losses[BASELINE])),
         golden=_golden(model, test),
         figures={
-            "calibration": plots.calibration_plot(labels, {"model": chances}),
-            "gain": plots.gain_plot(labels, {"model": chances}),
+            "calibration": plots.calibration_plot(observed, {"model": chances}),
+            "gain": plots.gain_plot(observed, {"model": chances}),
         },
     )
 
@@ -115,10 +115,13 @@ def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Mode
     curves = fit_curves(spread, segments, shrinkage.segment_weight)
     prior = curves.shares[curves.places(segments)]
 
-    inputs = slot_inputs(train.own, prior, curves.everyone, shrinkage)[_place(train.seen)]
-    labels = train.seen.get_column("label").to_numpy()
+    answers = _answers(train.seen)
+    labels, weights = (answers.get_column(name).to_numpy() for name in ("label", "times"))
+    inputs = slot_inputs(train.own, prior, curves.everyone, shrinkage)[_place(answers)]
     columns = [INPUTS.index(name) for name in LOGISTIC]
-    fitted = LogisticRegression(C=INVERSE_RIDGE, max_iter=1_000).fit(inputs[:, columns], labels)
+    fitted = LogisticRegression(C=INVERSE_RIDGE, max_iter=1_000).fit(
+        inputs[:, columns], labels, sample_weight=weights
+    )
     coefficients = np.append(fitted.coef_[0], fitted.intercept_[0])
     booster = grow(
         inputs,
@@ -126,11 +129,9 @@ def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Mode
         names=INPUTS,
         monotone=MONOTONE,
         offset=log_odds(inputs, coefficients),
+        weights=weights,
         settings=settings.send_hour,
     )
-    # A send is seen once; an hour of the day as often as such days come within the horizon.
-    weeks = settings.send_hour.horizon_days / 7
-    days = (weeks * WEEKDAYS, weeks * WEEKEND_DAYS) if evidence == "activity" else (1.0, 1.0)
     return Model(
         name=NAME,
         version=UNRECORDED,
@@ -140,15 +141,26 @@ def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Mode
             "shrinkage": pl.DataFrame([asdict(shrinkage)]),
             "curves": curves.to_table(),
             "logistic": pl.DataFrame({"input": [*LOGISTIC, ""], "coefficient": coefficients}),
-            "days": pl.DataFrame({"weekend": [False, True], "days": days}),
         },
         about={"evidence": evidence},
     )
 
 
+def _answers(seen: pl.DataFrame) -> pl.DataFrame:
+    """Each slot once with label 1.0 and once with 0.0, with how many `times` that was seen."""
+    return pl.concat(
+        seen.select("row", "weekend", "hour", label=pl.lit(label), times=answer)
+        for answer, label in (("yes", 1.0), ("no", 0.0))
+    ).filter(pl.col("times") > 0)
+
+
+def _share() -> pl.Expr:
+    return pl.col("yes") / (pl.col("yes") + pl.col("no"))
+
+
 def _judged(test: Cases, evidence: Evidence) -> pl.DataFrame:
     """The cases by which models are judged, as training.losses wants them."""
-    sends = test.seen.rename({"label": "clicked"})
+    sends = test.seen.select("row", "weekend", "hour", clicked="yes")
     judged = sends if evidence == "clicks" else test.next_acts
     row = judged.get_column("row").to_numpy()
     shape = (judged.height, SLOTS)
@@ -187,10 +199,10 @@ def _click_rates(train: Cases) -> Floats:
     """Everyone's clicks per send by slot [2, 24], each with SENDS_OF_A_SLOT of the average kind."""
     sends, clicks = (np.zeros((KINDS_OF_DAY, HOURS)) for _ in range(2))
     _, *slot = _slot(train.seen)
-    labels = train.seen.get_column("label").to_numpy()
+    clicked = train.seen.get_column("yes").to_numpy()
     np.add.at(sends, tuple(slot), 1.0)
-    np.add.at(clicks, tuple(slot), labels)
-    rates: Floats = (clicks + SENDS_OF_A_SLOT * labels.mean()) / (sends + SENDS_OF_A_SLOT)
+    np.add.at(clicks, tuple(slot), clicked)
+    rates: Floats = (clicks + SENDS_OF_A_SLOT * clicked.mean()) / (sends + SENDS_OF_A_SLOT)
     return rates
 
 
@@ -222,19 +234,10 @@ def _facts(train: Cases, test: Cases, model: Model) -> dict[str, Any]:
     for use, cases in (("train", train), ("test", test)):
         facts[f"{use}_rows"] = cases.seen.height
         facts[f"{use}_customers"] = cases.people.get_column("customer_id").n_unique()
-        facts[f"{use}_share"] = cases.seen.get_column("label").mean()
+        facts[f"{use}_share"] = cases.seen.select(_share().mean()).item()
         dates = cases.people.get_column("as_of").unique().sort()
         facts[f"{use}_dates"] = [date.date().isoformat() for date in dates]
     return facts
-
-
-def _chances_of_seen(model: Model, test: Cases) -> Floats:
-    """P(label = 1) of each slot of `test.seen`: within the horizon, not on one day."""
-    chances = slot_chances(model, test.own, test.people.get_column("segment"))
-    row, day, hour = _slot(test.seen)
-    days = model.tables["days"].get_column("days").to_numpy()[day]
-    within: Floats = -np.expm1(days * np.log1p(-chances[row, day, hour]))
-    return within
 
 
 def _golden(model: Model, test: Cases) -> pl.DataFrame:
@@ -259,7 +262,8 @@ def _place(seen: pl.DataFrame) -> NDArray[np.int64]:
 
 
 def _refuse_one_answer(cases: Cases, use: str, settings: TrainingSettings) -> None:
-    if cases.seen.get_column("label").n_unique() < 2 or cases.next_acts.is_empty():
+    answers = cases.seen.select(pl.col("yes", "no").sum()).row(0) if cases.seen.height else (0, 0)
+    if min(answers) == 0 or cases.next_acts.is_empty():
         raise NotReadyError(
             f"the {cases.seen.height} {use} rows of the send-hour model all say the same: nobody "
             f"acted within {settings.send_hour.horizon_days} days, or nobody clicked; choose "

@@ -1,8 +1,8 @@
 """What the send-hour model learns from: customers at a moment, and what then happened by hour.
 
 A slot is an hour of a weekday or weekend day. Where there are clicks enough, a slot is seen when a
-mail was sent in it ("clicks": was it clicked?); where not, all 48 are ("activity": was the customer
-about in it within the horizon?).
+mail was sent in it ("clicks": was it clicked?); where not, all 48 are, on each day of the horizon
+("activity": was the customer about in it?).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from training.send_hour_labels import acts_after, sends_after
 from training.settings import SendHourSettings
 from training.snapshots import spine_of
 
+WEEKDAYS, WEEKEND_DAYS = 5, 2
+
 Evidence: TypeAlias = Literal["clicks", "activity"]
 
 
@@ -33,8 +35,8 @@ class Cases:
 
     `people` has customer_id, as_of and segment, `own` what they had done by then, `following`
     their acts within the horizon [people, 2, 24]. `seen` are the slots with a known answer: row
-    (of people), weekend, hour, label (1.0 yes, 0.0 no); `next_acts` the first act of each: row,
-    weekend, hour.
+    (of people), weekend, hour, and how often the answer was `yes` and `no`; `next_acts` the first
+    act of each: row, weekend, hour.
     """
 
     people: pl.DataFrame
@@ -104,9 +106,9 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     np.add.at(following, slot, 1.0)
     if evidence == "clicks":
         sends = source.sends(spine).join(rows, on=["customer_id", "as_of"])
-        seen = sends.select("row", "weekend", "hour", label="clicked")
+        seen = sends.select("row", "weekend", "hour", yes="clicked", no=1 - pl.col("clicked"))
     else:
-        seen = _every_slot(following)
+        seen = _every_slot(following, weeks=source.settings.horizon_days / 7)
     return Cases(
         people=people,
         own=own_hours(hours, people),
@@ -118,8 +120,13 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     )
 
 
-def _every_slot(following: Floats) -> pl.DataFrame:
-    """All slots in the order of `slot_inputs`, with whether the customer was about in them."""
+def _every_slot(following: Floats, *, weeks: float) -> pl.DataFrame:
+    """All slots in the order of `slot_inputs`: on how many days the customer was about, or not."""
     row, weekend, hour = (places.reshape(-1) for places in np.indices(following.shape))
-    label = (following > 0).astype(np.float64).reshape(-1)
-    return pl.DataFrame({"row": row, "weekend": weekend > 0, "hour": hour, "label": label})
+    about = following.reshape(-1)
+    days = weeks * np.array([WEEKDAYS, WEEKEND_DAYS])[weekend]
+    # Where the clocks change, an hour may come once more than there are days.
+    away = np.maximum(days - about, 0.0)
+    return pl.DataFrame(
+        {"row": row, "weekend": weekend > 0, "hour": hour, "yes": about, "no": away}
+    )

@@ -22,13 +22,15 @@ def grow(
     names: Sequence[str],
     monotone: Sequence[int],
     offset: Floats | None,
+    weights: Floats | None,
     settings: TreeSettings,
 ) -> Booster:
     """Trees for P(label = 1) of each row of `inputs` [rows, names], NaN for what is not known.
 
     `monotone` says of each input whether more of it may never lower (1) or raise (-1) the result.
     With an `offset` (log-odds [rows]) the trees learn what it leaves over, and scoring must add
-    it; without one the base rate is in the trees. Classes are never balanced: that would cost the
+    it; without one the base rate is in the trees. `weights` say how often each row was seen;
+    without them, once. Classes are never balanced: that would cost the
     probabilities their meaning.
     """
     params = {
@@ -44,7 +46,9 @@ def grow(
         "num_threads": THREADS,
         "verbose": -1,
     }
-    data = lgb.Dataset(inputs, label=labels, init_score=offset, feature_name=list(names))
+    data = lgb.Dataset(
+        inputs, label=labels, weight=weights, init_score=offset, feature_name=list(names)
+    )
     return Booster.from_text(
         lgb.train(params, data, num_boost_round=settings.rounds).model_to_string()
     )

@@ -34,6 +34,7 @@ def model(*, name: str = "churn", misled: bool = False, seed: int = 1) -> Model:
         names=INPUTS,
         monotone=[0, 0],
         offset=None,
+        weights=None,
         settings=CHURN,
     )
     return Model(

@@ -108,11 +108,8 @@ def slot_chances(model: Model, own: OwnHours, segments: pl.Series) -> Floats:
     inputs = slot_inputs(own, prior, curves.everyone, shrinkage)
     offset = log_odds(inputs, model.tables["logistic"]["coefficient"].to_numpy())
     frame = pl.DataFrame(inputs, schema=list(model.inputs))
-    within_horizon = model.probability(frame, pl.Series(offset)).to_numpy().reshape(prior.shape)
-    # Within the horizon a weekday comes more often than a weekend day: back to one day.
-    days = model.tables["days"]["days"].to_numpy()[:, None]
-    chances: Floats = -np.expm1(np.log1p(-within_horizon) / days)
-    return chances
+    chances = model.probability(frame, pl.Series(offset)).to_numpy()
+    return chances.reshape(prior.shape)
 
 
 def sources(model: Model, own: OwnHours, segments: pl.Series) -> pl.Series:
