@@ -65,6 +65,9 @@ def portions(history: pl.DataFrame, spine: pl.DataFrame) -> Iterator[pl.DataFram
     Nobody's past depends on anybody else's, so the portions are described one after another.
     """
     spine = spine.select("customer_id", "as_of")
+    if spine.height * history.height <= _LINES_AT_A_TIME:
+        yield spine
+        return
     per_customer = (
         spine.group_by("customer_id", maintain_order=True)
         .len("dates")
@@ -77,9 +80,6 @@ def portions(history: pl.DataFrame, spine: pl.DataFrame) -> Iterator[pl.DataFram
     )
     lines = pl.col("dates").cast(pl.Int64) * pl.col("events").fill_null(0).cast(pl.Int64)
     numbered = per_customer.select("customer_id", portion=lines.cum_sum() // _LINES_AT_A_TIME)
-    if numbered.get_column("portion").n_unique() <= 1:
-        yield spine
-        return
     placed = spine.join(numbered, on="customer_id", maintain_order="left")
     yield from placed.partition_by("portion", maintain_order=True, include_key=False)
 
