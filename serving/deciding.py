@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import polars as pl
@@ -12,18 +14,26 @@ import polars as pl
 from serving.answer import answer
 from serving.effective import Effective
 from serving.live import Live
-from serving.receipts import answer_of, body_hash, record_of, wait_without_store
+from serving.receipts import answer_of, body_hash, record_of, wait_unrecorded
 from serving.schemas.decisions import DecisionRequest
-from serving.schemas.message import Fault
+from serving.schemas.message import Fault, Reason
 from serving.scores import Models
-from serving.store import Kept, OtherBody, Outrun, Store, StoreUnavailable, View
+from serving.store import Kept, OtherBody, Outrun, Record, Store, StoreUnavailable, View
 from serving.tables import REQUESTS
 from serving.telling import as_seen
+
+log = logging.getLogger("onje")
 
 # How often a decision is made again when the customer changes under it. Each time somebody else
 # got through, so this many rivals for one customer at one moment are more than there can be.
 ATTEMPTS = 20
 
+NO_STORE = Reason(
+    code="store_unavailable", text="the store does not answer, so consent cannot be checked"
+)
+RESTLESS = Reason(
+    code="customer_is_changing", text="too much happens to this customer at this very moment"
+)
 OTHER_BODY = Fault(
     code="request_id_reused",
     found="this request_id was answered before, for another question",
@@ -79,72 +89,88 @@ def _turns(asked: Sequence[DecisionRequest]) -> list[dict[int, DecisionRequest]]
 
 
 def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dict[int, Outcome]:
-    outcomes: dict[int, Outcome] = {
-        place: fault
-        for place, question in turn.items()
-        if (fault := _unknown_emails(question, this.settings)) is not None
-    }
-    reason = ("store_unavailable", "The store does not answer, so consent cannot be checked.")
+    outcomes = _refused(turn, this.settings)
     try:
-        kept = {p: q for p, q in turn.items() if p not in outcomes and not q.dry_run}
-        before = this.store.remembered({q.request_id: body_hash(q) for q in kept.values()})
-        outcomes |= {
-            place: _outcome(before[question.request_id])
-            for place, question in kept.items()
-            if question.request_id in before
-        }
+        outcomes |= _remembered(turn, this.store)
         for attempt in range(ATTEMPTS):
-            pending = {place: q for place, q in turn.items() if place not in outcomes}
+            pending = {place: asked for place, asked in turn.items() if place not in outcomes}
             if not pending:
                 return outcomes
             live.metrics.outrun.inc(len(pending) if attempt else 0)
             outcomes |= _decide(pending, this, live)
-        reason = ("customer_is_changing", "Too much happens to this customer at this moment.")
-    except StoreUnavailable:
-        pass
-    code, text = reason
-    for place, question in turn.items():
+        because = RESTLESS
+    except StoreUnavailable as problem:
+        log.error("%s", problem)
+        because = NO_STORE
+    for place, asked in turn.items():
         if place not in outcomes:
-            wait = wait_without_store(question, uuid4(), code=code, text=text, now=this.now)
+            wait = wait_unrecorded(asked, uuid4(), because=because, now=this.now)
             outcomes[place] = wait.model_dump_json().encode()
-            live.metrics.decisions.labels("wait", code, "true").inc()
+            live.metrics.decisions.labels("wait", because.code, "true").inc()
     return outcomes
+
+
+def _refused(turn: Mapping[int, DecisionRequest], settings: Effective) -> dict[int, Outcome]:
+    known = settings.serving.emails
+    faults: dict[int, Outcome] = {}
+    for place, asked in turn.items():
+        unknown = [name for name in asked.emails or () if name not in known]
+        if unknown:
+            faults[place] = Fault(
+                code="unknown_email",
+                found=f"emails: no e-mail is called {', '.join(unknown)}",
+                do=f"name some of {', '.join(known)}",
+            )
+    return faults
+
+
+def _remembered(turn: Mapping[int, DecisionRequest], store: Store) -> dict[int, Outcome]:
+    """What was answered before; a dry run neither is remembered nor remembers."""
+    lasting = {place: asked for place, asked in turn.items() if not asked.dry_run}
+    before = store.remembered({asked.request_id: body_hash(asked) for asked in lasting.values()})
+    return {
+        place: _outcome(before[asked.request_id])
+        for place, asked in lasting.items()
+        if asked.request_id in before
+    }
 
 
 def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> dict[int, Outcome]:
     """Decide and record; a question whose customer has changed meanwhile has no outcome yet."""
     questions = list(pending.values())
-    features = this.settings.features
-    view = this.store.view_of([q.customer_id for q in questions], now=this.now, settings=features)
-    rows = answer(
+    in_force = this.settings
+    view = this.store.view_of(
+        [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
+    )
+    decisions = answer(
         _requests(questions, view, this.now),
         replace(view.knowledge, history=_with_context(questions, view, this)),
         this.models,
-        settings=this.settings.serving,
-        feature_settings=features,
-    ).rows(named=True)
-    records = {
-        place: record_of(
-            row, question, this.settings, revision=view.revisions[question.customer_id]
-        )
-        for (place, question), row in zip(pending.items(), rows, strict=True)
-        if not question.dry_run
-    }
-    outcomes: dict[int, Outcome] = {
-        place: answer_of(row).model_dump_json().encode()
-        for (place, question), row in zip(pending.items(), rows, strict=True)
-        if question.dry_run
-    }
-    results = this.store.record(list(records.values()), at=this.now) if records else []
-    for place, result in zip(records, results, strict=True):
-        if not isinstance(result, Outrun):
-            outcomes[place] = _outcome(result)
-    for place, row in zip(pending, rows, strict=True):
-        if place in outcomes:
-            degraded = "true" if row["degraded"] else "false"
-            first = row["because"][0]["code"] if row["because"] else "none"
-            live.metrics.decisions.labels(row["action"], first, degraded).inc()
+        settings=in_force.serving,
+        feature_settings=in_force.features,
+    )
+    rows = dict(zip(pending, decisions.rows(named=True), strict=True))
+    outcomes: dict[int, Outcome] = {}
+    records: dict[int, Record] = {}
+    for place, asked in pending.items():
+        if asked.dry_run:
+            outcomes[place] = answer_of(rows[place]).model_dump_json().encode()
+        else:
+            revision = view.revisions[asked.customer_id]
+            records[place] = record_of(rows[place], asked, in_force, revision=revision)
+    if records:
+        results = this.store.record(list(records.values()), at=this.now)
+        for place, result in zip(records, results, strict=True):
+            if not isinstance(result, Outrun):
+                outcomes[place] = _outcome(result)
+    for place in outcomes:
+        _count(rows[place], live)
     return outcomes
+
+
+def _count(row: Mapping[str, Any], live: Live) -> None:
+    first = row["because"][0]["code"] if row["because"] else "none"
+    live.metrics.decisions.labels(row["action"], first, str(row["degraded"]).lower()).inc()
 
 
 def _requests(questions: Sequence[DecisionRequest], view: View, now: datetime) -> pl.DataFrame:
@@ -175,18 +201,6 @@ def _with_context(questions: Sequence[DecisionRequest], view: View, this: _Pass)
         return view.knowledge.history
     told = this.store.as_history(pl.concat(seen), settings=this.settings.features)
     return pl.concat([view.knowledge.history, told])
-
-
-def _unknown_emails(question: DecisionRequest, settings: Effective) -> Fault | None:
-    known = settings.serving.emails
-    unknown = [name for name in question.emails or () if name not in known]
-    if not unknown:
-        return None
-    return Fault(
-        code="unknown_email",
-        found=f"emails: no e-mail is called {', '.join(unknown)}",
-        do=f"name some of {', '.join(known)}",
-    )
 
 
 def _outcome(result: Kept | OtherBody) -> Outcome:

@@ -16,7 +16,7 @@ from serving.schemas.decisions import DecisionRequest, Send, Wait
 from serving.schemas.message import Reason
 from serving.store import Record
 
-# What a caller waits before asking a store again that did not answer.
+# When to ask again where nothing could be decided.
 ASK_AGAIN = timedelta(minutes=1)
 
 
@@ -53,27 +53,27 @@ def record_of(
 
 def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effective) -> str:
     """The row and the question as JSON, with the settings' fingerprint and the clock's offset."""
-    told = {name: value for name, value in row.items() if name not in ("row", "arms")}
-    receipt = told | {
-        "arms": row["arms"],
+    receipt = {
+        **row,
         "features": json.loads(row["features"]),
         "versions": json.loads(row["versions"]),
         "settings": settings.fingerprint,
         "clock_offset_days": settings.clock_offset / timedelta(days=1),
         "asked": asked.model_dump(mode="json", exclude_none=True),
     }
+    del receipt["row"]
     return to_json(receipt, inf_nan_mode="null").decode()
 
 
-def wait_without_store(
-    asked: DecisionRequest, decision_id: UUID, *, code: str, text: str, now: datetime
+def wait_unrecorded(
+    asked: DecisionRequest, decision_id: UUID, *, because: Reason, now: datetime
 ) -> Wait:
-    """The only answer that needs to know nothing: whether mail is allowed cannot be looked up."""
+    """The only answer that needs to know nothing of the customer."""
     return Wait(
         decision_id=decision_id,
         request_id=asked.request_id,
         customer_id=asked.customer_id,
-        because=[Reason(code=code, text=text)],
+        because=[because],
         propensity=1.0,
         known_customer=None,
         degraded=True,

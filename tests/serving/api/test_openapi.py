@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from serving.app import create_app
 from tests.serving.api.service import publish, running
@@ -39,7 +40,9 @@ def test_whatever_is_sent_the_answer_is_as_described(service, path, method):
     def ask(case):
         request = case.as_transport_kwargs(base_url="http://onje")
         del request["cookies"]  # httpx keeps those at the client; nothing here reads any
-        case.validate_response(service.send(**request))
+        answer = service.send(**request)
+        # What a schema cannot say (an e-mail of this name, earliest before deadline) is refused.
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
 
     ask()
 
