@@ -15,7 +15,7 @@ SLOTS = 48  # weekday and weekend, 24 hours each
 MICROSECONDS = 3_600_000_000  # of an hour
 
 
-def with_window(arms: pl.DataFrame) -> pl.DataFrame:
+def with_window(arms: pl.LazyFrame) -> pl.LazyFrame:
     """Add `starts_at` and `ends_at`: both from what happened, or else from the question.
 
     The window may be empty (`starts_at` after `ends_at`).

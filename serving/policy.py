@@ -56,8 +56,8 @@ def decide(
     The worthiest e-mail at its best allowed instant wins, if it is worth more than none at all.
     A tie goes to the e-mail listed first, so that the answer is never an accident.
     """
-    arms = with_window(inputs.candidates)
-    arms = with_worth(with_products(arms, inputs.picks), settings.policy)
+    windows = with_products(with_window(inputs.candidates.lazy()), inputs.picks)
+    arms = with_worth(windows, settings.policy).collect(engine="in-memory")
     instants = _instants(arms, inputs, settings=settings)
     arms = _with_best_instants(arms, instants)
     return _decided(

@@ -119,7 +119,7 @@ def _own_choice(lists: pl.DataFrame, history: pl.DataFrame) -> pl.LazyFrame:
     )
 
 
-def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
+def with_products(arms: pl.LazyFrame, picks: pl.DataFrame) -> pl.LazyFrame:
     """Add `products` (as many as the e-mail shows), `chance` that one is ordered, and `fitting`.
 
     `chance` is null where no model gave one: then fit neither adds nor takes.
@@ -129,7 +129,7 @@ def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
     missed = shown.list.eval((1 - pl.element()).product()).list.first()
     nothing = pl.lit([], pl.List(pl.String))
     return (
-        arms.join(picks, on=["person", "picks"], how="left", maintain_order="left")
+        arms.join(picks.lazy(), on=["person", "picks"], how="left", maintain_order="left")
         .with_columns(
             products=pl.col("products").list.head("show").fill_null(nothing),
             fitting=pl.col("fitting").fill_null(0),

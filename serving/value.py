@@ -13,7 +13,7 @@ import polars as pl
 from serving.settings import PolicySettings
 
 
-def with_worth(arms: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
+def with_worth(arms: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
     """Add the parts of each arm's value at a pull of 1; counts are expectations."""
     # Whoever is about to leave would not have ordered anyway; at a churn of one half, or where
     # nobody knows it, the merchant's own figure holds.
