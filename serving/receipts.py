@@ -21,8 +21,11 @@ ASK_AGAIN = timedelta(minutes=1)
 
 
 def body_hash(asked: DecisionRequest) -> str:
-    """SHA-256 of the question as understood: spaces and the order of keys do not matter."""
-    return sha256(asked.model_dump_json().encode()).hexdigest()
+    """SHA-256 of the question as understood: spaces and the order of keys do not matter.
+
+    Nor does a field that was left out, also one that a later release knows.
+    """
+    return sha256(asked.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 def answer_of(row: Mapping[str, Any]) -> Send | Wait:

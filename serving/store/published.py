@@ -11,10 +11,11 @@ import polars as pl
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from features.contracts import Customers, History
+from features.contracts import Customers
 from features.history import newest
 from serving.store.connections import Connections
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
+from serving.store.inbox import advance
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import events, histories, people, shelf
 
@@ -51,8 +52,9 @@ def publish(
     """Replace what is known of every customer in these frames; returns how many they are.
 
     Each customer is replaced as a whole, so a publication that was killed has left every customer
-    either as before or as now, and may be run again. Online events up to `compaction` are let go
-    only in the end: until then they are in both places, which changes nothing.
+    either as before or as now, and may be run again; as by an event, their revision moves on.
+    Online events up to `compaction` are let go only in the end: until then they are in both
+    places, which changes nothing.
     """
     kept = newest(history, newest_events).sort("customer_id", "at", "event_id")
     parts = kept.partition_by("customer_id", maintain_order=True)
@@ -61,6 +63,7 @@ def publish(
         rows = [{"customer_id": p["customer_id"][0], "history": to_bytes(p)} for p in chunk]
         with connections.writing() as connection:
             _replace(connection, histories, rows)
+            advance(connection, [row["customer_id"] for row in rows])
     known = customers.sort("known_at").unique("customer_id", keep="last", maintain_order=True)
     lines = [
         {"customer_id": customer_id, "person": line}
@@ -112,10 +115,6 @@ def shelf_of(connection: Connection, known: Shelf | None) -> Shelf | None:
 def some_customers(connection: Connection, count: int) -> list[str]:
     """A few customers with a past, to warm up with."""
     return list(connection.scalars(select(histories.c.customer_id).limit(count)))
-
-
-def empty_history() -> pl.DataFrame:
-    return History.create_empty()
 
 
 def _replace(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from features.contracts import Products
+from features.contracts import History, Products
 from features.history import to_history
 from features.settings import FeatureSettings
 from serving.knowledge import Knowledge
@@ -106,7 +106,7 @@ class Store:
             pasts.append(self.as_history(online.events, settings=settings))
         return View(
             knowledge=Knowledge(
-                history=pl.concat(pasts) if pasts else published.empty_history(),
+                history=pl.concat(pasts) if pasts else History.create_empty(),
                 customers=persons,
                 products=shelf.products if shelf else Products.create_empty(),
                 mail=mail,

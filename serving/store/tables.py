@@ -72,7 +72,7 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
-# How often what we know of a customer has changed online. A decision is made on one revision and
+# How often what we know of a customer has changed. A decision is made on one revision and
 # may reserve only if the customer is still on it: so two triggers at once cannot break a cap.
 revisions = Table(
     "revisions",

@@ -25,7 +25,7 @@ def service(tmp_path_factory):
 
 # Shrinking a failure takes minutes, the failing case is short enough as it is.
 QUICK = settings(
-    max_examples=30,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from polars.testing import assert_frame_equal
 
-from tests.serving.store.rows import NOW, customers, event, events, history, products
+from serving.store import Outrun
+from tests.serving.store.rows import NOW, customers, event, events, history, products, record
 
 
 def publish(store, *rows, people=(), shelf=(), newest_events=50):
@@ -44,6 +45,12 @@ def test_a_second_publication_replaces_the_first(store, view):
     assert knowledge.history.height == 2
     assert knowledge.customers["region"].to_list() == ["south"]
     assert knowledge.products["product_id"].to_list() == ["pen"]
+
+
+def test_a_publication_outruns_a_decision_on_what_was_known_before(store, view):
+    seen = view("ann").revisions["ann"]
+    publish(store, event("no", kind="unsubscribe"))
+    assert store.record([record("r1", revision=seen)], at=NOW) == [Outrun()]
 
 
 def test_of_a_person_the_newest_telling_counts(store, view):
