@@ -68,6 +68,7 @@ def decisions_of(
         timezone_known="zone_known",
         degraded=pl.lit(bool(models.missing)),
         missing_models=pl.lit(list(models.missing), pl.List(pl.String)),
+        hour_evidence=pl.lit(models.hour_evidence, pl.String),
     )
     candidates = candidates_of(questions, settings)
     wanted = candidates.filter("considered", pl.col("show") > 0).select(

@@ -45,8 +45,8 @@ value = (margin of the orders it brings - discount on all its orders) x lift of 
 
 - clicks = `click_rate` x fit; fit grows with the chance that one of the products shown is ordered
   (`fit_weight`); orders = clicks x `orders_per_click`
-- of these orders a share would have come anyway: `bought_anyway`, more for a loyal customer and
-  less for one about to leave (churn); only the others bring margin
+- of these orders a share would have come anyway: `bought_anyway` of a customer who stays, less of
+  one who is likely to leave (churn); only the others bring margin
 - the lift of an hour compares it with the `default_hour` of the same kind of day (`hour_weight`)
 - freshness halves with every `half_life_hours` of waiting
 - the chance of an unsubscribe grows with every e-mail of the last 7 days (`fatigue`)

@@ -18,7 +18,7 @@ from serving.value import at_pull, value_at, with_worth
 # What an answer reads of the question, and of the arm that is chosen.
 OF_QUESTION = (
     "row", "as_of", "known_customer", "timezone_known", "degraded", "missing_models",
-    "email_consent", "consent_since", "suppressed_by", "suppressed_at",
+    "hour_evidence", "email_consent", "consent_since", "suppressed_by", "suppressed_at",
 )  # fmt: skip
 OF_CHOSEN = (
     "row", "email", "variant", "value", "send_at", "local_send_at", "ends_at", "products",

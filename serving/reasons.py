@@ -142,10 +142,15 @@ def _hour_text(policy: PolicySettings) -> pl.Expr:
         .then(pl.format("{} % fewer clicks than", -percent))
         .otherwise(pl.lit("as many clicks as"))
     )
+    whose = pl.col("source").replace_strict(WHOSE_HOURS, default="by rule")
+    is_by_activity = (pl.col("hour_evidence") == "activity").fill_null(False)
     compared = pl.format(
-        f"{{}} at {policy.default_hour}:00, {{}}",
+        f"{{}} at {policy.default_hour}:00, {{}}{{}}",
         clicks,
-        pl.col("source").replace_strict(WHOSE_HOURS, default="by rule"),
+        whose,
+        pl.when(is_by_activity)
+        .then(pl.lit(" of activity, for want of clicks"))
+        .otherwise(pl.lit("")),
     )
     return pl.format(
         "{} by their clock; {}",

@@ -39,6 +39,11 @@ class Models:
         return {name.replace("_", "-"): model and model.version for name, model in found.items()}
 
     @property
+    def hour_evidence(self) -> str | None:
+        """What the send hour was learnt from: "clicks", or "activity" where there are too few."""
+        return None if self.send_hour is None else str(self.send_hour.about["evidence"])
+
+    @property
     def missing(self) -> tuple[str, ...]:
         return tuple(name for name, version in self.versions.items() if version is None)
 

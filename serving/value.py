@@ -15,9 +15,9 @@ from serving.settings import PolicySettings
 
 def with_worth(arms: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
     """Add the parts of each arm's value at a pull of 1; counts are expectations."""
-    # Whoever is about to leave would not have ordered anyway; at a churn of one half, or where
-    # nobody knows it, the merchant's own figure holds.
-    anyway = (pl.col("bought_anyway") * 2 * (1 - pl.col("churn").fill_null(0.5))).clip(0, 1)
+    # The merchant's figure is about customers who stay; whoever is about to leave would not have
+    # ordered anyway. Where nobody knows the churn, the figure holds as it is.
+    anyway = pl.col("bought_anyway") * (1 - pl.col("churn").fill_null(0.0))
     basket = pl.col("basket_value").fill_null(policy.typical_basket)
     earned = policy.margin * pl.col("spend_365d").fill_null(0.0)
     tired = 1 + policy.fatigue * pl.col("sends_7d").fill_null(0.0)

@@ -74,12 +74,14 @@ def decision_for(
     hours: pl.DataFrame | None = None,
     products: Mapping[str, list[str]] | None = None,
     chance: float | None = None,
+    evidence: str | None = "clicks",
     **differs: object,
 ) -> dict[str, Any]:
     """What the policy says of one customer, as a dict.
 
     `mails` were sent or promised; `hours` are 48 rows, else the shop's usual hour; `products` by
-    pick, else the whole shelf for each, every one ordered with `chance`.
+    pick, else the whole shelf for each, every one ordered with `chance`; `evidence` is what the
+    hours were learnt from.
     """
     person = customer(**differs)
     numbers = {feature.name: pl.Float64 for feature in CATALOG if feature.name not in TEXTS}
@@ -102,6 +104,7 @@ def decision_for(
         spread=pl.lit(0.5),
         timezone_known="zone_known",
         degraded=pl.lit(False),
+        hour_evidence=pl.lit(evidence, pl.String),
         missing_models=pl.lit([], pl.List(pl.String)),
     )
     picks = products if products is not None else dict.fromkeys(

@@ -122,6 +122,14 @@ def test_the_hour_at_which_they_are_about_is_taken():
     )
 
 
+def test_hours_learnt_from_activity_say_so():
+    decision = decision_for(**BORED, hours=curve({10: 0.4, 17: 0.1}), evidence="activity")
+    assert reasons_of(decision)["hour"] == (
+        "Wed 10:30 by their clock; as many clicks as at 10:00, "
+        "by their own hours of activity, for want of clicks"
+    )
+
+
 def test_weekends_have_hours_of_their_own():
     hours = curve({10: 0.2, 12: 0.4}).with_columns(
         probability=pl.when("weekend")
