@@ -50,19 +50,33 @@ def show(result: dict[str, Any], *, as_json: bool, title: str) -> None:
 
 
 def show_rows(rows: list[dict[str, Any]], *, as_json: bool, title: str) -> None:
-    """Print rows that share their keys: a JSON list for machines, a table for people."""
+    """Print rows that share their keys: a JSON list for machines, for people a table.
+
+    Rows that are too long for the terminal are printed as a block each, not squeezed.
+    """
     if as_json:
         print(json.dumps(rows, default=str))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    for name in rows[0] if rows else ():
-        table.add_column(name.replace("_", " "))
-    for row in rows:
-        table.add_row(*(_readable(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    names = [name.replace("_", " ") for name in (rows[0] if rows else ())]
+    lines = [[_readable(value) for value in row.values()] for row in rows]
+    width = sum(max(map(len, column)) + 3 for column in zip(names, *lines, strict=True))
+    if width < console.width:
+        table = Table(*names, title=title, title_justify="left")
+        for line in lines:
+            table.add_row(*line)
+        console.print(table)
+        return
+    console.print(title, style="italic")
+    for line in lines:
+        block = Table(show_header=False, box=None, padding=(0, 2))
+        for name, value in zip(names, line, strict=True):
+            block.add_row(name, value)
+        console.print(block)
+        console.print()
 
 
 def _readable(value: Any) -> str:

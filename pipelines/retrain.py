@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -96,6 +96,13 @@ def row_of(one: Retrained) -> dict[str, Any]:
         row["champion"] = one.verdict.promote
         row["gate"] = "; ".join(one.verdict.reasons)
     return row
+
+
+def with_interval(metrics: Mapping[str, float], name: str) -> str | None:
+    """A logged metric with its interval, None where it was not logged."""
+    if name not in metrics:
+        return None
+    return f"{metrics[name]:.4f} [{metrics[f'{name}.low']:.4f}, {metrics[f'{name}.high']:.4f}]"
 
 
 def code_version() -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,13 +46,15 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Version:
-    """One recorded model."""
+    """One recorded model; `metrics` as logged: `contestant/metric`, with `.low` and `.high`."""
 
     name: str
     version: str
     aliases: tuple[str, ...]
     recorded_at: datetime
     gate: str
+    baseline: str
+    metrics: Mapping[str, float]
 
 
 def champions(home: Path) -> dict[str, Path]:
@@ -191,16 +193,20 @@ class Registry:
         if found:
             for alias, version in client.get_registered_model(name).aliases.items():
                 aliases.setdefault(str(version), []).append(alias)
-        listed = [
-            Version(
-                name=name,
-                version=str(one.version),
-                aliases=tuple(sorted(aliases.get(str(one.version), []))),
-                recorded_at=datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
-                gate=one.tags.get("gate", "not judged yet"),
+        listed = []
+        for one in found:
+            run = client.get_run(str(one.run_id)).data
+            listed.append(
+                Version(
+                    name=name,
+                    version=str(one.version),
+                    aliases=tuple(sorted(aliases.get(str(one.version), []))),
+                    recorded_at=datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
+                    gate=one.tags.get("gate", "not judged yet"),
+                    baseline=run.tags.get("baseline", ""),
+                    metrics=run.metrics,
+                )
             )
-            for one in found
-        ]
         return sorted(listed, key=lambda one: int(one.version), reverse=True)
 
     def _client(self) -> MlflowClient:

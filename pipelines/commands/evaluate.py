@@ -26,7 +26,7 @@ def evaluate(
     """
     from pipelines.console import show_rows
     from pipelines.installation import opened
-    from pipelines.retrain import TRAINERS
+    from pipelines.retrain import TRAINERS, with_interval
     from training.registry import Registry
 
     known = [name for names in TRAINERS.values() for name in names]
@@ -40,7 +40,10 @@ def evaluate(
                 "version": one.version,
                 "is": ", ".join(one.aliases) or "recorded",
                 "recorded_at": one.recorded_at.isoformat(timespec="seconds"),
-                **one.metrics,
+                "log_loss": with_interval(one.metrics, "model/log_loss"),
+                "baseline": one.baseline,
+                "its_log_loss": with_interval(one.metrics, f"{one.baseline}/log_loss"),
+                "gain": with_interval(one.metrics, "gain"),
                 "gate": one.gate,
             }
             for name in ([model] if model else known)
