@@ -24,6 +24,7 @@ def evaluate(
 
       onje evaluate churn --json
     """
+    from features.errors import NotReadyError
     from pipelines.console import show_rows
     from pipelines.installation import opened
     from pipelines.retrain import TRAINERS, with_interval
@@ -49,6 +50,8 @@ def evaluate(
             for name in ([model] if model else known)
             for one in registry.versions(name)
         ]
+    if not rows:
+        raise NotReadyError(f"no version of {model or 'any model'} yet; type `onje train all`")
     show_rows(rows, as_json=as_json, title="Recorded models")
 
 
