@@ -21,7 +21,7 @@ HOMES = {
     "matplotlib": ("training/plots",),
     "sqlalchemy": ("serving/store/",),
     "bentoml": ("serving/service.py",),
-    "fastapi": ("serving/",),
+    "fastapi": ("serving/", "pipelines/service.py"),
     "httpx": ("pipelines/",),
     "typer": ("pipelines/",),
     "rich": ("pipelines/",),
