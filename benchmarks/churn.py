@@ -1,6 +1,6 @@
 """Churn on two real shops, beside the rules of the napkin and a logistic regression.
 
-`python benchmarks/churn.py` prints a table, `--json` the same for machines. Protocol: P(no order
+`python -m benchmarks.churn` prints a table, `--json` the same for machines. Protocol: P(no order
 within 60 days) for everybody with an order; six snapshots to learn from, four weeks apart; their
 labels end before the first test snapshot. CDNOW is tested at day 425 (1998-03-02), Complete
 Journey on its last two snapshots whose outcome is known. Intervals are 95 %, by customer.
@@ -195,16 +195,21 @@ def as_json(found: dict[str, object]) -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Compare on every shop and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    as_asked = parser.parse_args()
+def measure() -> list[dict[str, object]]:
+    """Everybody on every shop, by the settings of onje.toml."""
     written = tomllib.loads(SETTINGS.read_text("utf-8"))
     settings = TrainingSettings.model_validate(written["training"])
     features = FeatureSettings.model_validate(written["features"])
-    found = [compare(shop, settings, features) for shop in SHOPS]
-    if as_asked.json:
+    return [compare(shop, settings, features) for shop in SHOPS]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    asked = parser.parse_args()
+    found = measure()
+    if asked.json:
         print(json.dumps([as_json(one) for one in found], indent=1))
     else:
         print("\n".join(as_markdown(one) for one in found))
