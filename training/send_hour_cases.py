@@ -15,8 +15,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from features.build import features_as_of
-from features.profiles import hours_as_of
+from features.build import features_of
+from features.past import past_of, portions
+from features.profiles import hours_of
 from features.settings import FeatureSettings
 from training.model.hours import OwnHours, own_hours
 from training.model.shrinkage import HOURS, KINDS_OF_DAY, SLOTS, Floats
@@ -94,10 +95,7 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     most = source.settings.examples // SLOTS
     if spine.height > most:
         spine = spine.sample(most, seed=source.settings.seed).sort("as_of", "customer_id")
-    people = features_as_of(
-        source.history, spine, source.customers, settings=source.features
-    ).select("customer_id", "as_of", "segment")
-    hours = hours_as_of(source.history, spine, source.customers, settings=source.features)
+    people, hours = _described(source, spine)
 
     rows = people.select("customer_id", "as_of").with_row_index("row")
     acts = source.acts(spine).join(rows, on=["customer_id", "as_of"], maintain_order="left")
@@ -118,6 +116,26 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
         .first()
         .select("row", "weekend", "hour"),
     )
+
+
+def _described(source: Source, spine: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The spine with `segment`, and the hours of features.profiles: both from one look back."""
+    segments, hours = [], []
+    for portion in portions(source.history, spine):
+        past = past_of(
+            source.history,
+            portion,
+            source.customers,
+            default_timezone=source.features.default_timezone,
+            limit=source.features.newest_events,
+        )
+        described = features_of(past, settings=source.features)
+        segments.append(described.select("customer_id", "as_of", "segment"))
+        hours.append(hours_of(past))
+    people = spine.join(
+        pl.concat(segments), on=["customer_id", "as_of"], how="left", maintain_order="left"
+    )
+    return people, pl.concat(hours)
 
 
 def _every_slot(following: Floats, *, weeks: float) -> pl.DataFrame:
