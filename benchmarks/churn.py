@@ -12,7 +12,7 @@ import argparse
 import json
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -29,7 +29,7 @@ from features.settings import FeatureSettings
 from features.tables import CUSTOMERS, HISTORY
 from pipelines.ingest import completejourney
 from training.churn import BASELINE, BASELINES, churn_dates, churn_rows, fit_churn
-from training.evaluate import Floats, intervals, log_losses, mean
+from training.evaluate import Floats, Interval, intervals, log_losses, mean
 from training.report import report_on
 from training.settings import TrainingSettings
 from training.trained import About, Report
@@ -50,6 +50,16 @@ class Shop:
     read: Callable[[FeatureSettings], tuple[pl.DataFrame, pl.DataFrame]]
     known_until: datetime
     test_snapshots: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everybody on one shop; `lost` is the log-loss of each contestant less the model's, paired."""
+
+    shop: str
+    report: Report
+    lost: Mapping[str, Interval]
+    seconds: Mapping[str, float]
 
 
 def cdnow(settings: FeatureSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -103,7 +113,7 @@ def logistic_on_log_rfm(train: pl.DataFrame, test: pl.DataFrame) -> Floats:
     return probabilities
 
 
-def compare(shop: Shop, settings: TrainingSettings, features: FeatureSettings) -> dict[str, object]:
+def compare(shop: Shop, settings: TrainingSettings, features: FeatureSettings) -> Comparison:
     """Train, test, and put everybody side by side on the same draws."""
     started = time.perf_counter()
     history, customers = shop.read(features)
@@ -142,60 +152,54 @@ def compare(shop: Shop, settings: TrainingSettings, features: FeatureSettings) -
         settings=settings.resampling,
     )
     losses = {name: log_losses(truth, found) for name, found in contestants.items()}
-    gains = intervals(
+    lost = intervals(
         {name: mean(loss - losses["model"]) for name, loss in losses.items() if name != "model"},
         customer,
         settings=settings.resampling,
     )
-    return {
-        "shop": shop.name,
-        "report": report,
-        "gains": gains,
-        "seconds": {"features": described - started, "fit and report": fitted - described},
-    }
+    seconds = {"features": described - started, "fit and report": fitted - described}
+    return Comparison(shop.name, report, lost, seconds)
 
 
-def as_markdown(found: dict[str, object]) -> str:
+def as_markdown(found: Comparison) -> str:
     """One table per shop."""
-    report, gains, seconds = found["report"], found["gains"], found["seconds"]
-    assert isinstance(report, Report) and isinstance(gains, dict) and isinstance(seconds, dict)
-    facts = report.facts
+    facts = found.report.facts
     lines = [
-        f"### {found['shop']}",
+        f"### {found.shop}",
         "",
         f"{facts['test_rows']} rows of {facts['test_customers']} customers, "
         f"{facts['test_share_churned']:.1%} churned, tested at {', '.join(facts['test_dates'])}; "
         f"learnt from {facts['train_rows']} rows ({facts['train_dates'][0]} to "
         f"{facts['train_dates'][-1]}). "
-        + ", ".join(f"{name} {spent:.0f} s" for name, spent in seconds.items())
+        + ", ".join(f"{name} {spent:.0f} s" for name, spent in found.seconds.items())
         + ".",
         "",
         f"| | {' | '.join(METRICS.values())} | log-loss lost against the model |",
         f"|---|{'---|' * (len(METRICS) + 1)}",
     ]
-    for name, metrics in report.metrics.items():
+    for name, metrics in found.report.metrics.items():
         cells = [str(metrics[metric]) for metric in METRICS]
-        lines.append(f"| {name} | {' | '.join(cells)} | {gains.get(name, '–')} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {found.lost.get(name, '–')} |")
     return "\n".join([*lines, ""])
 
 
-def as_json(found: dict[str, object]) -> dict[str, object]:
+def as_json(found: Comparison) -> dict[str, object]:
     """The same, every interval as [low, estimate, high]."""
-    report, gains = found["report"], found["gains"]
-    assert isinstance(report, Report) and isinstance(gains, dict)
     return {
-        "shop": found["shop"],
-        "facts": dict(report.facts),
+        "shop": found.shop,
+        "facts": dict(found.report.facts),
         "metrics": {
             name: {metric: metrics[metric].as_list() for metric in METRICS}
-            for name, metrics in report.metrics.items()
+            for name, metrics in found.report.metrics.items()
         },
-        "log_loss_lost_against_the_model": {name: gain.as_list() for name, gain in gains.items()},
-        "seconds": found["seconds"],
+        "log_loss_lost_against_the_model": {
+            name: interval.as_list() for name, interval in found.lost.items()
+        },
+        "seconds": dict(found.seconds),
     }
 
 
-def measure() -> list[dict[str, object]]:
+def measure() -> list[Comparison]:
     """Everybody on every shop, by the settings of onje.toml."""
     written = tomllib.loads(SETTINGS.read_text("utf-8"))
     settings = TrainingSettings.model_validate(written["training"])
