@@ -10,9 +10,9 @@ from functools import cache
 from io import BytesIO
 from typing import Any
 
-import dataframely as dy
 import polars as pl
 
+from features.tables import Table
 from serving.store.instants import from_microseconds, to_microseconds
 
 
@@ -35,8 +35,8 @@ def to_lines(frame: pl.DataFrame) -> list[str]:
     ]
 
 
-def from_lines(lines: Iterable[str], contract: type[dy.Schema]) -> pl.DataFrame:
-    """Rows of `contract` from their JSON texts; a column that a text lacks is null.
+def from_lines(lines: Iterable[str], table: Table) -> pl.DataFrame:
+    """Rows of `table` from their JSON texts; a column that a text lacks is null.
 
     The values are brought back one by one: for the few rows of a request that takes a tenth of
     what a query takes only to start.
@@ -50,9 +50,9 @@ def from_lines(lines: Iterable[str], contract: type[dy.Schema]) -> pl.DataFrame:
 
 
 @cache
-def _reading(contract: type[dy.Schema]) -> tuple[pl.Schema, dict[str, Callable[[Any], Any]]]:
+def _reading(table: Table) -> tuple[pl.Schema, dict[str, Callable[[Any], Any]]]:
     """The columns of a contract, and how those are read whose values JSON does not have."""
-    types = pl.Schema({name: column.dtype for name, column in contract.columns().items()})
+    types = pl.Schema({name: column.dtype for name, column in table.schema.columns().items()})
     readers: dict[str, Callable[[Any], Any]] = {}
     for name, dtype in types.items():
         if isinstance(dtype, pl.Datetime):

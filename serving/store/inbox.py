@@ -10,7 +10,7 @@ import polars as pl
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from features.contracts import Events
+from features.tables import EVENTS
 from serving.store.frames import from_lines, to_lines
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import decisions, events, reservations, revisions
@@ -30,7 +30,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Online:
-    """Events of some customers (columns of Events), and when the newest of each became known."""
+    """Events of some customers (columns of EVENTS), and when the newest of each became known."""
 
     events: pl.DataFrame
     newest: dict[str, datetime]
@@ -45,7 +45,7 @@ class Inbox:
 
 
 def take(connection: Connection, told: pl.DataFrame) -> Taken:
-    """Keep the events (columns of Events) that were not told before; the first telling stays."""
+    """Keep the events (columns of EVENTS) that were not told before; the first telling stays."""
     columns = told.select("event_id", "customer_id", "known_at").rows(named=True)
     rows = [{**row, "event": line} for row, line in zip(columns, to_lines(told), strict=True)]
     if not rows:
@@ -88,14 +88,14 @@ def online_events_of(connection: Connection, customer_ids: Collection[str]) -> O
     newest: dict[str, datetime] = {}
     for row in rows:
         newest[row.customer_id] = max(row.known_at, newest.get(row.customer_id, row.known_at))
-    return Online(from_lines((row.event for row in rows), Events), newest)
+    return Online(from_lines((row.event for row in rows), EVENTS), newest)
 
 
 def uncompacted(connection: Connection, limit: int) -> Inbox:
     """The oldest events that the lake does not have yet."""
     wanted = select(events.c.number, events.c.event).where(events.c.compacted.is_(None))
     rows = connection.execute(wanted.order_by(events.c.number).limit(limit)).all()
-    return Inbox([row.number for row in rows], from_lines((row.event for row in rows), Events))
+    return Inbox([row.number for row in rows], from_lines((row.event for row in rows), EVENTS))
 
 
 def mark_compacted(connection: Connection, numbers: Sequence[int]) -> int:

@@ -11,8 +11,8 @@ import polars as pl
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
-from features.contracts import Customers
 from features.history import newest
+from features.tables import CUSTOMERS
 from serving.store.connections import Connections
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.inbox import advance
@@ -97,9 +97,9 @@ def pasts_of(connection: Connection, customer_ids: Collection[str]) -> list[pl.D
 
 
 def persons_of(connection: Connection, customer_ids: Collection[str]) -> pl.DataFrame:
-    """The customers of these who are known as persons, columns of Customers."""
+    """The customers of these who are known as persons, columns of CUSTOMERS."""
     wanted = select(people.c.person).where(people.c.customer_id.in_(customer_ids))
-    return from_lines(connection.scalars(wanted), Customers)
+    return from_lines(connection.scalars(wanted), CUSTOMERS)
 
 
 def shelf_of(connection: Connection, known: Shelf | None) -> Shelf | None:
