@@ -39,12 +39,12 @@ def past_of(
     customers: pl.DataFrame,
     *,
     default_timezone: str,
-    limit: int | None,
+    limit: int,
 ) -> Past:
     """The past of every distinct spine row.
 
     A row sees an event that happened before its `as_of` and was known by then, each event once,
-    and of these the `limit` newest (and what decides permissions). None: all of them.
+    and of these the `limit` newest (and what decides permissions).
     """
     rows = _rows(spine, customers, default_timezone=default_timezone)
     lines = (
@@ -56,7 +56,7 @@ def past_of(
         .drop("customer_id", "timezone", "as_of", "known_at")
         .collect()
     )
-    return Past(rows, lines if limit is None else newest_per("row", lines, limit))
+    return Past(rows, newest_per("row", lines, limit))
 
 
 def portions(history: pl.DataFrame, spine: pl.DataFrame) -> Iterator[pl.DataFrame]:
