@@ -41,7 +41,7 @@ def from_lines(lines: Iterable[str], table: Table) -> pl.DataFrame:
     The values are brought back one by one: for the few rows of a request that takes a tenth of
     what a query takes only to start.
     """
-    types, readers = _reading(contract)
+    types, readers = _reading(table)
     rows = [
         {name: readers.get(name, _as_it_is)(value) for name, value in json.loads(line).items()}
         for line in lines
@@ -51,7 +51,7 @@ def from_lines(lines: Iterable[str], table: Table) -> pl.DataFrame:
 
 @cache
 def _reading(table: Table) -> tuple[pl.Schema, dict[str, Callable[[Any], Any]]]:
-    """The columns of a contract, and how those are read whose values JSON does not have."""
+    """The columns of a table, and how those are read whose values JSON does not have."""
     types = pl.Schema({name: column.dtype for name, column in table.schema.columns().items()})
     readers: dict[str, Callable[[Any], Any]] = {}
     for name, dtype in types.items():
