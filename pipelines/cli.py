@@ -13,7 +13,7 @@ import typer
 from features.errors import OnjeError
 
 VERBS = {
-    "demo": "Run the whole loop on real purchases: ingest, train, rescore, serve, ask.",
+    "demo": "Run the whole loop on real purchases and end in a decision.",
     "doctor": "Check the installation and say what to do.",
     "ingest": "Bring events, customers and products into the lake.",
     "features": "Show what Onje knows of a customer at a moment.",
@@ -34,8 +34,9 @@ EXAMPLES = """Examples:
 
   onje train all && onje publish && onje serve
 
-Exit codes: 0 done, 2 wrong call, 10 the data must be mended, 11 the settings,
-12 something must run first, 13 a file is damaged, 1 a fault of Onje's own."""
+Exit codes: 0 done, 1 a fault of Onje's own, 2 wrong call, 3 the gate refused,
+10 the data must be mended, 11 the settings, 12 something must run first,
+13 a file is damaged."""
 
 
 def application(asked: str | None) -> typer.Typer:

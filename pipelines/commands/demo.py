@@ -1,4 +1,4 @@
-"""Run the whole loop on real purchases: ingest, train, rescore, serve, ask."""
+"""Run the whole loop on real purchases and end in a decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def demo(
         bool, typer.Option("--json", help="Print the decision as one JSON line, last.")
     ] = False,
 ) -> None:
-    """Run the whole loop on real purchases: ingest, train, rescore, serve, ask.
+    """Run the whole loop on real purchases and end in a decision.
 
     Works in ONJE_HOME (./.onje). What is there already is not done again. Without --once the
     service stays up, with MLflow beside it, until Ctrl-C.
