@@ -92,10 +92,12 @@ def _of_lists(
         for name in orders
         for kind, which in KINDS.items()
     )
+    # Where nobody ordered anything new, there is no recall of new items to speak of.
     metrics = {
         (name, f"{kind}_at_{top}"): _mean_where_known(recall.get_column(f"{name} {kind}"))
         for name in orders
         for kind in KINDS
+        if recall.get_column(f"{name} {kind}").is_not_null().any()
     }
     gain = recall.get_column("model recall") - recall.get_column(f"{baseline} recall")
     metrics["model", f"recall_at_{top}_gain"] = _mean_where_known(gain)
