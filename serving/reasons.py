@@ -149,7 +149,7 @@ def _hour_text(policy: PolicySettings) -> pl.Expr:
         clicks,
         whose,
         pl.when(is_by_activity)
-        .then(pl.lit(" of activity, for want of clicks"))
+        .then(pl.lit(", learnt from activity for want of clicks"))
         .otherwise(pl.lit("")),
     )
     return pl.format(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from serving.guardrails import GUARDRAILS
+from serving.guardrails import GUARDRAILS, Guardrail
+from serving.reasons import told
 from tests.serving.drawn import drawn, moment
 from tests.serving.shop import HOUR, NOW, SHELF, arm_of, decision_for, reasons_of, shop
 
@@ -47,8 +49,7 @@ def test_who_may_be_mailed(guardrail, row):
             differs[name] = moment(differs[name])
     decision = decision_for(**CART, **differs)
     assert decision["email"] == row["email"]
-    told = reasons_of(decision)
-    assert told.get(guardrail) == row["because"]
+    assert reasons_of(decision).get(guardrail) == row["because"]
 
 
 def test_a_customer_who_may_not_be_mailed_is_told_so_even_where_no_email_applies():
@@ -87,11 +88,19 @@ def test_thirty_days_have_a_cap_of_their_own():
     assert decision_for(**CART, mails=mails[:-1])["email"] == "cart_reminder"
 
 
+def test_only_mails_that_fit_into_one_window_count_together():
+    settings = shop({"cap_24h": 2, "cap_7d": 2, "min_gap_hours": 0}, {})
+    apart = [("newsletter", NOW - 160 * HOUR), ("newsletter", NOW + 20 * HOUR)]
+    assert decision_for(settings, **CART, mails=apart)["send_at"] == NOW
+    closer = [("newsletter", NOW - 140 * HOUR), ("newsletter", NOW + 20 * HOUR)]
+    assert decision_for(settings, **CART, mails=closer)["action"] == "wait"
+
+
 def test_two_mails_are_hours_of_peace_apart():
     settings = shop({"cap_24h": 3, "min_gap_hours": 26}, {})
     mails = [("newsletter", NOW - 5 * HOUR)]
-    told = reasons_of(decision_for(settings, **CART, mails=mails))
-    assert told["min_gap"] == "an e-mail left 5 hours ago, and 26 hours of peace lie between two"
+    said = reasons_of(decision_for(settings, **CART, mails=mails))
+    assert said["min_gap"] == "an e-mail left 5 hours ago, and 26 hours of peace lie between two"
     ahead = reasons_of(decision_for(settings, **CART, mails=[("newsletter", NOW + 3 * HOUR)]))
     assert ahead["min_gap"] == (
         "an e-mail is promised for in 3 hours, and 26 hours of peace lie between two"
@@ -100,8 +109,8 @@ def test_two_mails_are_hours_of_peace_apart():
 
 def test_the_same_email_does_not_come_again_so_soon():
     mails = [("cart_reminder", NOW - 2 * DAY)]
-    told = reasons_of(decision_for(**CART, mails=mails))
-    assert told["repeat"] == "it left 2 days ago, and comes again after 3 days"
+    said = reasons_of(decision_for(**CART, mails=mails))
+    assert said["repeat"] == "it left 2 days ago, and comes again after 3 days"
     assert decision_for(**CART, mails=[("cart_reminder", NOW - 3 * DAY)])["action"] == "send"
 
 
@@ -113,6 +122,7 @@ def test_the_next_best_email_goes_where_the_best_one_may_not():
         "and comes again after 3 days"
     )
     assert decision["unconstrained_best"]["email"] == "cart_reminder"
+    assert "moved" not in reasons_of(decision)  # the rule is about cart reminders alone
 
 
 QUIET = """
@@ -144,8 +154,8 @@ def test_a_mail_that_would_be_late_is_forbidden_and_the_reason_told():
 
 def test_a_switched_off_email_says_so():
     settings = shop({}, {"cart_reminder": {"enabled": False}})
-    told = reasons_of(decision_for(settings, **CART))
-    assert told == {"switched_off": "cart_reminder is switched off in onje.toml"}
+    said = reasons_of(decision_for(settings, **CART))
+    assert said == {"switched_off": "cart_reminder is switched off in onje.toml"}
 
 
 def test_an_email_with_nothing_to_show_stays_at_home():
@@ -166,6 +176,12 @@ def test_every_arm_of_the_receipt_tells_what_forbade_it():
     for email in ("cart_reminder", "recommendation"):
         assert [reason["code"] for reason in arm_of(decision, email)["forbidden_by"]] == ["consent"]
     assert arm_of(decision, "welcome")["forbidden_by"] == []  # it does not apply at all
+
+
+def test_a_guardrail_that_cannot_be_decided_forbids():
+    unsure = Guardrail("unsure", "", forbids=pl.lit(None, pl.Boolean), because=pl.lit(None))
+    told_of = told(pl.LazyFrame({"arm": [7]}), "arm", [unsure.reason])
+    assert told_of.collect().rows() == [(7, "unsure", "unsure")]
 
 
 def test_every_guardrail_is_tested_here():

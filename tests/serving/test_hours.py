@@ -126,7 +126,7 @@ def test_hours_learnt_from_activity_say_so():
     decision = decision_for(**BORED, hours=curve({10: 0.4, 17: 0.1}), evidence="activity")
     assert reasons_of(decision)["hour"] == (
         "Wed 10:30 by their clock; as many clicks as at 10:00, "
-        "by their own hours of activity, for want of clicks"
+        "by their own hours, learnt from activity for want of clicks"
     )
 
 
