@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# So few columns can be squeezed into any terminal.
+FEW = 4
+
 Step = Callable[[str, int, int], None]
 
 
@@ -64,7 +67,7 @@ def show_rows(rows: list[dict[str, Any]], *, as_json: bool, title: str) -> None:
     names = [name.replace("_", " ") for name in (rows[0] if rows else ())]
     lines = [[_readable(value) for value in row.values()] for row in rows]
     width = sum(max(map(len, column)) + 3 for column in zip(names, *lines, strict=True))
-    if width < console.width:
+    if len(names) <= FEW or width < console.width:
         table = Table(*names, title=title, title_justify="left")
         for line in lines:
             table.add_row(*line)
