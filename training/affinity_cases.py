@@ -104,7 +104,8 @@ def popular_items(
             "item",
             "rank",
             popularity=customers.log() - pl.lit(max(1, everyone.n_unique())).log(),
-            trend=(pl.col("recent").fill_null(0) + 1).log() - (customers + 1).log(),
+            # In tenths: finer steps are chance, by which trees would tell one item from another.
+            trend=((pl.col("recent").fill_null(0) + 1).log() - (customers + 1).log()).round(1),
             habit=pl.col("orders") / customers,
         )
     )

@@ -20,7 +20,6 @@ from training.model.hours import (
     INPUTS,
     LOGISTIC,
     MEANINGS,
-    MONOTONE,
     OwnHours,
     log_odds,
     slot_chances,
@@ -46,6 +45,9 @@ from training.trees import grow
 
 NAME = "send-hour"
 BASELINE = "everyone"
+# More of any other input must never make a slot less likely. A new customer has done little
+# without being less active, and weekends may be better or worse.
+EITHER_WAY = ("is_weekend", "acts")
 # Enough to keep coefficients finite where a column is constant, too weak to be seen elsewhere.
 INVERSE_RIDGE = 1e4
 # As if everyone's click rate had been seen so often in each slot, so that no hour wins by luck.
@@ -127,7 +129,7 @@ def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Mode
         inputs,
         labels,
         names=INPUTS,
-        monotone=MONOTONE,
+        monotone=[int(name not in EITHER_WAY) for name in INPUTS],
         offset=log_odds(inputs, coefficients),
         weights=weights,
         settings=settings.send_hour,

@@ -41,9 +41,6 @@ MEANINGS = {
     "share": "ln of the customer's shrunk share of the day over an even day",
 }
 INPUTS = tuple(MEANINGS)
-# More of it must never make a slot less likely. Weekends may go either way, and so may `acts`: a
-# new customer has few of them without being less active.
-MONOTONE = tuple(int(name not in ("is_weekend", "acts")) for name in INPUTS)
 
 
 @dataclass(frozen=True, eq=False)
