@@ -80,11 +80,8 @@ def intervals(
     for name, metric in metrics.items():
         estimate = float(metric.of(sums[name] @ everybody_once)[0])
         low, high = np.nanquantile(np.concatenate(drawn[name]), [tail, 1 - tail])
-        result[name] = Interval(
-            max(metric.least, 2 * estimate - float(high)),
-            estimate,
-            min(metric.most, 2 * estimate - float(low)),
-        )
+        around = np.clip([2 * estimate - high, 2 * estimate - low], metric.least, metric.most)
+        result[name] = Interval(float(around[0]), estimate, float(around[1]))
     return result
 
 
