@@ -135,3 +135,12 @@ def test_a_send_whose_day_is_not_over_is_left_out() -> None:
         ann | 2024-05-07T09:00 | send
     """
     assert sends(drawn, known_until="2024-05-07T20:00") == [(9, 0.0)]
+
+
+def test_a_click_that_was_not_known_yet_is_no_click() -> None:
+    drawn = """
+        ann | 2024-05-06T09:00 | send
+        ann | 2024-05-06T09:30 | click | known_at=2024-06-01
+    """
+    assert sends(drawn, known_until="2024-05-31") == [(9, 0.0)]
+    assert sends(drawn, known_until="2024-06-01") == [(9, 1.0)]
