@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from features.errors import OnjeError
 from pipelines.installation import Installation, opened
-from pipelines.places import places
+from pipelines.places import Places, places
 
 ENOUGH_DISK_GB = 2
 
@@ -31,8 +31,10 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Everything that can be looked at; what is broken does not hide what comes after it."""
-    findings = [_python(), *_packages(), _disk(), _port()]
+    findings = [_python(), *_packages()]
     try:
+        at = places(os.environ)
+        findings += [_disk(at), _port(at)]
         with opened() as onje:
             findings += [_settings(onje)]
             findings += [_looked(look, onje) for look in (_lake, _store)]
@@ -79,17 +81,15 @@ def _number(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
-def _disk() -> Finding:
-    home = places(os.environ).home
-    there = next(folder for folder in (home, *home.parents) if folder.exists())
+def _disk(at: Places) -> Finding:
+    there = next(folder for folder in (at.home, *at.home.parents) if folder.exists())
     free = shutil.disk_usage(there).free / 1e9
     writable = os.access(there, os.W_OK)
     found = f"{free:,.0f} GB free under {there}" + ("" if writable else ", not writable")
     return Finding("disk", writable and free > ENOUGH_DISK_GB, found, "set ONJE_HOME elsewhere")
 
 
-def _port() -> Finding:
-    at = places(os.environ)
+def _port(at: Places) -> Finding:
     with socket.socket() as probe:
         taken = probe.connect_ex((at.host, at.port)) == 0
     found = f"{at.host}:{at.port} " + ("answers: a service runs there" if taken else "is free")

@@ -1,0 +1,41 @@
+"""Results are one JSON line for machines, and readable in any terminal for people."""
+
+import json
+
+from pipelines.console import progress, show, show_rows
+
+ROWS = [{"model": "churn", "gain": 0.0261, "gate": "better than the baseline " * 8, "a": 1, "b": 2}]
+
+
+def test_machines_get_one_line(capsys):
+    show({"customers": 1234, "at": None}, as_json=True, title="")
+    show_rows(ROWS, as_json=True, title="")
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == {"customers": 1234, "at": None}
+    assert json.loads(second) == ROWS
+
+
+def test_people_get_separated_thousands_and_no_none(capsys):
+    show({"customers": 1234, "at": None, "promoted": True}, as_json=False, title="Done")
+    told = capsys.readouterr().out
+    assert "1,234" in told and "None" not in told and "yes" in told
+
+
+def test_rows_too_long_for_the_terminal_become_blocks(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    show_rows(ROWS, as_json=False, title="Models")
+    told = capsys.readouterr().out
+    assert "churn" in told and "0.0261" in told, "nothing is cut"
+
+
+def test_quiet_work_prints_nothing(capsys):
+    with progress(quiet=True) as step:
+        step("reading", 1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_goes_to_standard_error(capsys):
+    with progress(quiet=False) as step:
+        step("reading", 1, 2)
+    told = capsys.readouterr()
+    assert told.out == "" and "reading" in told.err

@@ -1,0 +1,65 @@
+"""The doctor looks at everything, and says what to type where something is missing."""
+
+import json
+
+import polars as pl
+import pytest
+
+from pipelines.doctor import examine
+from pipelines.installation import opened
+from pipelines.publish import publish
+from tests.conftest import fill
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ONJE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def found():
+    return {finding.what: finding for finding in examine()}
+
+
+def test_an_empty_home_is_told_what_to_do_first(home):
+    told = found()
+    assert told["Python"].fine and told["packages"].fine and told["settings"].fine
+    assert not told["lake"].fine and "onje ingest" in told["lake"].do
+    assert told["store"].do == "onje publish"
+    assert "onje train" in told["models"].do
+
+
+def test_what_was_published_is_fine_until_the_lake_moves(home, some_households):
+    with opened() as onje:
+        fill(onje.lake, some_households)
+        publish(
+            onje.lake, onje.store, at=onje.now(), settings=onje.settings.features,
+            step=lambda doing, done, total: None,
+        )  # fmt: skip
+    assert found()["lake"].fine and found()["store"].fine
+    with opened() as onje:
+        onje.lake.append("products", some_households["products"].head(1).with_columns(title=pl.lit("New")))
+    assert not found()["store"].fine
+
+
+def test_a_damaged_model_is_named(home):
+    folder = home / "models" / "churn" / "1"
+    folder.mkdir(parents=True)
+    (folder.parent / "champion").write_text("1")
+    (folder / "manifest.json").write_text(json.dumps({}))
+    told = found()["model churn"]
+    assert not told.fine and told.do == "onje rollback churn"
+
+
+def test_broken_settings_do_not_hide_the_rest(home):
+    (home / "onje.toml").write_text("[clok]\n")
+    told = found()
+    assert not told["settings and store"].fine
+    assert "did you mean clock?" in told["settings and store"].found
+    assert told["Python"].fine
+
+
+def test_a_variable_misspelt_is_told_not_thrown(home, monkeypatch):
+    monkeypatch.setenv("ONJE_HOEM", "/x")
+    told = found()
+    assert "did you mean ONJE_HOME" in told["settings and store"].found
