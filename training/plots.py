@@ -46,7 +46,7 @@ def _empty(across: str, up: str) -> tuple[Figure, Axes]:
 
 
 def _png(figure: Figure, axes: Axes) -> bytes:
-    axes.legend()
+    axes.legend(loc="upper left")
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()

@@ -38,7 +38,9 @@ def test_what_was_published_is_fine_until_the_lake_moves(home, some_households):
         )  # fmt: skip
     assert found()["lake"].fine and found()["store"].fine
     with opened() as onje:
-        onje.lake.append("products", some_households["products"].head(1).with_columns(title=pl.lit("New")))
+        onje.lake.append(
+            "products", some_households["products"].head(1).with_columns(title=pl.lit("New"))
+        )
     assert not found()["store"].fine
 
 
