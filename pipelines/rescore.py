@@ -25,7 +25,7 @@ from pipelines.effective import effective
 from pipelines.settings import Settings
 from serving.answer import decisions_of
 from serving.knowledge import Knowledge
-from serving.receipts import record_of
+from serving.receipts import decision_hash, record_of
 from serving.schemas.decisions import DecisionRequest
 from serving.score_table import SCORES, score_table
 from serving.scores import Models, scores_of
@@ -137,9 +137,14 @@ def _parts(
         )
     step("customers decided, in groups", len(groups), len(groups))
     return (
-        _joined(decisions, DECISIONS).drop("row").sort("customer_id"),
+        _with_hash(_joined(decisions, DECISIONS).drop("row").sort("customer_id")),
         _joined(scores, SCORES).sort("customer_id"),
     )
+
+
+def _with_hash(decisions: pl.DataFrame) -> pl.DataFrame:
+    hashes = [decision_hash(row) for row in decisions.iter_rows(named=True)]
+    return decisions.with_columns(hash=pl.Series(hashes, dtype=pl.String))
 
 
 def _joined(parts: Sequence[pl.DataFrame], schema: Any) -> pl.DataFrame:

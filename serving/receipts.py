@@ -16,6 +16,9 @@ from serving.schemas.decisions import DecisionRequest, Send, Wait
 from serving.schemas.message import Reason
 from serving.store import Record
 
+# The part of a decision that its hash is taken of.
+DECIDED = ("customer_id", "action", "email", "variant", "send_at", "products", "slots", "because")
+
 # When to ask again where nothing could be decided.
 ASK_AGAIN = timedelta(minutes=1)
 
@@ -26,6 +29,15 @@ def body_hash(asked: DecisionRequest) -> str:
     Nor does a field that was left out, also one that a later release knows.
     """
     return sha256(asked.model_dump_json(exclude_defaults=True).encode()).hexdigest()
+
+
+def decision_hash(row: Mapping[str, Any]) -> str:
+    """SHA-256 of what a row of DECISIONS decides: who is asked, and by which id, does not matter.
+
+    A live decision with the hash of the night's plan says the same.
+    """
+    decided = to_json([row[name] for name in DECIDED], inf_nan_mode="null")
+    return sha256(decided).hexdigest()
 
 
 def answer_of(row: Mapping[str, Any]) -> Send | Wait:
@@ -60,6 +72,7 @@ def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effecti
         **row,
         "features": json.loads(row["features"]),
         "versions": json.loads(row["versions"]),
+        "hash": decision_hash(row),
         "settings": settings.fingerprint,
         "clock_offset_days": settings.clock_offset / timedelta(days=1),
         "asked": asked.model_dump(mode="json", exclude_none=True),

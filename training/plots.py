@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from training.evaluate import CALIBRATION_BINS, Floats
+
+Corner: TypeAlias = Literal["upper left", "lower right"]
 
 
 def calibration_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
@@ -25,7 +28,7 @@ def calibration_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes
             marker="o",
             label=name,
         )
-    return _png(figure, axes)
+    return _png(figure, axes, legend="upper left")
 
 
 def gain_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
@@ -35,7 +38,7 @@ def gain_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
     for name, probabilities in contestants.items():
         found = np.cumsum(labels[np.argsort(-probabilities, kind="stable")])
         axes.plot(np.arange(1, len(found) + 1) / len(found), found / found[-1], label=name)
-    return _png(figure, axes)
+    return _png(figure, axes, legend="lower right")
 
 
 def _empty(across: str, up: str) -> tuple[Figure, Axes]:
@@ -45,8 +48,8 @@ def _empty(across: str, up: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _png(figure: Figure, axes: Axes) -> bytes:
-    axes.legend(loc="upper left")
+def _png(figure: Figure, axes: Axes, *, legend: Corner) -> bytes:
+    axes.legend(loc=legend)
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()

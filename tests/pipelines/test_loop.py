@@ -197,9 +197,13 @@ def test_a_live_decision_takes_the_plan_s_place(onje, now, tmp_path):
     planned = pl.read_parquet(run.folder / "decisions.parquet").filter(pl.col("action") == "send")
     customer, plan_id = planned["customer_id"][0], planned["decision_id"][0]
     with client_at(onje, now) as client:
-        assert client.get(f"/v1/decisions/{plan_id}").json()["state"] == "issued"
+        plan = client.get(f"/v1/decisions/{plan_id}").json()
+        assert plan["state"] == "issued" and plan["receipt"]["hash"] == planned["hash"][0]
         asked = {"request_id": "live", "customer_id": customer}
-        assert client.post("/v1/decide", asked).json()["action"] == "send", "plans reserve not"
+        live = client.post("/v1/decide", asked).json()
+        assert live["action"] == "send", "a plan reserves nothing"
+        receipt = client.get(f"/v1/decisions/{live['decision_id']}").json()["receipt"]
+        assert receipt["hash"] == plan["receipt"]["hash"], "it says what was planned"
         assert client.get(f"/v1/decisions/{plan_id}").json()["state"] == "superseded"
 
 
