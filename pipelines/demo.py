@@ -174,11 +174,12 @@ def _newest_event(lake: Lake) -> datetime:
 
 
 def _worth_asking_about(run: Path) -> tuple[str, str]:
-    """The two households for whom the night's decisions are worth most."""
+    """The household whose decision of the night is worth most, and one that had better wait."""
     decisions = pl.read_parquet(run / "decisions.parquet")
-    ranked = decisions.sort("value", "customer_id", descending=[True, False], nulls_last=True)
-    first, second = ranked["customer_id"].head(2)
-    return first, second
+    best = decisions.sort("value", "customer_id", descending=[True, False], nulls_last=True)
+    nothing = pl.col("because").list.first().struct.field("code") == "nothing_applies"
+    quiet = best.filter(nothing).get_column("customer_id").sort()
+    return best["customer_id"][0], (quiet if len(quiet) else best["customer_id"].reverse())[0]
 
 
 @contextmanager

@@ -53,10 +53,10 @@ def picks_of(
     if lists.get_column("picks").is_in(OWN_CHOICE).any():
         offered.append(
             _own_choice(lists, history)
-            .join(scored.select("list", "item", "probability"), on=["list", "item"], how="left")
             .join(available, left_on="item", right_on="product_id")
             .filter(is_released)
-            .with_columns(rested=pl.lit(True))
+            # A model of what they usually order says nothing of what they have just chosen.
+            .with_columns(probability=pl.lit(None, pl.Float64), rested=pl.lit(True))
             .select(OFFERED)
         )
     shown = (

@@ -49,19 +49,21 @@ def demo(
 
 
 def _invitation(address: str, mlflow: str, customer: str) -> str:
-    question = f'{{"request_id": "mine", "customer_id": "{customer}", "dry_run": true}}'
+    question = f'{{"request_id": "NAME", "customer_id": "{customer}", "dry_run": true}}'
     event = (
         f'{{"events": [{{"kind": "cart_add", "customer_id": "{customer}", '
         '"product_id": "1082185", "quantity": 1}]}'
     )
-    head = "curl -s -H 'content-type: application/json'"
+    curl = "curl -s -H 'content-type: application/json'"
     return f"""The service stays up until Ctrl-C:
   API        {address}/v1/docs
   MLflow     {mlflow} (takes some seconds to start)
 
-Ask again, for another household; then tell an event and ask once more:
-  {head} {address}/v1/decide -d '{question}'
-  {head} {address}/v1/events -d '{event}'
+Nothing applies to household {customer} now. Ask, tell that it put bananas into its cart, ask again:
+
+  {curl} {address}/v1/decide -d '{question.replace("NAME", "mine-1")}'
+  {curl} {address}/v1/events -d '{event}'
+  {curl} {address}/v1/decide -d '{question.replace("NAME", "mine-2")}'
 """
 
 
