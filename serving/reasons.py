@@ -137,10 +137,10 @@ def _hour_text(policy: PolicySettings) -> pl.Expr:
     percent = ((pl.col("lift") - 1) * 100).round(0).cast(pl.Int64)
     clicks = (
         pl.when(percent > 0)
-        .then(pl.format("{} % more clicks than", percent))
+        .then(pl.format("{} % more clicks expected than", percent))
         .when(percent < 0)
-        .then(pl.format("{} % fewer clicks than", -percent))
-        .otherwise(pl.lit("as many clicks as"))
+        .then(pl.format("{} % fewer clicks expected than", -percent))
+        .otherwise(pl.lit("as many clicks expected as"))
     )
     whose = pl.col("source").replace_strict(WHOSE_HOURS, default="by rule")
     is_by_activity = (pl.col("hour_evidence") == "activity").fill_null(False)

@@ -118,14 +118,14 @@ def test_the_hour_at_which_they_are_about_is_taken():
     decision = decision_for(**BORED, hours=curve({10: 0.1, 17: 0.4}))
     assert decision["local_send_at"] == datetime(2026, 3, 3, 17, 30)
     assert reasons_of(decision)["hour"] == (
-        "Tue 17:30 by their clock; 38 % more clicks than at 10:00, by their own hours"
+        "Tue 17:30 by their clock; 38 % more clicks expected than at 10:00, by their own hours"
     )
 
 
 def test_hours_learnt_from_activity_say_so():
     decision = decision_for(**BORED, hours=curve({10: 0.4, 17: 0.1}), evidence="activity")
     assert reasons_of(decision)["hour"] == (
-        "Wed 10:30 by their clock; as many clicks as at 10:00, "
+        "Wed 10:30 by their clock; as many clicks expected as at 10:00, "
         "by their own hours, learnt from activity for want of clicks"
     )
 
