@@ -68,11 +68,17 @@ def connect(url: str, *, patience_s: float) -> Connections:
     if address.get_backend_name() != "sqlite" or not address.database:
         raise SettingsError(f"the store is at {url!r}; give a file: sqlite:////var/onje/store.db")
     Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    patience = {"connect_args": {"timeout": patience_s}, "pool_timeout": patience_s}
-    reader = create_engine(address, pool_size=READERS, max_overflow=0, **patience)
+    common: dict[str, Any] = {
+        "connect_args": {"timeout": patience_s},
+        "pool_timeout": patience_s,
+        "max_overflow": 0,
+        # A fault's message would hold the values: ids of customers, receipts, in the log.
+        "hide_parameters": True,
+    }
+    reader = create_engine(address, pool_size=READERS, **common)
     # One writer per process: SQLite lets one write at a time, and waiting in the pool is fair
     # and cheap where waiting for the file's lock is a poll.
-    writer = create_engine(address, pool_size=1, max_overflow=0, **patience)
+    writer = create_engine(address, pool_size=1, **common)
     for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _beginner(begin))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import polars as pl
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from serving.store.inbox import advance, revisions_of
 from serving.store.tables import decisions, requests, reservations
 from serving.tables import MAIL
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 State = Literal["issued", "sent", "cancelled", "superseded"]
 
 
@@ -105,9 +106,24 @@ def record(
 
 
 def record_plans(connection: Connection, plans: Sequence[Record]) -> None:
-    """Keep the decisions of a night: they reserve nothing, and older plans give way to them."""
-    _supersede_plans(connection, [plan.customer_id for plan in plans])
-    rows = [_decision(plan, plan=True) for plan in plans]
+    """Keep the decisions of a night: they reserve nothing, and the plans before give way to them.
+
+    A plan gives way itself to what was decided live since it was made. The same night again
+    changes nothing.
+    """
+    customer_ids = [plan.customer_id for plan in plans]
+    _supersede_plans(connection, customer_ids, but=[plan.decision_id for plan in plans])
+    decided_live = _newest_live(connection, customer_ids)
+    rows = [
+        _decision(
+            plan,
+            plan=True,
+            state="superseded"
+            if decided_live.get(plan.customer_id, LONG_AGO) >= plan.as_of
+            else "issued",
+        )
+        for plan in plans
+    ]
     connection.execute(insert(decisions).on_conflict_do_nothing(), rows)
 
 
@@ -169,8 +185,9 @@ def mail_of(
 
 
 def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None:
-    _supersede_plans(connection, [new.customer_id for new in kept])
-    connection.execute(insert(decisions), [_decision(new, plan=False) for new in kept])
+    _supersede_plans(connection, [new.customer_id for new in kept], but=[])
+    rows = [_decision(new, plan=False, state="issued") for new in kept]
+    connection.execute(insert(decisions), rows)
     answers = [
         {
             "request_id": new.request_id,
@@ -198,7 +215,7 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
         advance(connection, [new.customer_id for new in kept if new.action == "send"])
 
 
-def _decision(new: Record, *, plan: bool) -> dict[str, Any]:
+def _decision(new: Record, *, plan: bool, state: State) -> dict[str, Any]:
     return {
         "decision_id": new.decision_id,
         "customer_id": new.customer_id,
@@ -207,7 +224,7 @@ def _decision(new: Record, *, plan: bool) -> dict[str, Any]:
         "email": new.email,
         "send_at": new.send_at,
         "plan": plan,
-        "state": "issued",
+        "state": state,
         "receipt": new.receipt,
     }
 
@@ -226,13 +243,27 @@ def _decided(row: Row[Any]) -> Decided:
     )
 
 
-def _supersede_plans(connection: Connection, customer_ids: Collection[str]) -> None:
+def _supersede_plans(
+    connection: Connection, customer_ids: Collection[str], *, but: Collection[str]
+) -> None:
+    """Let the plans of these customers give way, except for the decision ids in `but`."""
     connection.execute(
         update(decisions)
         .where(
             decisions.c.customer_id.in_(customer_ids),
+            decisions.c.decision_id.not_in(but),
             decisions.c.plan,
             decisions.c.state == "issued",
         )
         .values(state="superseded")
     )
+
+
+def _newest_live(connection: Connection, customer_ids: Collection[str]) -> dict[str, datetime]:
+    """As of when each of these customers was last decided on live; without who never was."""
+    wanted = (
+        select(decisions.c.customer_id, func.max(decisions.c.as_of).label("as_of"))
+        .where(decisions.c.customer_id.in_(customer_ids), ~decisions.c.plan)
+        .group_by(decisions.c.customer_id)
+    )
+    return {row.customer_id: row.as_of for row in connection.execute(wanted)}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from serving.store import Kept, OtherBody, Outrun, Store
 from tests.serving.store.rows import NOW, event, events, record
@@ -119,6 +121,47 @@ def test_a_live_decision_supersedes_the_plans_of_its_customer(store, view):
     assert store.decision("plan of ann").state == "superseded"
     assert store.decision("plan of bob").state == "issued"
     assert store.decision("d1").state == "issued"
+
+
+def night(store, name, customer_id="ann", **more):
+    store.record_plans([record(name, name, customer_id, **more)])
+
+
+def test_the_same_night_again_changes_nothing_and_the_next_one_takes_over(store):
+    night(store, "first")
+    night(store, "first")
+    assert store.decision("first").state == "issued"
+    night(store, "second")
+    assert store.decision("first").state == "superseded"
+    assert store.decision("second").state == "issued"
+
+
+def test_the_same_night_again_wakes_no_plan_that_a_live_decision_took_over(store):
+    night(store, "plan")
+    keep(store, record("r1", "live", as_of=NOW + timedelta(hours=1)))
+    night(store, "plan")
+    assert store.decision("plan").state == "superseded"
+    assert store.decision("live").state == "issued"
+
+
+def test_a_live_decision_made_while_the_night_was_under_way_holds(store):
+    keep(store, record("r1", "live", as_of=NOW + timedelta(minutes=1)))
+    night(store, "made before")
+    night(store, "of bob", "bob")
+    assert store.decision("made before").state == "superseded"
+    assert store.decision("of bob").state == "issued"
+    night(store, "of the next day", as_of=NOW + timedelta(days=1))
+    assert store.decision("of the next day").state == "issued"
+
+
+def test_a_fault_of_ours_names_no_customer_and_no_receipt(store):
+    keep(store, record("r1", "d1", "customer-1723", receipt='{"why": "secret"}'))
+    again = record("r2", "d1", "customer-1723", revision=1, receipt='{"why": "secret"}')
+    with pytest.raises(IntegrityError) as fault:
+        keep(store, again)
+    told = "".join(traceback.format_exception(fault.value))
+    assert "customer-1723" not in told
+    assert "secret" not in told
 
 
 def test_recent_decisions_come_newest_first(store):
