@@ -26,8 +26,14 @@ def build(
     app = create_app(open_live, routers=routers)
 
     # Without max_concurrency: a gate there can be held shut by 64 idle connections. A short
-    # timeout: BentoML keeps each request's objects in memory for as long as it lasts.
-    @bentoml.service(name="onje", workers=workers, traffic={"timeout": timeout_seconds})
+    # timeout: BentoML keeps each request's objects in memory for as long as it lasts. Without its
+    # access log: that writes whole paths, and some of ours hold the id of a customer.
+    @bentoml.service(
+        name="onje",
+        workers=workers,
+        traffic={"timeout": timeout_seconds},
+        logging={"access": {"enabled": False}},
+    )
     @bentoml.asgi_app(app, path="/")
     class Onje:
         """Asked at /v1/decide; described at /v1/docs."""

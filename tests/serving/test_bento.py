@@ -39,9 +39,13 @@ def bento(environment):
 
 
 @pytest.fixture(scope="module")
-def address(bento, environment, tmp_path_factory):
-    """Where the built bundle answers, started outside of the checkout."""
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
+def elsewhere(tmp_path_factory):
+    return tmp_path_factory.mktemp("elsewhere")
+
+
+@pytest.fixture(scope="module")
+def address(bento, environment, elsewhere):
+    """Where the built bundle answers, started outside of the checkout; it writes to `log` there."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -88,3 +92,16 @@ def test_our_figures_are_among_bentomls(address):
 def test_the_description_is_ours(address):
     assert httpx.get(f"{address}/v1/docs").status_code == 200
     assert json.loads(httpx.get(f"{address}/v1/openapi.json").content)["info"]["title"] == "Onje"
+
+
+def test_what_the_server_writes_names_no_customer(address, elsewhere):
+    path = f"{address}/v1/customers/customer-1723"
+    assert httpx.get(path).status_code == 404
+    assert httpx.post(f"{path}/nothing?customer_id=customer-1723").status_code == 404
+    told = {"customer_id": "customer-1723", "kind": "no such kind"}
+    assert httpx.post(f"{address}/v1/events", json={"events": [told]}).json()["rejected"]
+    asked = {"request_id": "3", "customer_id": "customer-1723"}
+    assert httpx.post(f"{address}/v1/decide", json=asked).status_code == 200
+    written = (elsewhere / "log").read_text("utf-8")
+    assert "onje" in written.lower()
+    assert "1723" not in written
