@@ -16,8 +16,11 @@ KINDS = (
 )  # fmt: skip
 CHANNELS = ("email", "web", "app", "store", "push", "sms", "other")
 
-# Always kept in a customer's history, however long it is: what decides whether mail is allowed.
+# What decides whether mail is allowed.
 PERMISSION_KINDS = ("consent", "bounce", "complaint", "unsubscribe", "erase")
+# Kept in a customer's history, however long it is: without these, too much mail would be allowed,
+# since a busy customer's mails of today would make no cap, no gap and no repetition.
+ALWAYS_KEPT = (*PERMISSION_KINDS, "send")
 # The customer's own doing: what counts as activity.
 OWN_KINDS = (
     "session", "view", "search", "cart_add", "cart_remove", "checkout", "order", "redeem",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.contracts import PERMISSION_KINDS
+from features.contracts import ALWAYS_KEPT
 from features.settings import FeatureSettings
 from features.tables import HISTORY
 
@@ -44,8 +44,8 @@ def category_of(column: str, *, depth: int) -> pl.Expr:
 def newest(history: pl.DataFrame, limit: int) -> pl.DataFrame:
     """The newest `limit` events of each customer by (at, event_id), in the order given.
 
-    What decides whether mail is allowed is kept however old it is. Cutting twice, with events
-    arriving in between, gives the same as cutting once at the end.
+    What decides whether mail is allowed, sends among it, is kept however old it is. Cutting twice,
+    with events arriving in between, gives the same as cutting once at the end.
     """
     return newest_per("customer_id", history, limit)
 
@@ -61,7 +61,7 @@ def newest_per(key: str, history: pl.DataFrame, limit: int) -> pl.DataFrame:
         .sort(key, "at", "event_id", descending=[False, True, True])
         .filter(
             pl.int_range(pl.len()).over(key) >= limit,
-            ~pl.col("kind").is_in(PERMISSION_KINDS),
+            ~pl.col("kind").is_in(ALWAYS_KEPT),
         )
     )
     return numbered.join(older.select("place"), on="place", how="anti", maintain_order="left").drop(

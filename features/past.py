@@ -44,7 +44,7 @@ def past_of(
     """The past of every distinct spine row.
 
     A row sees an event that happened before its `as_of` and was known by then, each event once,
-    and of these the `limit` newest (and what decides permissions).
+    and of these the `limit` newest (and whatever is ALWAYS_KEPT).
     """
     rows = _rows(spine, customers, default_timezone=default_timezone)
     lines = (

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import polars as pl
 
+from features.build import features_as_of
 from features.history import newest, to_history
 from features.once import content_id, settle_clock, unique_events
 from features.tables import EVENTS, HISTORY, PRODUCTS
-from tests.features.text import SETTINGS, history, when, world
+from tests.features.text import SETTINGS, customers, history, spine, when, world
 
 AT = when("2024-05-01T09:00")
 
@@ -55,6 +56,16 @@ def test_the_newest_events_and_all_permissions_are_kept() -> None:
     """)
     assert newest(told, 1)["event_id"].to_list() == ["e000", "e003", "e004"]
     assert newest(told, 9).equals(told)
+
+
+def test_a_mail_of_today_is_kept_however_busy_the_customer_has_been_since() -> None:
+    views = "\n".join(f"ann | 2024-05-01T09:{minute:02} | view" for minute in range(60))
+    busy = history(f"ann | 2024-05-01T07:00 | send | email=news\n{views}")
+    few = SETTINGS.model_copy(update={"newest_events": 50})
+    kept = newest(busy, few.newest_events)
+    assert kept["kind"].value_counts(sort=True).rows() == [("view", 50), ("send", 1)]
+    told = features_as_of(busy, spine(("ann", "2024-05-01T10:00")), customers(), settings=few)
+    assert told.select("views_7d", "sends_7d", "days_since_send").row(0) == (50, 1, 3 / 24)
 
 
 def test_cutting_twice_is_cutting_once() -> None:
