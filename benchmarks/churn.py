@@ -132,7 +132,7 @@ def compare(shop: Shop, settings: TrainingSettings, features: FeatureSettings) -
         for some in (dates.train, dates.test)
     )
     described = time.perf_counter()
-    trained = fit_churn(train, test, settings=settings, origin=ORIGIN)
+    trained = fit_churn(train, test, settings=settings, feature_settings=features, origin=ORIGIN)
     fitted = time.perf_counter()
 
     labels, truth = train.get_column("label").to_numpy(), test.get_column("label").to_numpy()

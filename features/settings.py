@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,3 +18,7 @@ class FeatureSettings(BaseModel):
     newest_events: Annotated[int, Field(ge=50, le=20_000)]
     high_value_spend_365d: Annotated[float, Field(gt=0)]
     dormant_after_days: Annotated[int, Field(ge=30, le=1_000)]
+
+    def of_features(self) -> dict[str, Any]:
+        """What features depend on, as plain JSON: all but where segments end."""
+        return self.model_dump(mode="json", exclude={"high_value_spend_365d", "dormant_after_days"})

@@ -76,7 +76,15 @@ def train_affinity(
         for some in (dates.train, dates.test)
     )
     popular = popular_items(history, known_until, item=item, settings=chosen)
-    return fit_affinity(train, test, popular, item=item, settings=settings, origin=about)
+    return fit_affinity(
+        train,
+        test,
+        popular,
+        item=item,
+        settings=settings,
+        feature_settings=feature_settings,
+        origin=about,
+    )
 
 
 def fit_affinity(
@@ -86,6 +94,7 @@ def fit_affinity(
     *,
     item: Item,
     settings: TrainingSettings,
+    feature_settings: FeatureSettings,
     origin: About,
 ) -> Trained:
     """The model learnt from `train`, judged by `test`, whose moments come after it."""
@@ -131,7 +140,11 @@ def fit_affinity(
             booster=booster,
             tables=tables,
             about=described(
-                origin, report, settings=chosen.model_dump(mode="json"), meanings=MEANINGS
+                origin,
+                report,
+                settings=chosen.model_dump(mode="json"),
+                feature_settings=feature_settings.of_features(),
+                meanings=MEANINGS,
             ),
         ),
         report=report,

@@ -63,7 +63,9 @@ def train_churn(
         )
         for some in (dates.train, dates.test)
     )
-    return fit_churn(train, test, settings=settings, origin=about)
+    return fit_churn(
+        train, test, settings=settings, feature_settings=feature_settings, origin=about
+    )
 
 
 def churn_dates(history: pl.DataFrame, *, known_until: datetime, settings: ChurnSettings) -> Split:
@@ -101,7 +103,12 @@ def churn_rows(
 
 
 def fit_churn(
-    train: pl.DataFrame, test: pl.DataFrame, *, settings: TrainingSettings, origin: About
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    origin: About,
 ) -> Trained:
     """The model learnt from the rows of `train`, judged by the rows of `test` (see churn_rows)."""
     for rows, use in ((train, "training"), (test, "test")):
@@ -142,6 +149,7 @@ def fit_churn(
                 origin,
                 report,
                 settings=settings.churn.model_dump(mode="json"),
+                feature_settings=feature_settings.of_features(),
                 meanings={f.name: f.meaning for f in CATALOG if f.name in booster.inputs},
             ),
         ),

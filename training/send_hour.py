@@ -80,11 +80,24 @@ def train_send_hour(
     source = Source(history, customers, known_until, chosen, feature_settings)
     evidence = evidence_in(source, dates.train)
     train, test = (cases_at(source, some, evidence=evidence) for some in (dates.train, dates.test))
-    return fit_send_hour(train, test, evidence=evidence, settings=settings, origin=about)
+    return fit_send_hour(
+        train,
+        test,
+        evidence=evidence,
+        settings=settings,
+        feature_settings=feature_settings,
+        origin=about,
+    )
 
 
 def fit_send_hour(
-    train: Cases, test: Cases, *, evidence: Evidence, settings: TrainingSettings, origin: About
+    train: Cases,
+    test: Cases,
+    *,
+    evidence: Evidence,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    origin: About,
 ) -> Trained:
     """The model learnt from `train`, judged by `test`, whose moments come after it."""
     _refuse_one_answer(train, "training", settings)
@@ -94,7 +107,12 @@ def fit_send_hour(
     losses = {"model": send_hour_losses(model, judged)} | _rival_losses(model, train, test, judged)
     report = _report(losses, judged, _facts(train, test, model), settings)
     about = described(
-        origin, report, settings=settings.send_hour.model_dump(mode="json"), meanings=MEANINGS
+        origin,
+        report,
+        settings=settings.send_hour.model_dump(mode="json"),
+        # Each segment has hours of its own, so that where segments end matters here too.
+        feature_settings=feature_settings.model_dump(mode="json"),
+        meanings=MEANINGS,
     )
     observed = test.seen.select(_share()).to_series().to_numpy()
     chances = slot_chances(model, test.own, test.people.get_column("segment"))[_slot(test.seen)]

@@ -55,14 +55,23 @@ class Trained:
 
 
 def described(
-    origin: About, report: Report, *, settings: Mapping[str, Any], meanings: Mapping[str, str]
+    origin: About,
+    report: Report,
+    *,
+    settings: Mapping[str, Any],
+    feature_settings: Mapping[str, Any],
+    meanings: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Everything that travels in about.json beside name and inputs, as plain JSON."""
+    """Everything that travels in about.json beside name and inputs, as plain JSON.
+
+    `feature_settings`: those on which the model's inputs depend (see Model.misfit).
+    """
     return {
         "trained_at": origin.trained_at.isoformat(),
         "code_version": origin.code_version,
         "lake_versions": dict(origin.lake_versions),
         "settings": dict(settings),
+        "feature_settings": dict(feature_settings),
         "baseline": report.baseline,
         "metrics": {
             contestant: {name: interval.as_list() for name, interval in metrics.items()}

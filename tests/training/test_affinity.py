@@ -114,6 +114,13 @@ def everybody() -> pl.DataFrame:
     return now(*(f"c{number}" for number in range(PEOPLE)))
 
 
+def test_tastes_learnt_of_other_categories_do_not_fit() -> None:
+    here = FEATURES.model_dump(mode="json")
+    assert trained().model.misfit(here) is None
+    said = trained().model.misfit(here | {"category_depth": 1})
+    assert said is not None and "category_depth=2, settings say category_depth=1" in said
+
+
 def test_nobody_is_offered_the_other_taste() -> None:
     for row in scored(everybody()).filter(pl.col("rank") <= 2).iter_rows(named=True):
         assert row["item"] in TASTES[int(row["customer_id"][1:]) % 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -127,6 +128,18 @@ def test_a_model_says_where_it_comes_from() -> None:
     )
 
 
+def test_a_model_fits_only_the_feature_settings_it_was_trained_with() -> None:
+    model, here = trained().model, FEATURES.model_dump(mode="json")
+    assert model.misfit(here) is None
+    said = model.misfit(here | {"newest_events": 60, "base_currency": "EUR"})
+    assert said is not None
+    assert "model churn unrecorded was trained with base_currency=USD, newest_events=500" in said
+    assert "settings say base_currency=EUR, newest_events=60; type `onje train all" in said
+    # Segments are no input of it.
+    assert model.misfit(here | {"dormant_after_days": 90}) is None
+    assert replace(model, about={}).misfit(here) is None
+
+
 def test_figures_are_pictures() -> None:
     assert set(trained().figures) == {"calibration", "gain"}
     assert all(image.startswith(b"\x89PNG") for image in trained().figures.values())
@@ -158,7 +171,7 @@ def fitted(**changed: float) -> Trained:
     settings = TrainingSettings.model_construct(
         resampling=RESAMPLING, churn=CHURN.model_copy(update=changed)
     )
-    return fit_churn(TRAIN, TEST, settings=settings, origin=ORIGIN)
+    return fit_churn(TRAIN, TEST, settings=settings, feature_settings=FEATURES, origin=ORIGIN)
 
 
 def test_the_same_rows_give_the_same_model() -> None:
@@ -209,7 +222,13 @@ def test_longer_silence_never_lowers_the_score() -> None:
 
 def test_noise_is_not_let_through_the_gate() -> None:
     blank = {"label": np.random.default_rng(5).integers(0, 2, size=1500).astype(np.float64)}
-    found = fit_churn(TRAIN.with_columns(**blank), TEST, settings=SETTINGS, origin=ORIGIN)
+    found = fit_churn(
+        TRAIN.with_columns(**blank),
+        TEST,
+        settings=SETTINGS,
+        feature_settings=FEATURES,
+        origin=ORIGIN,
+    )
     verdict = judge(found.model, None, found.examples, settings=RESAMPLING)
     assert not verdict.promote
 
@@ -225,7 +244,7 @@ def test_a_shop_in_which_all_do_the_same_teaches_nothing(use: str) -> None:
     same = TRAIN.with_columns(label=1.0)
     pair = (same, TEST) if use == "training" else (TRAIN, same)
     with pytest.raises(NotReadyError, match=f"in the 1500 {use} rows .* everybody did the same"):
-        fit_churn(*pair, settings=SETTINGS, origin=ORIGIN)
+        fit_churn(*pair, settings=SETTINGS, feature_settings=FEATURES, origin=ORIGIN)
 
 
 def test_the_napkin_rules_learn_what_they_can() -> None:

@@ -48,7 +48,14 @@ def trained(*, misled: bool = False, seed: int = 1) -> Trained:
     )
     return Trained(
         model=dataclasses.replace(
-            model, about=described(ORIGIN, report, settings={"rounds": 60}, meanings={})
+            model,
+            about=described(
+                ORIGIN,
+                report,
+                settings={"rounds": 60},
+                feature_settings={"newest_events": 500},
+                meanings={},
+            ),
         ),
         report=report,
         examples=inputs.with_columns(

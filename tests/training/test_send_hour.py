@@ -160,6 +160,13 @@ def test_it_says_what_it_has_learnt_from() -> None:
     assert trained_on_clicks().model.about["evidence"] == "clicks"
 
 
+def test_a_send_hour_does_not_outlive_the_segments_it_was_learnt_for() -> None:
+    here = FEATURES.model_dump(mode="json")
+    assert trained().model.misfit(here) is None
+    said = trained().model.misfit(here | {"dormant_after_days": 90})
+    assert said is not None and "dormant_after_days=180, settings say dormant_after_days=90" in said
+
+
 def test_chances_are_those_of_one_day() -> None:
     # An order every other day, four fifths of them at the own hour: about 0.4 a day.
     here = scored(people("c0"), trained()).filter(hour=EARLY).get_column("probability")

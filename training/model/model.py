@@ -23,7 +23,8 @@ class Model:
 
     `version` is what the registry calls it (UNRECORDED before that). `tables` holds what was
     learnt beside the trees (curves, popular items). `about` is plain JSON: settings, lake
-    versions, code version, metrics with intervals, the baseline's, the meaning of each input.
+    versions, code version, metrics with intervals, the baseline's, the meaning of each input;
+    `feature_settings` are those under which its inputs were described.
     """
 
     name: str
@@ -44,6 +45,24 @@ class Model:
         raw = self.raw(frame)
         log_odds = raw if offset is None else raw + offset
         return pl.Series("probability", sigmoid(log_odds.to_numpy()), dtype=pl.Float64)
+
+    def misfit(self, feature_settings: Mapping[str, Any]) -> str | None:
+        """What keeps the model from being used under the settings of features; None if it fits.
+
+        `feature_settings` is FeatureSettings as plain JSON. Trees know nothing of how their inputs
+        were described: under other settings they are wrong in silence. A model from before this
+        was recorded counts as fitting.
+        """
+        recorded = self.about.get("feature_settings", {})
+        others = [name for name in recorded if feature_settings.get(name) != recorded[name]]
+        if not others:
+            return None
+        return (
+            f"model {self.name} {self.version} was trained with "
+            f"{_listed(f'{name}={recorded[name]}' for name in others)}, settings say "
+            f"{_listed(f'{name}={feature_settings.get(name)}' for name in others)}; type "
+            "`onje train all --promote` to train it under them, or put [features] in onje.toml back"
+        )
 
     def _refuse_other_inputs(self, frame: pl.DataFrame) -> None:
         """Trees know their inputs by position alone: a swapped column would be silently wrong."""
