@@ -30,7 +30,7 @@ help: ## show this list
 	@$(UV) --require-hashes -r locks/dev.txt
 	@touch $@
 
-run: .venv/run.done ## the whole loop on real purchases, then a service to ask (stays up)
+run: .venv/run.done ## the whole loop on a year of groceries, then a service to ask (stays up)
 	@$(BIN)/onje demo
 
 serve: .venv/run.done ## start the service on what is already there

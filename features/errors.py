@@ -1,10 +1,11 @@
-"""Every error that Onje raises on purpose, by who must act.
+"""The errors that Onje raises on purpose, by who must act.
 
 OnjeError
 ├── DataError       whoever brings the data: a table that breaks its contract, an unreadable file
 ├── SettingsError   whoever writes onje.toml: an unknown key, an impossible value
 ├── NotReadyError   whoever runs Onje: something has to be done first (ingest, train, publish)
-└── DamagedError    whoever runs Onje: a file is not what its manifest says
+├── DamagedError    whoever runs Onje: a file is not what its manifest says
+└── (serving.store) StoreUnavailable    whoever runs Onje: the database does not answer
 """
 
 from __future__ import annotations

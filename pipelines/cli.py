@@ -13,7 +13,7 @@ import typer
 from features.errors import OnjeError
 
 VERBS = {
-    "demo": "Run the whole loop on real purchases and end in a decision.",
+    "demo": "Run the whole loop on a year of groceries, up to a decision.",
     "doctor": "Check the installation and say what to do.",
     "ingest": "Bring events, customers and products into the lake.",
     "features": "Show what Onje knows of a customer at a moment.",
@@ -28,15 +28,15 @@ VERBS = {
 }
 EXAMPLES = """Examples:
 
-  onje demo --once                 see the whole loop, on real purchases
+  onje demo --once                 see the whole loop, on a year of groceries
 
-  onje ingest table orders.csv --map maps/shop.toml
+  onje ingest table orders.csv --map my-shop.toml
 
   onje train all && onje publish && onje serve
 
 Exit codes: 0 done, 1 a fault of Onje's own, 2 wrong call, 3 the gate refused,
 10 the data must be mended, 11 the settings, 12 something must run first,
-13 a file is damaged."""
+13 a file is damaged, 14 the store does not answer."""
 
 
 def application(asked: str | None) -> typer.Typer:

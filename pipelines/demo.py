@@ -1,4 +1,4 @@
-"""The whole loop on real purchases: ingest, train, rescore, publish, serve, ask."""
+"""The whole loop on Complete Journey: ingest, train, rescore, publish, serve, ask."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import polars as pl
 
+from features.errors import NotReadyError
 from features.lake import Lake
 from pipelines.console import Step, say
-from pipelines.ingest.into_lake import ingest_completejourney
+from pipelines.ingest import completejourney
 from pipelines.installation import Installation
 from pipelines.publish import publish
 from pipelines.rescore import rescore
@@ -25,6 +26,8 @@ from serving.models import ModelShelf
 from training.registry import Registry
 
 WHO = "demo"
+# What the demo itself brings in, and what is told to its service by hand.
+OWN_SOURCES = {completejourney.SOURCE, completejourney.CONSENT_SOURCE, "api"}
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,20 @@ class Prepared:
     seconds: dict[str, float]
 
 
-def prepare(onje: Installation, *, step: Step) -> Prepared:
+def prepare(
+    onje: Installation, *, ingest: Callable[[Lake, Step], object], now: datetime, step: Step
+) -> Prepared:
     """Bring in the data, move the clock next to it, learn, decide for everybody, publish.
 
     What is there already is not done again, except the night's work, so a second demo is quick.
+    Raises NotReadyError where the lake holds somebody's own events: the demo assumes consent and
+    moves the clock.
     """
+    _refuse_a_shop(onje)
     seconds: dict[str, float] = {}
     with _timed("ingest", seconds):
-        ingest_completejourney(onje.lake, progress=step)
-    onje = with_clock(onje, now=datetime.now(UTC))
+        ingest(onje.lake, step)
+    onje = with_clock(onje, now=now)
     registry = Registry(onje.places.home, onje.places.tracking_uri)
     models = ModelShelf(onje.places.home)
     with _timed("train", seconds):
@@ -57,8 +65,8 @@ def prepare(onje: Installation, *, step: Step) -> Prepared:
                 names,
                 onje.lake,
                 registry,
-                known_until=onje.now(),
-                trained_at=datetime.now(UTC),
+                known_until=_in_the_data(onje, now),
+                trained_at=now,
                 promote=True,
                 settings=onje.settings,
                 step=step,
@@ -69,13 +77,19 @@ def prepare(onje: Installation, *, step: Step) -> Prepared:
             onje.lake,
             onje.store,
             models.current,
-            as_of=onje.now(),
+            as_of=_in_the_data(onje, now),
             out=onje.places.home / "rescored",
             settings=onje.settings,
             step=step,
         )
     with _timed("publish", seconds):
-        publish(onje.lake, onje.store, at=onje.now(), settings=onje.settings.features, step=step)
+        publish(
+            onje.lake,
+            onje.store,
+            at=_in_the_data(onje, now),
+            settings=onje.settings.features,
+            step=step,
+        )
     return Prepared(onje, *_worth_asking_about(night.folder), seconds)
 
 
@@ -166,6 +180,22 @@ def _fate(arm: dict[str, Any]) -> str:
     if not arm["applies"]:
         return "does not apply"
     return f"worth less: {arm['value']:.4f}" if arm["value"] is not None else "no allowed hour"
+
+
+def _refuse_a_shop(onje: Installation) -> None:
+    if not onje.lake.exists("events"):
+        return
+    sources = onje.lake.scan("events").select(pl.col("source").unique()).collect()["source"]
+    strangers = sorted(set(sources) - OWN_SOURCES)
+    if strangers:
+        raise NotReadyError(
+            f"the lake in {onje.places.home} holds events of {', '.join(strangers)}; the demo "
+            "would mix its households with them and move the clock: set ONJE_HOME to a new folder"
+        )
+
+
+def _in_the_data(onje: Installation, now: datetime) -> datetime:
+    return now - timedelta(days=onje.settings.clock.offset_days)
 
 
 def _newest_event(lake: Lake) -> datetime:

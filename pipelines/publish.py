@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import polars as pl
-
 from features.history import newest, to_history
 from features.lake import Lake
 from features.settings import FeatureSettings
+from pipelines.compact import compact
 from pipelines.console import Step
 from serving.store.store import Store
 
@@ -28,22 +27,24 @@ def publish(
     lake: Lake, store: Store, *, at: datetime, settings: FeatureSettings, step: Step
 ) -> Published:
     """Replace histories, customers and shelf in the store by what the lake says now."""
+    compact(store, lake, step=step)
     # Before the lake is read: events compacted later stay online until the next publication.
     compaction = store.last_compaction()
     versions = lake.versions()
     step("histories into the store", 0, 3)
-    products = lake.read("products")
-    history = newest(
-        to_history(lake.read("events"), products, settings=settings), settings.newest_events
+    products, customers, events = (
+        lake.read(table, version=versions.get(table))
+        for table in ("products", "customers", "events")
     )
+    history = newest(to_history(events, products, settings=settings), settings.newest_events)
     step("histories into the store", 1, 3)
-    customers = store.publish(
+    described = store.publish(
         history,
-        lake.read("customers"),
+        customers,
         products,
         newest_events=settings.newest_events,
         compaction=compaction,
         about={"lake_versions": versions, "at": at.isoformat()},
     )
     step("histories into the store", 3, 3)
-    return Published(customers, products.height, history.select(pl.len()).item(), versions)
+    return Published(described, products.height, history.height, versions)

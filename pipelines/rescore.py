@@ -6,7 +6,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -18,8 +18,9 @@ import polars as pl
 
 from features.errors import NotReadyError
 from features.hashing import BUCKETS
-from features.history import to_history
+from features.history import newest, to_history
 from features.lake import Lake
+from pipelines.compact import compact
 from pipelines.console import Step
 from pipelines.effective import effective
 from pipelines.settings import Settings
@@ -38,6 +39,7 @@ RUNS = UUID("6f6e6a65-0000-4000-8000-7265736372ff")
 # Events scored in one pass: enough to be quick, few enough for a gigabyte of memory.
 EVENTS_AT_ONCE = 400_000
 LATEST = "latest"
+READ = ("events", "customers", "products")
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,16 @@ def rescore(
     old output or the new, never a part. The same inputs write the same bytes to the same folder.
     The store gets the plans; whatever it decides live for a customer takes their plan's place.
     """
+    # What was told online since the last compaction counts too, a withdrawal of consent first.
+    compact(store, lake, step=step)
+    versions = _versions(lake)
     mail = store.promised(now=as_of)
-    run_id = str(uuid5(RUNS, _inputs(lake, models, mail, as_of=as_of, settings=settings)))
+    run_id = str(uuid5(RUNS, _inputs(versions, models, mail, as_of=as_of, settings=settings)))
     unfinished = out / f".{run_id}.{os.getpid()}"
     unfinished.mkdir(parents=True, exist_ok=True)
     try:
         decisions, scores = _parts(
-            lake, mail, models, run_id=run_id, as_of=as_of, settings=settings, step=step
+            lake, versions, mail, models, run_id=run_id, as_of=as_of, settings=settings, step=step
         )
         decisions.write_parquet(unfinished / "decisions.parquet")
         scores.write_parquet(unfinished / "scores.parquet")
@@ -90,6 +95,7 @@ def rescore(
 
 def _parts(
     lake: Lake,
+    versions: Mapping[str, int],
     mail: pl.DataFrame,
     models: Models,
     *,
@@ -99,17 +105,20 @@ def _parts(
     step: Step,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Decisions and scores of all customers, a few buckets at a time."""
-    products = lake.read("products")
+    products = lake.read("products", version=versions["products"])
     decisions, scores = [], []
-    groups = list(_groups(lake))
+    groups = list(_groups(lake, versions["events"]))
     for done, buckets in enumerate(groups):
         step("customers decided, in groups", done, len(groups))
-        history = to_history(
-            lake.read("events", buckets=buckets), products, settings=settings.features
-        ).filter(pl.col("known_at") <= as_of)
+        events = lake.read("events", version=versions["events"], buckets=buckets)
+        told = to_history(
+            events.filter(pl.col("known_at") <= as_of), products, settings=settings.features
+        )
+        # As `publish` cuts it for the service: whoever is decided for must look the same to both.
+        history = newest(told, settings.features.newest_events)
         knowledge = Knowledge(
             history=history,
-            customers=lake.read("customers", buckets=buckets),
+            customers=lake.read("customers", version=versions["customers"], buckets=buckets),
             products=products,
             mail=mail,
         )
@@ -151,9 +160,9 @@ def _joined(parts: Sequence[pl.DataFrame], schema: Any) -> pl.DataFrame:
     return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
 
-def _groups(lake: Lake) -> Iterator[list[int]]:
+def _groups(lake: Lake, version: int) -> Iterator[list[int]]:
     """All buckets, split into as many groups as their events need."""
-    events = lake.scan("events").select(pl.len()).collect().item()
+    events = lake.scan("events", version=version).select(pl.len()).collect().item()
     size = max(1, BUCKETS // max(1, math.ceil(events / EVENTS_AT_ONCE)))
     for start in range(0, BUCKETS, size):
         yield list(range(start, min(start + size, BUCKETS)))
@@ -175,22 +184,28 @@ def _requests(history: pl.DataFrame, *, run_id: str, as_of: datetime) -> pl.Data
     return frame.with_columns(missing).select(list(REQUESTS))
 
 
+def _versions(lake: Lake) -> dict[str, int]:
+    """The version of each table that is read: whatever is written meanwhile, a run sees these."""
+    versions = lake.versions()
+    if not set(READ) <= set(versions):
+        raise NotReadyError("nobody to decide for: the lake is empty; type `onje ingest --help`")
+    return {table: versions[table] for table in READ}
+
+
 def _inputs(
-    lake: Lake, models: Models, mail: pl.DataFrame, *, as_of: datetime, settings: Settings
+    versions: Mapping[str, int],
+    models: Models,
+    mail: pl.DataFrame,
+    *,
+    as_of: datetime,
+    settings: Settings,
 ) -> str:
     """All that the output depends on, as one text."""
-    versions = {
-        name: version
-        for name, version in lake.versions().items()
-        if name in ("events", "customers", "products")
-    }
-    if "events" not in versions:
-        raise NotReadyError("nobody to decide for: the lake is empty; type `onje ingest --help`")
     promised = mail.sort("decision_id").write_json()
     return json.dumps(
         {
             "as_of": as_of.isoformat(),
-            "lake": versions,
+            "lake": dict(versions),
             "models": models.versions,
             "settings": settings.fingerprint,
             "mail": sha256(promised.encode()).hexdigest(),

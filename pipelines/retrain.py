@@ -10,6 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from features.errors import NotReadyError
 from features.history import to_history
 from features.lake import Lake
 from pipelines.console import Step
@@ -55,9 +58,14 @@ def retrain(
 
     Each is recorded as challenger; with `promote` the gate is asked to make it champion.
     """
-    about = About(lake_versions=lake.versions(), code_version=code_version(), trained_at=trained_at)
-    products, customers = lake.read("products"), lake.read("customers")
-    history = to_history(lake.read("events"), products, settings=settings.features)
+    versions = lake.versions()
+    about = About(lake_versions=versions, code_version=code_version(), trained_at=trained_at)
+    products, customers, events = (
+        lake.read(table, version=versions.get(table))
+        for table in ("products", "customers", "events")
+    )
+    history = to_history(events, products, settings=settings.features)
+    known_until = data_until(history, known_until)
     models = [model for name in names for model in TRAINERS[name]]
     done = []
     for place, model in enumerate(models):
@@ -82,15 +90,28 @@ def retrain(
     return done
 
 
+def data_until(history: pl.DataFrame, asked: datetime) -> datetime:
+    """`asked`, or when the newest thing became known, if that was before.
+
+    After an export of ten days ago nothing is known of these ten days: taken for "no order", they
+    would teach that everybody leaves.
+    """
+    newest = history.select(pl.col("known_at").filter(pl.col("known_at") <= asked).max()).item()
+    if newest is None:
+        raise NotReadyError(f"nothing was known by {asked:%Y-%m-%d %H:%M} UTC; choose a later time")
+    found: datetime = newest
+    return found
+
+
 def row_of(one: Retrained) -> dict[str, Any]:
     """What people want to know of a new version, in one line."""
     report = one.trained.report
     row: dict[str, Any] = {
         "model": one.name,
         "version": one.version,
-        "log_loss": _shown(report.metrics["model"]["log_loss"]),
-        "baseline": f"{report.baseline} {_shown(report.metrics[report.baseline]['log_loss'])}",
-        "gain": _shown(report.gain),
+        "log_loss": str(report.metrics["model"]["log_loss"]),
+        "baseline": f"{report.baseline} {report.metrics[report.baseline]['log_loss']}",
+        "gain": str(report.gain),
     }
     if one.verdict is not None:
         row["champion"] = one.verdict.promote
@@ -102,7 +123,7 @@ def with_interval(metrics: Mapping[str, float], name: str) -> str | None:
     """A logged metric with its interval, None where it was not logged."""
     if name not in metrics:
         return None
-    return f"{metrics[name]:.4f} [{metrics[f'{name}.low']:.4f}, {metrics[f'{name}.high']:.4f}]"
+    return str(Interval(metrics[f"{name}.low"], metrics[name], metrics[f"{name}.high"]))
 
 
 def code_version() -> str:
@@ -128,7 +149,3 @@ def _trainer(model: str) -> Callable[..., Trained]:
         ),
     }
     return trainers[model]
-
-
-def _shown(interval: Interval) -> str:
-    return f"{interval.estimate:.4f} [{interval.low:.4f}, {interval.high:.4f}]"

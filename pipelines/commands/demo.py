@@ -1,4 +1,4 @@
-"""Run the whole loop on real purchases and end in a decision."""
+"""Run the whole loop on a year of groceries, up to a decision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def demo(
         bool, typer.Option("--json", help="Print the decision as one JSON line, last.")
     ] = False,
 ) -> None:
-    """Run the whole loop on real purchases and end in a decision.
+    """Run the whole loop on a year of groceries, up to a decision.
 
     Works in ONJE_HOME (./.onje). What is there already is not done again. Without --once the
     service stays up, with MLflow beside it, until Ctrl-C.
@@ -25,15 +25,17 @@ def demo(
       onje demo --once --json
     """
     import json
+    from datetime import UTC, datetime
 
     from pipelines.console import progress, say
     from pipelines.demo import ask, prepare, receipt_of, titles_of, told
+    from pipelines.ingest.into_lake import ingest_completejourney
     from pipelines.installation import opened
     from pipelines.serve import SERVICE, beside, running
 
     with opened() as onje:
         with progress(quiet=as_json) as step:
-            ready = prepare(onje, step=step)
+            ready = prepare(onje, ingest=ingest_completejourney, now=datetime.now(UTC), step=step)
         at = onje.places
         with running(at, log=at.home / "service.log", service=SERVICE) as address:
             decision = ask(address, ready.customer_id)

