@@ -17,6 +17,7 @@ WHOSE_HOURS = {
     "segment": "by the hours of customers like them",
     "everyone": "by everyone's hours",
 }
+BY_ACTIVITY = " (of visits and orders; too few clicks to learn from yet)"
 
 
 @dataclass(frozen=True)
@@ -134,28 +135,30 @@ def doubts(default_zone: str) -> Reasons:
 
 
 def _hour_text(policy: PolicySettings) -> pl.Expr:
+    """What the hour is worth. Hours learnt from visits and orders promise no clicks."""
     percent = ((pl.col("lift") - 1) * 100).round(0).cast(pl.Int64)
+    usual = f"{policy.default_hour}:00"
     clicks = (
         pl.when(percent > 0)
-        .then(pl.format("{} % more clicks expected than", percent))
+        .then(pl.format(f"{{}} % more clicks expected than at {usual}", percent))
         .when(percent < 0)
-        .then(pl.format("{} % fewer clicks expected than", -percent))
-        .otherwise(pl.lit("as many clicks expected as"))
+        .then(pl.format(f"{{}} % fewer clicks expected than at {usual}", -percent))
+        .otherwise(pl.lit(f"as many clicks expected as at {usual}"))
+    )
+    weight = (
+        pl.when(percent > 0)
+        .then(pl.format(f"it counts {{}} % more than {usual}", percent))
+        .when(percent < 0)
+        .then(pl.format(f"it counts {{}} % less than {usual}", -percent))
+        .otherwise(pl.lit(f"it counts as much as {usual}"))
     )
     whose = pl.col("source").replace_strict(WHOSE_HOURS, default="by rule")
-    is_by_activity = (pl.col("hour_evidence") == "activity").fill_null(False)
-    compared = pl.format(
-        f"{{}} at {policy.default_hour}:00, {{}}{{}}",
-        clicks,
-        whose,
-        pl.when(is_by_activity)
-        .then(pl.lit(", learnt from activity for want of clicks"))
-        .otherwise(pl.lit("")),
-    )
     return pl.format(
         "{} by their clock; {}",
         pl.col("local_send_at").dt.strftime("%a %H:%M"),
         pl.when(pl.col("source") == "default")
         .then(pl.lit("at what hours they are about is not known yet"))
-        .otherwise(compared),
+        .when(pl.col("hour_evidence") == "clicks")
+        .then(pl.format("{}, {}", clicks, whose))
+        .otherwise(pl.format("{}, {}{}", weight, whose, pl.lit(BY_ACTIVITY))),
     )

@@ -22,9 +22,16 @@ SCORES: dict[str, pl.DataType] = {
     "churn": pl.Float64(),
     "dormant": pl.Boolean(),
     "hours": pl.List(
-        pl.Struct({"weekend": pl.Boolean, "hour": pl.Int8, "probability": pl.Float64})
+        pl.Struct(
+            {
+                "weekend": pl.Boolean,
+                "hour": pl.Int8,
+                "probability": pl.Float64,
+                "source": pl.String,  # customer | segment | everyone | default
+            }
+        )
     ),
-    "hour_source": pl.String(),
+    "hour_evidence": pl.String(),  # clicks | activity | null without a model
     "categories": pl.List(INTEREST),
     "products": pl.List(INTEREST),
     "versions": pl.String(),  # JSON object: version by name of the model, null for a missing one
@@ -36,10 +43,7 @@ def score_table(found: Scores, models: Models) -> pl.DataFrame:
     hours = (
         found.hours.sort(*KEY, "weekend", "hour")
         .group_by(KEY, maintain_order=True)
-        .agg(
-            hours=pl.struct("weekend", "hour", "probability"),
-            hour_source=pl.col("source").first(),
-        )
+        .agg(hours=pl.struct("weekend", "hour", "probability", "source"))
     )
     return (
         found.people.select(
@@ -51,6 +55,7 @@ def score_table(found: Scores, models: Models) -> pl.DataFrame:
         .join(_best(found.products, "products"), on=KEY, how="left", maintain_order="left")
         .with_columns(
             pl.col("categories", "products").fill_null([]),
+            hour_evidence=pl.lit(models.hour_evidence, pl.String),
             degraded=pl.lit(bool(models.missing)),
             versions=pl.lit(json.dumps(models.versions)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,11 +12,10 @@ import polars as pl
 
 from features.contracts import Spine
 from serving.live import Live
-from serving.schemas.customers import HourChance, Interest, Permission, Scores
+from serving.schemas.customers import Permission, Scores
+from serving.score_table import score_table
 from serving.scores import scores_of
 from serving.store import View
-
-ITEMS = 20
 
 
 @dataclass(frozen=True)
@@ -53,63 +53,13 @@ def score_view(
         settings=in_force.serving,
         feature_settings=in_force.features,
     )
-    hours = found.hours.partition_by("customer_id", as_dict=True)
-    categories = _best(found.categories)
-    products = _best(found.products)
-    return [
-        _scored(
-            person,
-            hours[person["customer_id"],],
-            categories.get((person["customer_id"],)),
-            products.get((person["customer_id"],)),
-            versions=models.versions,
-            degraded=bool(models.missing),
-        )
-        for person in found.people.rows(named=True)
-    ]
+    people = found.people.rows(named=True)
+    rows = score_table(found, models).rows(named=True)
+    return [_scored(row, person) for row, person in zip(rows, people, strict=True)]
 
 
-def _best(items: pl.DataFrame) -> dict[tuple[Any, ...], pl.DataFrame]:
-    best = items.filter(pl.col("rank") <= ITEMS).sort("rank")
-    return best.select("customer_id", "item", "probability").partition_by(
-        "customer_id", as_dict=True
-    )
-
-
-def _scored(
-    person: dict[str, Any],
-    hours: pl.DataFrame,
-    categories: pl.DataFrame | None,
-    products: pl.DataFrame | None,
-    *,
-    versions: dict[str, str | None],
-    degraded: bool,
-) -> Scored:
-    dormant = person["email_dormant"]
-    scores = Scores(
-        customer_id=person["customer_id"],
-        as_of=person["as_of"],
-        known_customer=person["known_customer"],
-        degraded=degraded,
-        segment=person["segment"],
-        stage=person["stage"],
-        churn=person["churn"],
-        dormant=None if dormant is None else dormant > 0,
-        hours=[
-            HourChance.model_validate(row)
-            for row in hours.select("weekend", "hour", "probability").rows(named=True)
-        ],
-        hour_source=hours["source"][0],
-        categories=_interests(categories),
-        products=_interests(products),
-        versions=versions,
-    )
+def _scored(row: dict[str, Any], person: dict[str, Any]) -> Scored:
+    """`row` of SCORES as the wire has it, with what `person`, the same customer, says besides."""
+    scores = Scores.model_validate(row | {"versions": json.loads(row["versions"])})
     permission = Permission.model_validate({name: person[name] for name in Permission.model_fields})
     return Scored(scores, permission, person["timezone"] if person["zone_known"] else None)
-
-
-def _interests(items: pl.DataFrame | None) -> list[Interest]:
-    if items is None:
-        return []
-    rows = items.select("item", "probability").rows(named=True)
-    return [Interest.model_validate(row) for row in rows]

@@ -122,11 +122,17 @@ def test_the_hour_at_which_they_are_about_is_taken():
     )
 
 
-def test_hours_learnt_from_activity_say_so():
-    decision = decision_for(**BORED, hours=curve({10: 0.4, 17: 0.1}), evidence="activity")
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ({10: 0.1, 17: 0.4}, "Tue 17:30 by their clock; it counts 38 % more than 10:00"),
+        ({10: 0.4, 17: 0.1}, "Wed 10:30 by their clock; it counts as much as 10:00"),
+    ],
+)
+def test_hours_learnt_from_activity_promise_no_clicks(hours, said):
+    decision = decision_for(**BORED, hours=curve(hours), evidence="activity")
     assert reasons_of(decision)["hour"] == (
-        "Wed 10:30 by their clock; as many clicks expected as at 10:00, "
-        "by their own hours, learnt from activity for want of clicks"
+        f"{said}, by their own hours (of visits and orders; too few clicks to learn from yet)"
     )
 
 

@@ -23,6 +23,8 @@ def test_scores_come_in_the_order_asked_for_and_for_strangers_too(service):
     nobody, ann, _ = answer["scores"]
     assert (nobody["known_customer"], ann["known_customer"]) == (False, True)
     assert len(ann["hours"]) == 48
+    assert {hour["source"] for hour in ann["hours"]} == {"default"}
+    assert ann["hour_evidence"] is None
     assert ann["products"][0]["item"] == "mug"
     assert (ann["churn"], ann["degraded"]) == (None, True)
     assert ann["versions"]["churn"] is None
