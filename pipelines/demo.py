@@ -57,7 +57,7 @@ def prepare(
     registry = Registry(onje.places.home, onje.places.tracking_uri)
     models = ModelShelf(onje.places.home)
     with _timed("train", seconds):
-        models.refresh()
+        models.refresh(onje.settings.features)
         missing = set(models.current.missing)
         names = [name for name, made in TRAINERS.items() if missing & set(made)]
         if names:
@@ -71,7 +71,7 @@ def prepare(
                 settings=onje.settings,
                 step=step,
             )
-            models.refresh()
+            models.refresh(onje.settings.features)
     with _timed("rescore", seconds):
         night = rescore(
             onje.lake,

@@ -49,7 +49,7 @@ class Live:
         """Take over new settings and models, if there are any that can be used."""
         if self.settings.refresh():
             self.metrics.refused.labels("settings").inc()
-        for name in self.models.refresh():
+        for name in self.models.refresh(self.settings.current.features):
             self.metrics.refused.labels(name).inc()
 
     async def keep_fresh(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from features.errors import OnjeError
+from features.settings import FeatureSettings
 from serving.scores import Models
 from training.model import folder
 from training.model.model import Model
@@ -27,37 +28,58 @@ class ModelShelf:
     """Hands out the models as one value, so that a request finishes on those it began with.
 
     A folder that is damaged, or whose trial fails, is refused and stays refused until the pointer
-    moves on: the model that served before it keeps serving.
+    moves on. A model that was trained under other settings of features is refused for as long as
+    they are in force: what it reads would mean something else. In both cases the model that
+    served before keeps serving, if it fits; else there is none.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._loaded: dict[str, Model] = {}
         self._folders: dict[str, Path] = {}
+        self._newest: dict[str, Model] = {}
+        self._serving: dict[str, Model] = {}
+        self._damaged: dict[str, str] = {}
         self.current = Models(**dict.fromkeys(FIELDS.values()))
         self.refused: Mapping[str, str] = {}
 
-    def refresh(self) -> list[str]:
-        """Load what the pointers name now; returns the names of models that were refused anew."""
+    def refresh(self, features: FeatureSettings) -> list[str]:
+        """Load what the pointers name now, and judge it under the settings of features in force.
+
+        Returns the names of the models that were refused anew.
+        """
+        self._load()
+        in_force = features.model_dump(mode="json")
+        misfits = {}
+        for name, newest in self._newest.items():
+            why = newest.misfit(in_force)
+            before = self._serving.pop(name, None)
+            if why is None:
+                self._serving[name] = newest
+                continue
+            misfits[name] = why
+            if before is not None and before.misfit(in_force) is None:
+                self._serving[name] = before
+        refused = misfits | self._damaged
+        newly_refused = [name for name, why in refused.items() if self.refused.get(name) != why]
+        for name in newly_refused:
+            log.error("model %s is refused: %s", name, refused[name])
+        self.refused = refused
+        fields = {FIELDS[name]: model for name, model in self._serving.items()}
+        self.current = Models(**(dict.fromkeys(FIELDS.values()) | fields))
+        return newly_refused
+
+    def _load(self) -> None:
+        """Read the folders that the pointers did not name before."""
         named = champions(self._home)
-        refused = {name: why for name, why in self.refused.items() if self._is_same(name, named)}
-        newly_refused = []
         for name, place in named.items():
             if name not in FIELDS or self._folders.get(name) == place:
                 continue
             self._folders[name] = place
+            self._damaged.pop(name, None)
             try:
-                self._loaded[name] = folder.load(place)
+                self._newest[name] = folder.load(place)
             except OnjeError as problem:
-                log.error("model %s is refused: %s", name, problem)
-                refused[name] = str(problem)
-                newly_refused.append(name)
+                self._damaged[name] = str(problem)
             else:
-                log.info("model %s serves from %s", name, place)
-        self.refused = refused
-        fields = {FIELDS[name]: model for name, model in self._loaded.items()}
-        self.current = Models(**(dict.fromkeys(FIELDS.values()) | fields))
-        return newly_refused
-
-    def _is_same(self, name: str, named: Mapping[str, Path]) -> bool:
-        return name in named and self._folders.get(name) == named[name]
+                log.info("model %s was read from %s", name, place)
+        self._damaged = {name: why for name, why in self._damaged.items() if name in named}

@@ -30,7 +30,7 @@ def open_live(
     store = Store.open(store_url, patience_s=read([]).serving.service.patience_seconds)
     settings = SettingsShelf(store, read)
     models = ModelShelf(home)
-    models.refresh()
+    models.refresh(settings.current.features)
     return Live(
         store=store,
         models=models,

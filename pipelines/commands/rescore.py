@@ -39,7 +39,7 @@ def rescore(
 
     with opened() as onje, progress(quiet=as_json) as step:
         models = ModelShelf(onje.places.home)
-        models.refresh()
+        models.refresh(onje.settings.features)
         done = run(
             onje.lake,
             onje.store,

@@ -87,7 +87,7 @@ def onje(trained, tmp_path):
 
 def models_of(onje):
     shelf = ModelShelf(onje.places.home)
-    shelf.refresh()
+    shelf.refresh(onje.settings.features)
     assert not shelf.refused
     return shelf.current
 

@@ -6,12 +6,15 @@ import polars as pl
 import pytest
 
 from serving.models import ModelShelf
+from tests.serving.histories import FEATURES
 from training.model import folder
 from training.model.booster import Booster
 from training.model.model import Model
 
+DEEPER = FEATURES.model_copy(update={"category_depth": FEATURES.category_depth + 1})
 
-def model(seed):
+
+def model(seed, trained_under):
     """A tiny model of its own for each seed."""
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(200, 2))
@@ -20,14 +23,15 @@ def model(seed):
     )
     params = {"objective": "binary", "num_leaves": 4, "verbose": -1, "num_threads": 1}
     trees = lightgbm.train(params | {"seed": seed}, data, 3).model_to_string()
+    about = {"feature_settings": trained_under.model_dump(mode="json")}
     booster = Booster.from_text(trees)
-    return Model("churn", "unrecorded", ("orders", "silence"), booster, tables={}, about={})
+    return Model("churn", "unrecorded", ("orders", "silence"), booster, tables={}, about=about)
 
 
-def keep(home, version, seed=1):
+def keep(home, version, seed=1, trained_under=FEATURES):
     """Save a version of the churn model and let it be the champion."""
     golden = pl.DataFrame({"orders": [0.5, -1.0], "silence": [0.0, 2.0]})
-    folder.save(model(seed), golden, home / "models" / "churn" / version)
+    folder.save(model(seed, trained_under), golden, home / "models" / "churn" / version)
     point(home, version)
 
 
@@ -37,29 +41,29 @@ def point(home, version):
 
 def test_without_a_snapshot_there_are_no_models(tmp_path):
     shelf = ModelShelf(tmp_path)
-    assert shelf.refresh() == []
+    assert shelf.refresh(FEATURES) == []
     assert set(shelf.current.versions.values()) == {None}
 
 
 def test_a_moved_pointer_swaps_the_model_and_the_old_one_stays_whole(tmp_path):
     shelf = ModelShelf(tmp_path)
     keep(tmp_path, "1")
-    shelf.refresh()
+    shelf.refresh(FEATURES)
     begun_with = shelf.current
     keep(tmp_path, "2", seed=2)
-    shelf.refresh()
+    shelf.refresh(FEATURES)
     assert (begun_with.churn.version, shelf.current.churn.version) == ("1", "2")
     point(tmp_path, "1")  # rolled back
-    shelf.refresh()
+    shelf.refresh(FEATURES)
     assert shelf.current.churn.version == "1"
 
 
 def test_nothing_is_loaded_again_while_the_pointer_stays(tmp_path):
     shelf = ModelShelf(tmp_path)
     keep(tmp_path, "1")
-    shelf.refresh()
+    shelf.refresh(FEATURES)
     loaded = shelf.current.churn
-    shelf.refresh()
+    shelf.refresh(FEATURES)
     assert shelf.current.churn is loaded
 
 
@@ -67,7 +71,7 @@ def test_nothing_is_loaded_again_while_the_pointer_stays(tmp_path):
 def test_a_damaged_model_is_refused_once_and_the_one_before_serves(tmp_path, damage):
     shelf = ModelShelf(tmp_path)
     keep(tmp_path, "1")
-    shelf.refresh()
+    shelf.refresh(FEATURES)
     keep(tmp_path, "2", seed=2)
     trees = tmp_path / "models" / "churn" / "2" / "model.lgb"
     if damage == "cut":
@@ -76,11 +80,37 @@ def test_a_damaged_model_is_refused_once_and_the_one_before_serves(tmp_path, dam
         trees.unlink()
     else:
         point(tmp_path, "3")
-    assert shelf.refresh() == ["churn"]
-    assert shelf.refresh() == []
+    assert shelf.refresh(FEATURES) == ["churn"]
+    assert shelf.refresh(FEATURES) == []
     assert shelf.current.churn.version == "1"
     assert list(shelf.refused) == ["churn"]
     keep(tmp_path, "4", seed=4)
-    assert shelf.refresh() == []
+    assert shelf.refresh(FEATURES) == []
     assert shelf.current.churn.version == "4"
     assert not shelf.refused
+
+
+def test_a_model_of_other_feature_settings_is_refused_while_they_are_in_force(tmp_path):
+    shelf = ModelShelf(tmp_path)
+    keep(tmp_path, "1")
+    shelf.refresh(FEATURES)
+    assert shelf.current.churn.version == "1"
+    assert shelf.refresh(DEEPER) == ["churn"]
+    assert shelf.refresh(DEEPER) == []
+    assert shelf.current.missing == tuple(shelf.current.versions)
+    assert "category_depth" in shelf.refused["churn"]
+    assert shelf.refresh(FEATURES) == []
+    assert (shelf.current.churn.version, shelf.refused) == ("1", {})
+
+
+def test_a_champion_that_does_not_fit_leaves_its_place_to_the_one_before(tmp_path):
+    shelf = ModelShelf(tmp_path)
+    keep(tmp_path, "1")
+    shelf.refresh(FEATURES)
+    keep(tmp_path, "2", seed=2, trained_under=DEEPER)
+    assert shelf.refresh(FEATURES) == ["churn"]
+    assert shelf.current.churn.version == "1"
+    shelf.refresh(DEEPER)
+    assert (shelf.current.churn.version, shelf.refused) == ("2", {})
+    shelf.refresh(FEATURES)  # the pointer names 2, and what does not serve now does not come back
+    assert shelf.current.churn is None
