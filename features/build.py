@@ -69,23 +69,31 @@ def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
 
 
 def _expressions(grain: Grain) -> list[pl.Expr]:
-    return [feature.expression.alias(feature.name) for feature in CATALOG if feature.grain == grain]
+    described = [
+        feature.expression.alias(feature.name) for feature in CATALOG if feature.grain == grain
+    ]
+    return described if grain == "customer" else [*described, pl.len().alias(_lines_of(grain))]
 
 
-def _named(when_no_history: float | str) -> list[str]:
+def _lines_of(grain: Grain) -> str:
+    return f"lines of {grain}"
+
+
+def _without_history() -> list[pl.Expr]:
+    """Values for rows without a line; a null that came of lines means "unknown" and stays."""
     return [
-        feature.name
+        pl.when(pl.col(_lines_of(feature.grain)).is_not_null())
+        .then(feature.name)
+        .otherwise(pl.lit(feature.when_no_history))
+        .alias(feature.name)
         for feature in CATALOG
-        if feature.when_no_history == when_no_history and feature.grain != "customer"
+        if feature.when_no_history is not None and feature.grain != "customer"
     ]
 
 
 # Made once: building and reading expressions is most of the price of asking for one customer.
 _AGGREGATED = {grain: _expressions(grain) for grain in get_args(Grain)}
-_WITHOUT_HISTORY = [
-    pl.col(_named(0)).fill_null(0.0),
-    pl.col(_named("none")).fill_null("none"),
-]
+_WITHOUT_HISTORY = _without_history()
 _COLUMNS = [
     "customer_id",
     "as_of",

@@ -81,6 +81,15 @@ def total(column: str, is_it: pl.Expr, *, unit: int) -> pl.Expr:
     return per(pl.when(is_it).then(column).sum(), unit)
 
 
+def money(column: str, is_it: pl.Expr) -> pl.Expr:
+    """The sum of a column of money over the acts that are it; 0 where there are none.
+
+    Null where there are some, but the amount of none is known: not known is not nothing.
+    """
+    is_known = is_it & pl.col("amount").is_not_null()
+    return pl.when(is_known.any() | ~is_it.any()).then(total(column, is_it, unit=MONEY))
+
+
 def days_since_last(is_it: pl.Expr) -> pl.Expr:
     """Days (with fractions) since the newest act that is it; null if there is none."""
     return per(_age_of_last(is_it), DAY)

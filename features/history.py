@@ -17,7 +17,7 @@ def to_history(
     """HISTORY rows of EVENTS rows, in their order.
 
     `category` is the first `category_depth` parts of the product's path. Money in another than
-    the base currency becomes null: it is left out of spend rather than added to it as if equal.
+    the base currency becomes null, which means unknown: it is never added as if it were equal.
     """
     is_ours = (pl.col("currency") == settings.base_currency).fill_null(False)
     categories = products.select(

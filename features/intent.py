@@ -7,13 +7,12 @@ import polars as pl
 from features.feature import (
     DAY,
     HOUR,
-    MONEY,
     count,
     happened,
     hours_since_last,
     is_since,
+    money,
     of,
-    total,
 )
 
 _feature = of("acts")
@@ -61,7 +60,12 @@ FEATURES = (
         hours_since_last(_in_cart),
         None,
     ),
-    _feature("cart_value", "money in the open cart", total("amount", _in_cart, unit=MONEY), 0),
+    _feature(
+        "cart_value",
+        "money in the open cart; null where no price in it is known in the base currency",
+        money("amount", _in_cart),
+        0,
+    ),
     _feature(
         "carts_left_30d",
         "days within the last 30 on which a cart was filled and no order followed within a day",

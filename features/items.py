@@ -27,7 +27,8 @@ def items_as_of(
     customer_id, as_of, item, orders_28d, orders_91d, orders_365d, views_28d, carts_28d,
     days_since_order, days_since_view, gap_days (own mean days between orders with it), due_ratio
     (days_since_order in units of gap_days), share_365d (of the customer's orders within a year
-    those that hold it), quantity_365d, spend_365d. Sorted by spine row, then item.
+    those that hold it), quantity_365d, spend_365d (null where it was ordered and no amount is
+    known). Sorted by spine row, then item.
     """
     portion_by_portion = [
         habits_of(

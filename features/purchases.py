@@ -12,11 +12,11 @@ from features.feature import (
     days_since_last,
     happened,
     latest,
+    money,
     most_common,
     of,
     per,
     share,
-    total,
 )
 
 _feature = of("acts")
@@ -27,13 +27,16 @@ _ORDER = happened("order")
 _PRICED = happened("order", where=pl.col("amount").is_not_null())
 _MINUTES_A_DAY = 1_440
 
+_UNKNOWN = "null where there were orders and none in the base currency"
+_WITH_CARE = f"refunds not taken off; {_UNKNOWN}"
+
 
 def _orders(days: int) -> pl.Expr:
     return count(happened("order", days=days))
 
 
 def _spend(days: int) -> pl.Expr:
-    return total("amount", happened("order", days=days), unit=MONEY)
+    return money("amount", happened("order", days=days))
 
 
 # The rhythm, from the whole minutes between one order and the next.
@@ -53,10 +56,10 @@ FEATURES = (
     _feature("orders_30d", "orders within 30 days", _orders(30), 0),
     _feature("orders_90d", "orders within 90 days", _orders(90), 0),
     _feature("orders_365d", "orders within a year", _orders(365), 0),
-    _feature("spend_30d", "money spent within 30 days, refunds not taken off", _spend(30), 0),
-    _feature("spend_90d", "money spent within 90 days, refunds not taken off", _spend(90), 0),
-    _feature("spend_365d", "money spent within a year, refunds not taken off", _spend(365), 0),
-    _feature("spend", "money spent, ever", total("amount", _ORDER, unit=MONEY), 0),
+    _feature("spend_30d", f"money spent within 30 days, {_WITH_CARE}", _spend(30), 0),
+    _feature("spend_90d", f"money spent within 90 days, {_WITH_CARE}", _spend(90), 0),
+    _feature("spend_365d", f"money spent within a year, {_WITH_CARE}", _spend(365), 0),
+    _feature("spend", f"money spent, ever, {_WITH_CARE}", money("amount", _ORDER), 0),
     _feature("priced_orders", "orders with a price in the base currency, ever", count(_PRICED), 0),
     _customer("basket_value", "money per order, ever", share("spend", "priced_orders"), None),
     _feature(
@@ -101,8 +104,8 @@ FEATURES = (
     ),
     _feature(
         "discount_365d",
-        "discount got within a year",
-        total("discount", happened("order", days=365), unit=MONEY),
+        f"discount got within a year; {_UNKNOWN}",
+        money("discount", happened("order", days=365)),
         0,
     ),
     _customer(
@@ -125,8 +128,8 @@ FEATURES = (
     _feature("refunds_365d", "refunds within a year", count(happened("refund", days=365)), 0),
     _feature(
         "refunded_365d",
-        "money refunded within a year",
-        total("amount", happened("refund", days=365), unit=MONEY),
+        "money refunded within a year; null where no refund is in the base currency",
+        money("amount", happened("refund", days=365)),
         0,
     ),
     _customer(

@@ -60,7 +60,8 @@ def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl
 
     Columns: row, the item, orders (ever) and orders_28d, _91d, _365d, views_7d, _28d, _30d,
     carts_28d, first_order, last_order, last_view (ages), order_moment, view_moment,
-    quantity_365d, spend_365d. Two lines of one order with the same item are one order of it.
+    quantity_365d, spend_365d (null where ordered, but no amount is known). Two lines of one order
+    with the same item are one order of it.
     """
     is_order = happened("order")
     per_order = (
@@ -77,10 +78,11 @@ def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl
             carts_28d=happened("cart_add", days=28).sum(),
             quantity_365d=pl.when(happened("order", days=365)).then("quantity").sum(),
             spend_365d=pl.when(happened("order", days=365)).then("amount").sum(),
+            priced_365d=happened("order", days=365, where=pl.col("amount").is_not_null()).sum(),
         )
         .rename({"order_age": "age"})
     )
-    return per_order.group_by("row", item).agg(
+    items = per_order.group_by("row", item).agg(
         pl.col("age").is_not_null().sum().alias("orders"),
         within(28).sum().alias("orders_28d"),
         within(91).sum().alias("orders_91d"),
@@ -92,4 +94,7 @@ def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl
         pl.col(
             "views_7d", "views_28d", "views_30d", "carts_28d", "quantity_365d", "spend_365d"
         ).sum(),
+        pl.col("priced_365d").sum(),
     )
+    is_known = (pl.col("priced_365d") > 0) | (pl.col("orders_365d") == 0)
+    return items.with_columns(spend_365d=pl.when(is_known).then("spend_365d")).drop("priced_365d")

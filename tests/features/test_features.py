@@ -162,6 +162,46 @@ def test_orders(customer: str, as_of: str, name: str, expected: object) -> None:
     assert _feature(ORDERS, customer, as_of, name) == pytest.approx(expected, abs=1e-9)
 
 
+# What was paid in another currency has no amount in a history.
+ABROAD = history("""
+    ann | 2024-01-01T09:00 | order    | order=1 | product=mug | in=home
+    ann | 2024-01-01T09:00 | order    | order=1 | product=pen | in=desk
+    ann | 2024-03-01T09:00 | order    | order=2 | product=mug | in=home | amount=10 | discount=1
+    ann | 2024-03-01T09:00 | order    | order=2 | product=pen | in=desk
+    ann | 2024-03-02T09:00 | refund   | order=1
+    ann | 2024-03-02T10:00 | cart_add | product=mug
+    bob | 2024-03-02T10:00 | view     | product=mug
+""")
+
+
+@pytest.mark.parametrize(
+    ("customer", "as_of", "name", "expected"),
+    [
+        ("ann", "2024-01-02", "spend_30d", None),
+        ("ann", "2024-01-02", "spend_365d", None),
+        ("ann", "2024-01-02", "spend", None),
+        ("ann", "2024-01-02", "orders", 1),
+        ("ann", "2024-01-02", "discount_365d", None),
+        ("ann", "2024-01-02", "basket_value", None),
+        ("ann", "2024-01-02", "segment", "new"),
+        ("ann", "2024-02-20", "spend_30d", 0),  # no order within the window: nothing was spent
+        ("ann", "2024-02-20", "spend_90d", None),
+        ("ann", "2024-03-03", "spend_365d", 10),
+        ("ann", "2024-03-03", "discount_365d", 1),
+        ("ann", "2024-03-03", "refunded_365d", None),
+        ("ann", "2024-03-03", "refund_share_365d", None),
+        ("ann", "2024-03-03", "cart_value", None),
+        ("bob", "2024-03-03", "spend_365d", 0),
+        ("bob", "2024-03-03", "cart_value", 0),
+        ("eve", "2024-03-03", "spend", 0),  # nothing at all is known of her
+    ],
+)
+def test_money_that_is_not_known_is_not_nothing(
+    customer: str, as_of: str, name: str, expected: object
+) -> None:
+    assert _feature(ABROAD, customer, as_of, name) == pytest.approx(expected, abs=1e-9)
+
+
 def test_six_orders_in_rhythm_are_loyal() -> None:
     drawn = "\n".join(
         f"ann | 2024-0{month}-01 | order | order={month} | amount=1" for month in range(1, 8)

@@ -54,6 +54,23 @@ def test_the_same_by_category() -> None:
     ]
 
 
+def test_what_was_spent_on_an_item_in_another_currency_is_not_known() -> None:
+    abroad = history("""
+        ann | 2023-01-01 | order | order=0 | product=cup | in=home
+        ann | 2024-01-01 | order | order=1 | product=mug | in=home
+        ann | 2024-01-01 | order | order=1 | product=pen | in=desk | amount=3
+        ann | 2024-01-02 | order | order=2 | product=pen | in=desk
+        ann | 2024-01-03 | view  | product=ink | in=desk
+    """)
+    told = items_as_of(abroad, spine(("ann", "2024-02-05")), item="product_id", settings=SETTINGS)
+    assert told.select("item", "spend_365d").rows() == [
+        ("cup", 0),  # ordered, but not within a year
+        ("ink", 0),
+        ("mug", None),
+        ("pen", 3),
+    ]
+
+
 def test_popularity_counts_customers_before_orders() -> None:
     told = popularity_as_of(SHOPPING, when("2024-02-05"), item="product_id", days=90)
     assert told.rows() == [("pen", 2, 3, 1), ("mug", 1, 2, 2), ("cup", 1, 1, 3)]

@@ -290,6 +290,19 @@ def test_own_candidates_are_the_ones_ordered_most() -> None:
     assert found.select(INPUTS).dtypes == [pl.Float64] * len(INPUTS)
 
 
+def test_what_was_spent_in_another_currency_stays_unknown() -> None:
+    abroad = history("ann | 2024-05-01 | order | order=1 | category=tea")
+    of = spine(("ann", "2024-05-08"))
+    items = items_as_of(abroad, of, item="category", settings=FEATURES)
+    popular = trained().model.tables["popular"]
+    found = candidate_items(items, popular, of, most_own=9, most_popular=9)
+    # Of what she never touched it is known that she spent nothing on it.
+    assert found.filter("own").select("item", "orders_91d", "spend_365d").rows() == [
+        ("tea", 1, None)
+    ]
+    assert found.filter(~pl.col("own")).get_column("spend_365d").unique().to_list() == [0]
+
+
 def test_recall_counts_what_was_no_candidate() -> None:
     def pairs(*items: str) -> pl.DataFrame:
         return now(*["ann"] * len(items)).with_columns(item=pl.Series(items))

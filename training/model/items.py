@@ -12,7 +12,8 @@ from training.model.model import Model
 
 KEY = ("customer_id", "as_of")
 
-# Of the customer and the item, from features.items; zero where the customer never touched it.
+# Of the customer and the item, from features.items; zero where the customer never touched it, and
+# null where money was spent in another currency only.
 COUNTS = (
     "orders_28d", "orders_91d", "orders_365d", "views_28d", "carts_28d", "share_365d",
     "quantity_365d", "spend_365d",
@@ -28,7 +29,7 @@ MEANINGS = {
     "carts_28d": "how often the customer put the item into the cart in the last 28 days",
     "share_365d": "share of the customer's orders of 365 days that hold the item",
     "quantity_365d": "how many the customer ordered in 365 days",
-    "spend_365d": "what the customer spent on the item in 365 days",
+    "spend_365d": "what the customer spent on the item in 365 days, where known",
     "days_since_order": "days since the customer last ordered the item",
     "days_since_view": "days since the customer last viewed the item",
     "gap_days": "the customer's mean gap between two orders of the item",
@@ -80,7 +81,8 @@ def candidate_items(
         pl.concat([own, others], how="diagonal")
         .join(popular.drop("rank"), on="item", how="left")
         .with_columns(
-            pl.col(COUNTS).fill_null(0.0),
+            # A null of the customer's own means "not known", which is not nothing.
+            pl.when("own").then(pl.col(COUNTS)).otherwise(0.0),
             pl.col("own").fill_null(False),
             own_orders=pl.col("own_orders").max().over("place").fill_null(0.0),
             own_items=pl.col("own").sum().over("place").cast(pl.Float64),
