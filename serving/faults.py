@@ -90,8 +90,10 @@ def answer_faults(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def ours(request: Request, error: Exception) -> JSONResponse:
-        # The server logs the traceback; what was sent is in neither.
-        log.error("%s on %s", type(error).__name__, request.scope["route"].path)
+        # The server logs the traceback; what was sent is in neither. A request that failed before
+        # its route was found has none, and its path may hold an id.
+        route = request.scope.get("route")
+        log.error("%s on %s", type(error).__name__, route.path if route else "no route yet")
         fault = Fault(
             code="internal",
             found="a fault of the service itself",

@@ -1,4 +1,4 @@
-"""Changes to the settings made while Onje runs: who, when and what, in their order."""
+"""Changes to the settings made while Onje runs: who, when and what, and who took them back."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from serving.store.tables import settings_patches
+from features.errors import DataError
+from serving.store.tables import settings_patches, settings_undos
 
 
 @dataclass(frozen=True)
 class Patch:
-    """One change, laid over onje.toml and all patches before it."""
+    """One change, laid over onje.toml and all patches before it, until somebody takes it back."""
 
     version: int
     at: datetime
     who: str
     patch: dict[str, Any]
+    undone_at: datetime | None
+    undone_by: str | None
 
 
 def add_patch(connection: Connection, patch: Mapping[str, Any], *, who: str, at: datetime) -> int:
@@ -32,11 +35,36 @@ def add_patch(connection: Connection, patch: Mapping[str, Any], *, who: str, at:
     return version
 
 
+def undo_patch(connection: Connection, version: int, *, who: str, at: datetime) -> None:
+    """Take a change back as if it had never been made; those after it stay. Twice is fine.
+
+    Raises DataError where no patch has this version.
+    """
+    known = [patch.version for patch in all_patches(connection)]
+    if version not in known:
+        there_are = ", ".join(map(str, known)) or "none"
+        raise DataError(f"no change of settings has version {version}; there are {there_are}")
+    row = {"version": version, "at": at, "who": who}
+    connection.execute(insert(settings_undos).on_conflict_do_nothing(), row)
+
+
 def patches(connection: Connection) -> list[Patch]:
-    rows = connection.execute(select(settings_patches).order_by(settings_patches.c.version))
-    return [Patch(row.version, row.at, row.who, json.loads(row.patch)) for row in rows]
+    """The changes in force, in their order."""
+    return [patch for patch in all_patches(connection) if patch.undone_at is None]
 
 
-def newest_patch(connection: Connection) -> int:
-    """The version of the newest change, 0 where there is none: cheap to ask every second."""
-    return connection.scalar(select(func.max(settings_patches.c.version))) or 0
+def all_patches(connection: Connection) -> list[Patch]:
+    """Every change there ever was, in their order, also those that were taken back."""
+    wanted = (
+        select(
+            settings_patches,
+            settings_undos.c.at.label("undone_at"),
+            settings_undos.c.who.label("undone_by"),
+        )
+        .outerjoin(settings_undos, settings_undos.c.version == settings_patches.c.version)
+        .order_by(settings_patches.c.version)
+    )
+    return [
+        Patch(row.version, row.at, row.who, json.loads(row.patch), row.undone_at, row.undone_by)
+        for row in connection.execute(wanted)
+    ]

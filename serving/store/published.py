@@ -12,12 +12,14 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from features.history import newest
+from features.people import as_known
 from features.tables import CUSTOMERS
 from serving.store.connections import Connections
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.inbox import advance
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import events, histories, people, shelf
+from serving.tables import UTC
 
 # Customers whose rows are replaced in one transaction: long enough to be quick, short enough
 # that a decision hardly waits for it.
@@ -53,6 +55,7 @@ def publish(
 
     Each customer is replaced as a whole, so a publication that was killed has left every customer
     either as before or as now, and may be run again; as by an event, their revision moves on.
+    A new shelf moves nobody's: there is one for all.
     Online events up to `compaction` are let go only in the end: until then they are in both
     places, which changes nothing.
     """
@@ -64,14 +67,13 @@ def publish(
         with connections.writing() as connection:
             _replace(connection, histories, rows)
             advance(connection, [row["customer_id"] for row in rows])
-    known = customers.sort("known_at").unique("customer_id", keep="last", maintain_order=True)
-    lines = [
-        {"customer_id": customer_id, "person": line}
-        for customer_id, line in zip(known["customer_id"], to_lines(known), strict=True)
-    ]
+    lines = _persons(customers)
     for start in range(0, len(lines), CHUNK):
         with connections.writing() as connection:
-            _replace(connection, people, lines[start : start + CHUNK])
+            changed = _changed(connection, lines[start : start + CHUNK])
+            if changed:
+                _replace(connection, people, changed)
+                advance(connection, [row["customer_id"] for row in changed])
     with connections.writing() as connection:
         version = (connection.scalar(select(func.max(shelf.c.version))) or 0) + 1
         connection.execute(delete(shelf))
@@ -115,6 +117,24 @@ def shelf_of(connection: Connection, known: Shelf | None) -> Shelf | None:
 def some_customers(connection: Connection, count: int) -> list[str]:
     """A few customers with a past, to warm up with."""
     return list(connection.scalars(select(histories.c.customer_id).limit(count)))
+
+
+def _persons(customers: pl.DataFrame) -> list[dict[str, Any]]:
+    """Who each customer is by the newest row of CUSTOMERS, as features read it of the lake."""
+    newest_telling = customers.select("customer_id").unique(maintain_order=True)
+    newest_telling = newest_telling.with_columns(as_of=pl.lit(customers["known_at"].max(), UTC))
+    known = as_known(customers, newest_telling).select(CUSTOMERS.columns)
+    return [
+        {"customer_id": customer_id, "person": line}
+        for customer_id, line in zip(known["customer_id"], to_lines(known), strict=True)
+    ]
+
+
+def _changed(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those rows of `people` that say something else than what is there."""
+    wanted = select(people).where(people.c.customer_id.in_([row["customer_id"] for row in rows]))
+    before = {row.customer_id: row.person for row in connection.execute(wanted)}
+    return [row for row in rows if before.get(row["customer_id"]) != row["person"]]
 
 
 def _replace(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:

@@ -100,10 +100,11 @@ class Store:
             online = inbox.online_events_of(connection, customer_ids)
             mail = decided.mail_of(connection, customer_ids, now)
             revisions = inbox.revisions_of(connection, customer_ids)
-            self._shelf = published.shelf_of(connection, self._shelf)
-        shelf = self._shelf
+            # Another thread may read another shelf meanwhile: this view keeps to its own.
+            shelf = published.shelf_of(connection, self._shelf)
+        self._shelf = shelf
         if online.events.height:
-            pasts.append(self.as_history(online.events, settings=settings))
+            pasts.append(_as_history(online.events, shelf, settings=settings))
         return View(
             knowledge=Knowledge(
                 history=pl.concat(pasts) if pasts else History.create_empty(),
@@ -117,10 +118,7 @@ class Store:
 
     def as_history(self, events: pl.DataFrame, *, settings: FeatureSettings) -> pl.DataFrame:
         """Events as features read them; their products' categories come from the shelf."""
-        shelf = self._shelf
-        ids = events["product_id"].drop_nulls().unique()
-        products = shelf.of(ids) if shelf else Products.create_empty()
-        return to_history(events, products, settings=settings)
+        return _as_history(events, self._shelf, settings=settings)
 
     # Events told online
 
@@ -181,10 +179,25 @@ class Store:
         with self._connections.writing() as connection:
             return patches.add_patch(connection, patch, who=who, at=at)
 
+    def undo_patch(self, version: int, *, who: str, at: datetime) -> None:
+        """Take a change back; DataError where no patch has this version."""
+        with self._connections.writing() as connection:
+            patches.undo_patch(connection, version, who=who, at=at)
+
     def patches(self) -> list[Patch]:
+        """The changes in force, in their order."""
         with self._connections.reading() as connection:
             return patches.patches(connection)
 
-    def newest_patch(self) -> int:
+    def all_patches(self) -> list[Patch]:
+        """The history of changes: also those that were taken back, when and by whom."""
         with self._connections.reading() as connection:
-            return patches.newest_patch(connection)
+            return patches.all_patches(connection)
+
+
+def _as_history(
+    events: pl.DataFrame, shelf: Shelf | None, *, settings: FeatureSettings
+) -> pl.DataFrame:
+    ids = events["product_id"].drop_nulls().unique()
+    products = shelf.of(ids) if shelf else Products.create_empty()
+    return to_history(events, products, settings=settings)

@@ -1,4 +1,4 @@
-"""The tables of the store, in words that SQLite and PostgreSQL both understand."""
+"""The tables of the store."""
 
 from __future__ import annotations
 
@@ -122,6 +122,14 @@ settings_patches = Table(
     Column("who", String(255), nullable=False),
     Column("patch", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+# Taking a patch back leaves it where it is: history is only added to.
+settings_undos = Table(
+    "settings_undos",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("who", String(255), nullable=False),
 )
 marks = Table(
     "marks",

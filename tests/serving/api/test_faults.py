@@ -108,6 +108,17 @@ def test_a_fault_of_ours_is_told_without_its_inside(service, caplog, monkeypatch
     assert CANARY not in caplog.text
 
 
+def test_a_fault_before_there_is_a_route_is_told_in_the_same_shape(service, caplog, monkeypatch):
+    async def broken(*_args):
+        raise ZeroDivisionError(CANARY)
+
+    monkeypatch.setattr("serving.body_limit.BodyLimit.__call__", broken)
+    answer = service.get(f"/v1/customers/{CANARY}")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "ZeroDivisionError on no route yet" in caplog.text
+    assert CANARY not in caplog.text
+
+
 @pytest.fixture
 def locked(service, tmp_path):
     """Another process holds the write lock of the store."""

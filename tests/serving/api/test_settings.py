@@ -15,6 +15,17 @@ def test_a_patch_in_the_store_is_in_force_after_the_next_look(service):
     assert record["receipt"]["settings"] == service.live.settings.current.fingerprint != before
 
 
+def test_a_patch_taken_back_is_out_of_force_after_the_next_look(service):
+    before = service.live.settings.current.fingerprint
+    store = service.live.store
+    version = store.add_patch({"policy": {"fatigue": 0.9}}, who="mina", at=NOON)
+    service.live.refresh()
+    assert service.live.settings.current.fingerprint != before
+    store.undo_patch(version, who="joon", at=NOON)
+    service.live.refresh()
+    assert service.live.settings.current.fingerprint == before
+
+
 def test_a_patch_that_cannot_be_used_leaves_everything_as_it_was(service):
     before = service.live.settings.current
     service.live.store.add_patch({"policy": {"cap_24h": "many"}}, who="mina", at=NOON)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
-from serving.store import Outrun
+from features.people import as_known
+from serving.store import Outrun, Store
+from serving.tables import UTC
 from tests.serving.store.rows import NOW, customers, event, events, history, products, record
 
 
@@ -51,6 +55,43 @@ def test_a_publication_outruns_a_decision_on_what_was_known_before(store, view):
     seen = view("ann").revisions["ann"]
     publish(store, event("no", kind="unsubscribe"))
     assert store.record([record("r1", revision=seen)], at=NOW) == [Outrun()]
+
+
+def test_what_is_new_of_a_person_outruns_a_decision_and_what_is_not_does_not(store, view):
+    seen = view("ann").revisions["ann"]
+    seoul = [{"customer_id": "ann", "timezone": "Asia/Seoul"}]
+    publish(store, people=seoul)
+    assert store.record([record("r1", revision=seen)], at=NOW) == [Outrun()]
+    seen = view("ann").revisions["ann"]
+    publish(store, people=seoul)
+    assert view("ann").revisions["ann"] == seen
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_of_two_tellings_at_one_moment_the_store_keeps_the_one_that_features_read(
+    store, view, turned
+):
+    people = [{"customer_id": "ann", "region": region} for region in ("north", "south")][::turned]
+    publish(store, people=people)
+    spine = pl.DataFrame({"customer_id": ["ann"], "as_of": [NOW]}, schema_overrides={"as_of": UTC})
+    [read] = as_known(customers(*people), spine)["region"]
+    assert view("ann").knowledge.customers["region"].to_list() == [read]
+
+
+class Elsewhere(Store):
+    """Between any two lines another thread has read the shelf of before the first publication."""
+
+    _shelf = property(lambda _self: None, lambda _self, _read: None)
+
+
+def test_a_view_keeps_to_the_shelf_of_its_own_snapshot(store, url, settings):
+    publish(store, event("e1"), shelf=[{"product_id": "pen", "category": "Office"}])
+    store.append_events(events(event("e2", product_id="pen")))
+    other = Elsewhere.open(url, patience_s=5.0)
+    knowledge = other.view_of(["ann"], now=NOW, settings=settings).knowledge
+    other.close()
+    assert knowledge.products["product_id"].to_list() == ["pen"]
+    assert knowledge.history.filter(event_id="e2")["category"].to_list() == ["Office"]
 
 
 def test_of_a_person_the_newest_telling_counts(store, view):
