@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import churn, features, newcomer, rescoring, serving
-from pipelines.installation import opened
+from benchmarks.copies import copied
 from pipelines.retrain import code_version
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,8 @@ def measured(name: str) -> tuple[str, Any]:
         run = newcomer.run()
         return newcomer.table(run), run
     if name == "rescoring":
-        run = rescoring.run()
+        with copied():
+            run = rescoring.run()
         return rescoring.table(run), run
     if name == "churn":
         shops = churn.measure()
@@ -66,7 +67,7 @@ def measured(name: str) -> tuple[str, Any]:
             churn.as_json(shop) for shop in shops
         ]
     module = {"features": features, "serving": serving}[name]
-    with opened() as onje:
+    with copied() as onje:
         run = module.run(onje)
     return module.table(run), run
 

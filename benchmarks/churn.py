@@ -1,4 +1,4 @@
-"""Churn on two real shops, beside the rules of the napkin and a logistic regression.
+"""Churn in a real shop (CDNOW) and a simulated one (Complete Journey), beside simple rules.
 
 `python -m benchmarks.churn` prints a table, `--json` the same for machines. Protocol: P(no order
 within 60 days) for everybody with an order; six snapshots to learn from, four weeks apart; their

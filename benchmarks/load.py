@@ -12,12 +12,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Load:
-    """What was measured: latencies in milliseconds, answers per second, other than 200."""
+    """What was measured: latencies in milliseconds, answers per second, how many said "send",
+    and how many were other than 200.
+    """
 
     concurrency: int
     p50_ms: float
     p99_ms: float
     per_second: float
+    sends: int
     failed: int
 
 
@@ -46,10 +49,10 @@ async def _run(
 ) -> Load:
     numbers = iter(range(10**9))
     latencies: list[float] = []
-    failed = 0
+    failed = sends = 0
 
     async def ask_until(end: float | None, rounds: int | None, keep: bool) -> None:
-        nonlocal failed
+        nonlocal failed, sends
         reader, writer = await asyncio.open_connection(host, port)
         while (end is None or time.perf_counter() < end) and (rounds is None or rounds > 0):
             rounds = None if rounds is None else rounds - 1
@@ -60,10 +63,11 @@ async def _run(
             )
             begun = time.perf_counter()
             writer.write(head.encode() + text)
-            status = await _answer(reader)
+            status, answer = await _answer(reader)
             if keep:
                 latencies.append(time.perf_counter() - begun)
                 failed += status != 200
+                sends += b'"action":"send"' in answer
         writer.close()
 
     await asyncio.gather(*(ask_until(None, warm_up, False) for _ in range(concurrency)))
@@ -71,11 +75,11 @@ async def _run(
     await asyncio.gather(*(ask_until(begun + seconds, None, True) for _ in range(concurrency)))
     lasted = time.perf_counter() - begun
     p50, p99 = np.percentile(np.array(latencies) * 1000, [50, 99])
-    return Load(concurrency, float(p50), float(p99), len(latencies) / lasted, failed)
+    return Load(concurrency, float(p50), float(p99), len(latencies) / lasted, sends, failed)
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     length = int(head.split("content-length:")[1].split("\r\n")[0])
-    await reader.readexactly(length)
-    return int(head.split(" ", 2)[1])
+    body = await reader.readexactly(length)
+    return int(head.split(" ", 2)[1]), body
