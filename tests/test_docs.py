@@ -14,7 +14,7 @@ from serving.schemas.decisions import DecisionRequest
 from serving.schemas.events import EventsRequest
 
 ROOT = Path(__file__).parent.parent
-BY_HAND = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+BY_HAND = [ROOT / n for n in ("README.md", "README.ko.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 WRITTEN = [*BY_HAND, *sorted((ROOT / "docs").rglob("*.md"))]
 MODELS = {"decide": DecisionRequest, "events": EventsRequest}
 
@@ -48,7 +48,7 @@ def test_every_setting_of_a_table_has_its_meaning():
 
 
 def examples():
-    for name in ("README.md", "docs/guide.md"):
+    for name in ("README.md", "README.ko.md", "docs/guide.md"):
         text = (ROOT / name).read_text("utf-8").replace("\\\n", " ")
         for route, body in re.findall(r"/v1/(decide|events)\b[^\n]*?-d '(\{.*?\})'\n", text):
             yield pytest.param(route, body, id=f"{name} {route} {body[:30]}")
