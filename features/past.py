@@ -8,7 +8,7 @@ from math import cos, pi, sin
 
 import polars as pl
 
-from features.contracts import OWN_KINDS
+from features.acts import IS_EMAIL, IS_OWN
 from features.feature import CLOCK_RADIUS, MONEY
 from features.history import newest_per
 from features.localtime import local_of, with_local
@@ -104,9 +104,6 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         of=["customer_id", "timezone", "event_id"],
     ).sort("customer_id", "timezone", "at", "event_id")
     local = local_of(events.get_column("at"), events.get_column("timezone"))
-    is_human = ~pl.col("machine").fill_null(False)
-    # Sends and answers on other channels are not about e-mail.
-    is_other_channel = pl.col("channel").is_in(["push", "sms"])
     local_hour = local.dt.hour().alias("local_hour")
     return events.select(
         "customer_id",
@@ -128,9 +125,8 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         _integer(pl.col("amount")),
         _integer(pl.col("discount")),
         _thousandths(pl.col("duration_s")).alias("duration_ms"),
-        # A click or an open counts as an answer unless the source said that a machine gave it.
-        (~is_other_channel & is_human).alias("is_email"),
-        (pl.col("kind").is_in(OWN_KINDS) & is_human).alias("is_own"),
+        IS_EMAIL.alias("is_email"),
+        IS_OWN.alias("is_own"),
         local.dt.date().alias("local_day"),
         local_hour,
         _on_clock(local_hour, cos).alias("clock_east"),

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from features.acts import IS_ABOUT_EMAIL, IS_SAID_OF_EMAIL
 from features.contracts import PERMISSION_KINDS
 from features.once import unique_events
-
-# What allows e-mail must be about e-mail; what forbids it counts unless it is plainly about
-# something else. Both err on the side of silence.
-_ALLOWS_EMAIL = pl.col("channel") == "email"
-_FORBIDS_EMAIL = ~pl.col("channel").is_in(["push", "sms"])
 
 
 def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
@@ -24,12 +20,12 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
     """
     kind, reason, known_at = pl.col("kind"), pl.col("reason"), pl.col("known_at")
     is_grant = (
-        (kind == "consent") & reason.is_in(["granted", "reconfirmed"]) & _ALLOWS_EMAIL
+        (kind == "consent") & reason.is_in(["granted", "reconfirmed"]) & IS_SAID_OF_EMAIL
     ).fill_null(False)
-    is_denial = ((kind == "consent") & (reason == "denied") & _FORBIDS_EMAIL).fill_null(False)
-    is_unsubscribe = (kind == "unsubscribe") & _FORBIDS_EMAIL
-    is_complaint = (kind == "complaint") & _FORBIDS_EMAIL
-    is_hard_bounce = ((kind == "bounce") & (reason == "hard") & _FORBIDS_EMAIL).fill_null(False)
+    is_denial = ((kind == "consent") & (reason == "denied") & IS_ABOUT_EMAIL).fill_null(False)
+    is_unsubscribe = (kind == "unsubscribe") & IS_ABOUT_EMAIL
+    is_complaint = (kind == "complaint") & IS_ABOUT_EMAIL
+    is_hard_bounce = ((kind == "bounce") & (reason == "hard") & IS_ABOUT_EMAIL).fill_null(False)
 
     def later_than(forbids: pl.Expr) -> pl.Expr:
         """Grants that undo every such act before them."""

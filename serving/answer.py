@@ -6,6 +6,7 @@ import json
 
 import polars as pl
 
+from features.acts import IS_ABOUT_EMAIL
 from features.errors import DataError
 from features.hashing import stable_share
 from features.settings import FeatureSettings
@@ -135,7 +136,7 @@ def _spread(customers: pl.Series, *, seed: int) -> pl.Series:
 def _mails(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame) -> pl.DataFrame:
     """What each person was sent or is promised; a decision never stands in its own way."""
     sent = (
-        knowledge.history.filter(pl.col("kind") == "send", pl.col("channel") == "email")
+        knowledge.history.filter(pl.col("kind") == "send", IS_ABOUT_EMAIL)
         .join(people, on="customer_id")
         .filter(pl.col("known_at") <= pl.col("as_of"))
         .unique(["person", "event_id"], maintain_order=True)

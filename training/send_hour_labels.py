@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.contracts import OWN_KINDS
+from features.acts import IS_ABOUT_EMAIL, IS_EMAIL, IS_OWN
 from features.localtime import timezones_of, with_local
-
-HUMAN = ~pl.col("machine").fill_null(False)
 
 
 def acts_after(
@@ -28,9 +26,7 @@ def acts_after(
     "nothing yet" is not "nothing".
     """
     _refuse_unripe(spine, horizon, known_until)
-    acts = history.filter(
-        pl.col("kind").is_in(OWN_KINDS), HUMAN, pl.col("known_at") <= known_until
-    ).select("customer_id", "at")
+    acts = history.filter(IS_OWN, pl.col("known_at") <= known_until).select("customer_id", "at")
     return (
         _with_slots(_after(spine, acts, horizon), customers, default_timezone)
         .group_by("customer_id", "as_of", "weekend", "hour", day=pl.col("local_at").dt.date())
@@ -56,11 +52,11 @@ def sends_after(
     newest send of the same e-mail before it. Opens never count: proxies open everything. Sends
     whose window ends after `known_until` are left out: not yet clicked is not "no".
     """
-    known = history.filter(pl.col("known_at") <= known_until, pl.col("channel") == "email")
+    known = history.filter(pl.col("known_at") <= known_until, IS_ABOUT_EMAIL)
     mails = known.with_columns(pl.col("email").fill_null(""))
     mail = ["customer_id", "email"]
     sends = mails.filter(pl.col("kind") == "send").select(*mail, "at").unique().sort("at")
-    clicks = mails.filter(pl.col("kind") == "click", HUMAN).select(*mail, clicked_at="at")
+    clicks = mails.filter(pl.col("kind") == "click", IS_EMAIL).select(*mail, clicked_at="at")
     clicked = (
         clicks.sort("clicked_at")
         .join_asof(

@@ -122,6 +122,16 @@ def test_sends_of_the_history_and_reservations_count_in_the_caps():
     assert "cap_24h" in because(answers(CART, "ann", mail=promised))
 
 
+@pytest.mark.parametrize(("channel", "counts"), [("other", True), ("web", True), ("push", False)])
+def test_a_send_counts_in_the_caps_unless_it_is_plainly_no_email(channel, counts):
+    sent = history(CART + "\nann | send | 2026-03-03T15:30 | newsletter").with_columns(
+        channel=pl.when(pl.col("kind") == "send").then(pl.lit(channel)).otherwise("channel")
+    )
+    known = Knowledge(sent, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL)
+    got = answer(requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
+    assert ("cap_24h" in because(got)) == counts
+
+
 @pytest.mark.parametrize(
     ("decision_id", "state"), [("d ann", "reserved"), ("another", "planned"), ("another", "sent")]
 )

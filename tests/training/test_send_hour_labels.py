@@ -7,7 +7,8 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from tests.features.text import customers, history, spine, when
+from features.build import features_as_of
+from tests.features.text import SETTINGS, customers, history, spine, when
 from training.send_hour_labels import acts_after, sends_after
 
 NOBODY = customers()
@@ -127,6 +128,21 @@ def test_opens_and_machines_click_nothing() -> None:
         bob | 2024-05-06T09:05 | click
     """
     assert sends(drawn) == [(9, 0.0)]
+
+
+def test_what_is_about_email_is_so_for_features_and_labels_alike() -> None:
+    drawn = """
+        ann | 2024-05-06T09:00 | send  | channel=other
+        ann | 2024-05-06T09:01 | click | channel=web
+        ann | 2024-05-07T10:00 | send  | channel=push
+        ann | 2024-05-08T11:00 | send
+        ann | 2024-05-08T11:01 | click | channel=sms
+        ann | 2024-05-09T12:00 | send  | machine=yes
+        ann | 2024-05-09T12:01 | click | machine=yes
+    """
+    assert sends(drawn) == [(9, 1.0), (11, 0.0), (12, 0.0)]
+    told = features_as_of(history(drawn), spine(("ann", "2024-05-10")), NOBODY, settings=SETTINGS)
+    assert told.select("sends_7d", "clicks_30d").row(0) == (3, 1)
 
 
 def test_a_send_whose_day_is_not_over_is_left_out() -> None:
