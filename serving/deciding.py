@@ -106,7 +106,8 @@ def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dic
         if place not in outcomes:
             wait = wait_unrecorded(asked, uuid4(), because=because, now=this.now)
             outcomes[place] = wait.model_dump_json().encode()
-            live.metrics.decisions.labels("wait", because.code, "true").inc()
+            if not asked.dry_run:
+                live.metrics.decisions.labels("wait", because.code, "true").inc()
     return outcomes
 
 
@@ -163,7 +164,7 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         for place, result in zip(records, results, strict=True):
             if not isinstance(result, Outrun):
                 outcomes[place] = _outcome(result)
-    for place in outcomes:
+    for place in outcomes.keys() & records.keys():
         _count(rows[place], live)
     return outcomes
 

@@ -25,7 +25,7 @@ class Metrics:
         return cls(
             decisions=Counter(
                 "onje_decisions",
-                "decisions answered, by action and first reason",
+                "decisions answered, by action and first reason; without dry runs",
                 ["action", "reason", "degraded"],
                 registry=registry,
             ),

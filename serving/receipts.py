@@ -60,10 +60,21 @@ def record_of(
         action=row["action"],
         email=row["email"],
         send_at=row["send_at"],
-        valid_until=row["valid_until"],
+        held_until=_held_until(row, settings),
         receipt=receipt_of(row, asked, settings),
         revision=revision,
     )
+
+
+def _held_until(row: Mapping[str, Any], settings: Effective) -> datetime | None:
+    """Counted from when the mail is to leave, however soon after that it must have left.
+
+    The `send` event tells that it left, and may take its time: were the place free before, another
+    mail could slip in between.
+    """
+    send_at: datetime | None = row["send_at"]
+    hours = settings.serving.policy.reservation_hours
+    return None if send_at is None else send_at + timedelta(hours=hours)
 
 
 def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effective) -> str:

@@ -80,7 +80,9 @@ class Send(_Answer):
     local_send_at: datetime = Field(description="the same moment on the customer's own clock")
     products: list[str]
     slots: Slots
-    valid_until: AwareDatetime = Field(description="not sent by then, the reservation is void")
+    valid_until: AwareDatetime = Field(
+        description="not sent by then, do not send it any more; cancel it to free its place"
+    )
 
 
 class Wait(_Answer):

@@ -22,7 +22,11 @@ State = Literal["issued", "sent", "cancelled", "superseded"]
 
 @dataclass(frozen=True)
 class Record:
-    """A decision as it is to be kept. `revision` is the customer's when it was decided on."""
+    """A decision as it is to be kept.
+
+    `held_until`: until then a mail counts as promised, unless its `send` event or a cancellation
+    comes first. `revision` is the customer's when it was decided on.
+    """
 
     request_id: str
     body_hash: str
@@ -33,7 +37,7 @@ class Record:
     action: str
     email: str | None
     send_at: datetime | None
-    valid_until: datetime | None
+    held_until: datetime | None
     receipt: str
     revision: int
 
@@ -164,7 +168,7 @@ def cancel(connection: Connection, decision_id: str) -> State | None:
 def mail_of(
     connection: Connection, customer_ids: Collection[str] | None, now: datetime
 ) -> pl.DataFrame:
-    """The mails that are promised to these customers (None: to anybody) and may still leave.
+    """The mails that are promised to these customers (None: to anybody) and not known to be sent.
 
     Columns of MAIL.
     """
@@ -204,7 +208,7 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
             "customer_id": new.customer_id,
             "email": new.email,
             "send_at": new.send_at,
-            "expires_at": new.valid_until,
+            "expires_at": new.held_until,
             "state": "reserved",
         }
         for new in kept

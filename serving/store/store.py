@@ -142,7 +142,7 @@ class Store:
     # Decisions
 
     def promised(self, *, now: datetime) -> pl.DataFrame:
-        """Every mail that is promised and may still leave, columns of MAIL."""
+        """Every mail that is promised and not known to be sent, columns of MAIL."""
         with self._connections.reading() as connection:
             return decided.mail_of(connection, None, now)
 

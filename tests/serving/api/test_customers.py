@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from serving.warm_up import warm_up
 from tests.serving.api.service import CART
 
 
@@ -28,6 +29,14 @@ def test_scores_come_in_the_order_asked_for_and_for_strangers_too(service):
     assert ann["products"][0]["item"] == "mug"
     assert (ann["churn"], ann["degraded"]) == (None, True)
     assert ann["versions"]["churn"] is None
+
+
+def test_dry_runs_and_the_warm_up_are_not_counted_as_decisions(service):
+    service.decide("r1", dry_run=True)
+    warm_up(service.live)
+    assert "onje_decisions_total{" not in service.get("/metrics").text
+    service.decide("r1")
+    assert 'reason="nothing_applies"} 1.0' in service.get("/metrics").text
 
 
 def test_health_and_figures(service):

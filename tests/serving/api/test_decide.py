@@ -98,6 +98,23 @@ def test_32_triggers_at_once_in_two_processes_cannot_break_a_cap(service, tmp_pa
     assert waits <= {"cap_24h", "repeat"}
 
 
+def test_a_promised_mail_holds_its_place_until_its_send_event_can_have_come(service):
+    service.tell(CART)
+    five_minutes = (service.now + timedelta(minutes=5)).isoformat()
+    first = service.decide("r1", deadline=five_minutes)
+    assert first["action"] == "send"
+    assert datetime.fromisoformat(first["valid_until"]) <= service.now + timedelta(minutes=5)
+    service.pass_time(minutes=30)  # it was sent, and nobody has told so yet
+    second = service.decide("r2")
+    assert (second["action"], codes(second)[0] in {"cap_24h", "repeat"}) == ("wait", True)
+    service.pass_time(hours=reservation_hours(service))
+    assert service.live.store.promised(now=service.now).is_empty()
+
+
+def reservation_hours(service):
+    return service.live.settings.current.serving.policy.reservation_hours
+
+
 def test_cancelling_frees_the_place_of_the_mail(service):
     service.tell(CART)
     first = service.decide("r1")

@@ -46,7 +46,7 @@ def record(request_id, decision_id=None, customer_id="ann", action="send", revis
         "action": action,
         "email": "welcome" if action == "send" else None,
         "send_at": NOW + timedelta(hours=3) if action == "send" else None,
-        "valid_until": NOW + timedelta(hours=51) if action == "send" else None,
+        "held_until": NOW + timedelta(hours=51) if action == "send" else None,
         "receipt": '{"why": "test"}',
         "revision": revision,
     }
