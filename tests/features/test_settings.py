@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import polars as pl
 import pytest
 
@@ -27,11 +25,14 @@ BOUGHT = history(
         f" | amount=9"
         for n in range(60)
     )
+    # Ann is loyal whatever she spends; Bob, of two orders, is of high value or occasional.
+    + """
+    bob | 2024-01-10T20:00 | order | order=b1 | product=p0 | amount=9
+    bob | 2024-02-20T20:00 | order | order=b2 | product=p0 | amount=50
+    """
 )
-EVENTS_OF_ANN = EVENTS.shape(
-    BOUGHT.drop("category").with_columns(
-        currency=pl.lit("USD"), source=pl.lit("test"), amount=pl.lit(Decimal("9"))
-    )
+EVENTS_OF_BOTH = EVENTS.shape(
+    BOUGHT.drop("category").with_columns(currency=pl.lit("USD"), source=pl.lit("test"))
 )
 SHELF = PRODUCTS.shape(
     pl.DataFrame(
@@ -45,10 +46,10 @@ SHELF = PRODUCTS.shape(
 
 
 def described(settings: FeatureSettings) -> list[dict[str, object]]:
-    """Ann while she buys, and when she has been silent for months."""
-    told = to_history(EVENTS_OF_ANN, SHELF, settings=settings)
+    """Both while they buy, and Ann when she has been silent for months."""
+    told = to_history(EVENTS_OF_BOTH, SHELF, settings=settings)
     people = customers({"customer_id": "ann", "known_at": when("2023-01-01")})
-    moments = spine(("ann", "2024-03-05"), ("ann", "2024-06-15"))
+    moments = spine(("ann", "2024-03-05"), ("ann", "2024-06-15"), ("bob", "2024-03-05"))
     return features_as_of(told, moments, people, settings=settings).rows(named=True)
 
 
