@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from features.cart import CART_DAYS
 from features.feature import (
     DAY,
     HOUR,
@@ -18,14 +19,8 @@ from features.feature import (
 _feature = of("acts")
 _product = of("products")
 
-# A cart older than this is forgotten rather than open.
-_CART_DAYS = 30
-
-# What lies in the cart: put in, not taken out again, and nothing ordered since.
-_in_cart = is_since(
-    happened("cart_add", days=_CART_DAYS, where=pl.col("kept_in_cart")), happened("order")
-)
-_at_checkout = is_since(happened("checkout", days=_CART_DAYS), happened("order"))
+_in_cart = pl.col("in_cart")
+_at_checkout = is_since(happened("checkout", days=CART_DAYS), happened("order"))
 
 # A cart is left when no order follows within a day.
 _next_order_came_late = (pl.col("age") - pl.col("next_order_age").fill_null(0)) > 24 * HOUR

@@ -6,6 +6,7 @@ from typing import Literal
 
 import polars as pl
 
+from features.cart import is_in_cart
 from features.feature import happened, within
 
 _MINUTE = 60_000_000
@@ -15,7 +16,7 @@ def acts_of(lines: pl.LazyFrame) -> pl.LazyFrame:
     """One line per act: an order with all its lines is one act, any other event is one.
 
     Added to the columns of the past: `lines`, `gap_minutes` (from the order before, orders only),
-    `next_order_age`, `kept_in_cart` (not taken out again; for what was put into a cart).
+    `next_order_age`, `in_cart` (whether it was put into the open cart; null for orders).
     """
     is_order = happened("order")
     orders = (
@@ -42,14 +43,7 @@ def acts_of(lines: pl.LazyFrame) -> pl.LazyFrame:
             // _MINUTE
         )
     )
-    others = lines.filter(~is_order).with_columns(
-        kept_in_cart=pl.col("age")
-        < pl.when(happened("cart_remove"))
-        .then("age")
-        .min()
-        .over("row", "product_id")
-        .fill_null(2**62)
-    )
+    others = lines.with_columns(in_cart=is_in_cart("row")).filter(~is_order)
     return pl.concat([orders, others], how="diagonal").with_columns(
         next_order_age=pl.when(is_order).then("age").backward_fill().over("row", order_by="moment")
     )

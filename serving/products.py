@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from features.cart import is_in_cart
 from features.history import category_of
 from serving.settings import PolicySettings
 
 LONGEST_LIST = 50
-CART_DAYS = 30  # as features.intent: an older cart is forgotten rather than open
 # What customers chose themselves is shown, however lately they bought it.
 OWN_CHOICE = ("cart", "bought")
 OFFERED = ("list", "item", "probability", "rank", "rested")
@@ -81,8 +81,7 @@ def picks_of(
 def _own_choice(lists: pl.DataFrame, history: pl.DataFrame) -> pl.LazyFrame:
     """What lies in the cart, or what the newest order held: list, as_of, item, rank.
 
-    A cart is what was added within 30 days, after the last order, and not taken out since; the
-    newest comes first.
+    The newest comes first.
     """
     is_order = pl.col("kind") == "order"
     past = (
@@ -90,15 +89,16 @@ def _own_choice(lists: pl.DataFrame, history: pl.DataFrame) -> pl.LazyFrame:
         .filter(pl.col("kind").is_in(["cart_add", "cart_remove", "order"]))
         .join(lists.lazy().filter(pl.col("picks").is_in(OWN_CHOICE)), on="customer_id")
         .filter(pl.col("at") < pl.col("as_of"), pl.col("known_at") <= pl.col("as_of"))
-        .with_columns(ordered_at=pl.when(is_order).then("at").max().over("list"))
+        .with_columns(
+            ordered_at=pl.when(is_order).then("at").max().over("list"),
+            age=(pl.col("as_of") - pl.col("at")).dt.total_microseconds(),
+        )
     )
-    since_order = pl.col("ordered_at").is_null() | (pl.col("at") > pl.col("ordered_at"))
-    is_young = pl.col("as_of") - pl.col("at") <= pl.duration(days=CART_DAYS)
     in_cart = (
-        past.filter(pl.col("picks") == "cart", ~is_order, since_order, is_young)
+        past.filter(is_in_cart("list"))
+        .filter(pl.col("picks") == "cart")
         .sort("at", "event_id")
         .unique(["list", "product_id"], keep="last", maintain_order=True)
-        .filter(pl.col("kind") == "cart_add")
     )
     newest_order = pl.when(pl.col("at") == pl.col("ordered_at")).then("order_id").min().over("list")
     bought = (

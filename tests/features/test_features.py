@@ -219,6 +219,9 @@ CART = history("""
     ann | 2024-05-04T09:00 | cart_add    | product=ink | amount=7
     ann | 2024-05-04T10:00 | cart_add    | product=ink | amount=7
     ann | 2024-05-04T12:00 | order       | product=ink | order=2 | amount=7
+    ann | 2024-07-01T09:00 | cart_remove | product=cup
+    ann | 2024-07-01T09:00 | cart_add    | product=cup | amount=1
+    ann | 2024-07-01T09:00 | cart_add    | product=pot | amount=1
 """)
 
 
@@ -245,6 +248,9 @@ CART = history("""
         ("2024-05-02T12:00", "carts_left_30d", 1),
         ("2024-05-10", "carts_left_30d", 1),  # the ink was ordered within a day
         ("2024-06-10", "cart_stage", "none"),
+        ("2024-07-02", "cart_items", 1),  # of two products one was taken out as it was put in
+        ("2024-07-31T09:00", "cart_items", 1),  # [as_of - 30 days: still in
+        ("2024-07-31T09:01", "cart_items", 0),
     ],
 )
 def test_the_cart(as_of: str, name: str, expected: object) -> None:

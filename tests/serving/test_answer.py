@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import DataError
-from serving.answer import DECISIONS, MAIL, Knowledge, answer
+from serving.answer import answer
+from serving.knowledge import Knowledge
+from serving.tables import DECISIONS, MAIL
 from tests.serving.drawn import moment
 from tests.serving.histories import (
     FEATURES,
@@ -66,6 +68,17 @@ def test_a_cart_shows_what_lies_in_it_now():
     assert answers(ordered, "ann")["action"].item() == "wait"
 
 
+def test_the_cart_that_is_counted_is_the_cart_that_is_shown():
+    drawn = """
+        ann | cart_remove | 2026-03-03T14:20 | milk
+        ann | cart_add    | 2026-03-03T14:20 | milk
+        ann | cart_add    | 2026-03-03T14:20 | soap
+    """
+    got = answers(CART + drawn, "ann")
+    assert because(got)["applies"].startswith("a cart of 2 products")
+    assert got["products"].item().to_list() == ["soap", "bun"]
+
+
 def test_a_cart_forgotten_a_month_ago_is_not_counted_nor_shown():
     old = "\n ann | cart_add | 2026-02-15T14:00 | milk\n"
     forgotten = SILENT.format(name="ann") + "ann | cart_add | 2026-01-30T14:00 | soap" + old
@@ -116,9 +129,7 @@ def test_an_email_about_a_category_shows_that_category():
 def test_sends_of_the_history_and_reservations_count_in_the_caps():
     sent = CART + "\nann | send | 2026-03-03T15:30 | newsletter"
     assert "cap_24h" in because(answers(sent, "ann"))
-    promised = pl.DataFrame(
-        [("ann", "another", "x", NOW + HOUR, "reserved")], schema=MAIL, orient="row"
-    )
+    promised = pl.DataFrame([("ann", "another", "x", NOW + HOUR)], schema=MAIL, orient="row")
     assert "cap_24h" in because(answers(CART, "ann", mail=promised))
 
 
@@ -132,12 +143,10 @@ def test_a_send_counts_in_the_caps_unless_it_is_plainly_no_email(channel, counts
     assert ("cap_24h" in because(got)) == counts
 
 
-@pytest.mark.parametrize(
-    ("decision_id", "state"), [("d ann", "reserved"), ("another", "planned"), ("another", "sent")]
-)
-def test_a_decision_does_not_stand_in_its_own_way_and_a_plan_gives_way(decision_id, state):
-    mail = pl.DataFrame([("ann", decision_id, "x", NOW, state)], schema=MAIL, orient="row")
-    assert answers(CART, "ann", mail=mail)["email"].item() == "cart_reminder"
+@pytest.mark.parametrize(("decision_id", "action"), [("d ann", "send"), ("another", "wait")])
+def test_a_decision_does_not_stand_in_its_own_way(decision_id, action):
+    mail = pl.DataFrame([("ann", decision_id, "x", NOW)], schema=MAIL, orient="row")
+    assert answers(CART, "ann", mail=mail)["action"].item() == action
 
 
 def test_a_send_told_twice_is_one_send():
@@ -148,15 +157,19 @@ def test_a_send_told_twice_is_one_send():
     assert got["action"].item() == "send"
 
 
-def test_a_stranger_is_answered_and_marked():
+def test_who_is_known_only_as_a_person_is_no_stranger():
     got = answers(ANN, "nobody")
-    assert got["action"].item() == "wait"
-    assert not got["known_customer"].item() or got["known_until"].item()
+    assert (got["action"].item(), got["known_customer"].item()) == ("wait", True)
+    assert got["known_until"].item() == moment("2024-01-01T00:00")
+    assert "unknown_customer" not in because(got)
+
+
+def test_a_stranger_is_answered_and_marked():
     known = Knowledge(history(ANN), customers(zone=None), shelf(), NO_MAIL)
     stranger = answer(
         requests("nobody"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES
     )
-    assert not stranger["known_customer"].item()
+    assert (stranger["known_customer"].item(), stranger["known_until"].item()) == (False, None)
     assert {"consent", "unknown_customer", "unknown_zone"} <= set(because(stranger))
 
 
