@@ -16,9 +16,7 @@ from serving.policy import OF_QUESTION, Inputs, decide
 from serving.products import picks_of
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
-from serving.tables import DECISIONS, MAIL, REQUESTS
-
-__all__ = ["DECISIONS", "MAIL", "REQUESTS", "Knowledge", "Models", "answer", "decisions_of"]
+from serving.tables import DECISIONS, REQUESTS
 
 KEY = ["customer_id", "as_of"]
 TOLD_OF_CUSTOMER = (
@@ -141,10 +139,8 @@ def _mails(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame) -
         .filter(pl.col("known_at") <= pl.col("as_of"))
         .unique(["person", "event_id"], maintain_order=True)
     )
-    promised = (
-        knowledge.mail.filter(pl.col("state") == "reserved")
-        .join(requests, on="decision_id", how="anti")
-        .join(people, on="customer_id")
+    promised = knowledge.mail.join(requests, on="decision_id", how="anti").join(
+        people, on="customer_id"
     )
     columns = ("person", "as_of", "email", "at")
     return pl.concat([sent.select(columns), promised.select(columns)])

@@ -20,15 +20,14 @@ REQUESTS = pl.Schema(
     }
 )
 
-# E-mails already promised: `reserved` counts in the caps until its send event is in the history.
-# `sent` is in the history already, `planned` gives way to a live decision: neither counts here.
+# E-mails already promised: each counts in the caps until its send event is in the history. The
+# plans of a night are none of them: they give way to a live decision.
 MAIL = pl.Schema(
     {
         "customer_id": pl.String(),
         "decision_id": pl.String(),
         "email": pl.String(),
         "at": UTC,
-        "state": pl.Enum(["reserved", "sent", "planned"]),
     }
 )
 

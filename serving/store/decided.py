@@ -177,7 +177,6 @@ def mail_of(
         reservations.c.decision_id,
         reservations.c.email,
         reservations.c.send_at.label("at"),
-        reservations.c.state,
     ).where(
         reservations.c.state == "reserved",
         reservations.c.expires_at > now,

@@ -11,8 +11,11 @@ import polars as pl
 from features.history import to_history
 from features.settings import FeatureSettings
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
-from serving.answer import MAIL, REQUESTS, Knowledge, Models, answer
+from serving.answer import answer
+from serving.knowledge import Knowledge
+from serving.scores import Models
 from serving.settings import ServingSettings
+from serving.tables import MAIL, REQUESTS
 from tests.serving.drawn import drawn, moment
 from tests.serving.shop import NEW_YORK, NOW, SHOP
 
