@@ -17,6 +17,7 @@ from training.evaluate import (
     calibration_error,
     intervals,
     log_losses,
+    loss,
     mean,
 )
 from training.model.items import KEY
@@ -67,8 +68,8 @@ def _of_candidates(
     losses = {name: log_losses(labels, given) for name, given in probabilities.items()}
     metrics = {("model", "log_loss_gain"): mean(losses[baseline] - losses["model"])}
     for name, given in probabilities.items():
-        metrics[name, "log_loss"] = mean(losses[name])
-        metrics[name, "brier"] = mean((labels - given) ** 2)
+        metrics[name, "log_loss"] = loss(losses[name], most=np.inf)
+        metrics[name, "brier"] = loss((labels - given) ** 2, most=1.0)
         metrics[name, "ece"] = calibration_error(labels, given)
     return intervals(metrics, customer_numbers(cases.candidates).to_numpy(), settings=settings)
 
@@ -94,13 +95,15 @@ def _of_lists(
     )
     # Where nobody ordered anything new, there is no recall of new items to speak of.
     metrics = {
-        (name, f"{kind}_at_{top}"): _mean_where_known(recall.get_column(f"{name} {kind}"))
+        (name, f"{kind}_at_{top}"): _mean_where_known(
+            recall.get_column(f"{name} {kind}"), least=0.0
+        )
         for name in orders
         for kind in KINDS
         if recall.get_column(f"{name} {kind}").is_not_null().any()
     }
     gain = recall.get_column("model recall") - recall.get_column(f"{baseline} recall")
-    metrics["model", f"recall_at_{top}_gain"] = _mean_where_known(gain)
+    metrics["model", f"recall_at_{top}_gain"] = _mean_where_known(gain, least=-1.0)
     return intervals(metrics, customer_numbers(recall).to_numpy(), settings=settings)
 
 
@@ -119,10 +122,10 @@ def _top(cases: Cases, order: Floats, top: int) -> pl.DataFrame:
     )
 
 
-def _mean_where_known(values: pl.Series) -> Metric:
+def _mean_where_known(values: pl.Series, *, least: float) -> Metric:
     known = values.is_not_null().cast(pl.Float64).to_numpy()
     parts = sparse.csr_array(np.stack([values.fill_null(0.0).to_numpy(), known]))
-    return Metric(parts, _share, least=-1.0, most=1.0)
+    return Metric(parts, _share, least=least, most=1.0)
 
 
 def _share(sums: Floats) -> Floats:

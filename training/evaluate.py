@@ -9,7 +9,7 @@ copied: every metric here is a function of sums over customers, so a draw is a v
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -93,9 +93,14 @@ def log_losses(labels: Floats, probabilities: Floats) -> Floats:
 
 
 def mean(values: Floats) -> Metric:
-    """The mean of a value per row: log-loss, Brier score, a paired gain."""
+    """The mean of a value per row that may lie anywhere, such as a paired gain in log-loss."""
     parts = sparse.csr_array(np.stack([values, np.ones_like(values)]))
     return Metric(parts, lambda sums: sums[0] / sums[1], least=-np.inf, most=np.inf)
+
+
+def loss(values: Floats, *, most: float) -> Metric:
+    """The mean of what no row can have less than nothing of: log-loss, Brier score."""
+    return replace(mean(values), least=0.0, most=most)
 
 
 def auc(labels: Floats, scores: Floats) -> Metric:
@@ -152,8 +157,8 @@ def metrics_of(labels: Floats, probabilities: Floats) -> dict[str, Metric]:
         "auc": auc(labels, probabilities),
         "ap": average_precision(labels, probabilities),
         "ap_negative": average_precision(1 - labels, -probabilities),
-        "log_loss": mean(log_losses(labels, probabilities)),
-        "brier": mean((labels - probabilities) ** 2),
+        "log_loss": loss(log_losses(labels, probabilities), most=np.inf),
+        "brier": loss((labels - probabilities) ** 2, most=1.0),
         "ece": calibration_error(labels, probabilities),
     }
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from features.errors import NotReadyError
 from features.settings import FeatureSettings
 from training import plots
-from training.evaluate import Floats, intervals, log_losses, mean
+from training.evaluate import Floats, intervals, log_losses, loss, mean
 from training.losses import send_hour_losses
 from training.model.hours import (
     INPUTS,
@@ -233,7 +233,7 @@ def _report(
     settings: TrainingSettings,
 ) -> Report:
     found = intervals(
-        {name: mean(loss) for name, loss in losses.items()}
+        {name: loss(lost, most=np.inf) for name, lost in losses.items()}
         | {"gain": mean(losses[BASELINE] - losses["model"])},
         judged.get_column("customer").to_numpy(),
         settings=settings.resampling,

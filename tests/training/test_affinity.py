@@ -303,6 +303,34 @@ def test_what_was_spent_in_another_currency_stays_unknown() -> None:
     assert found.filter(~pl.col("own")).get_column("spend_365d").unique().to_list() == [0]
 
 
+def test_no_interval_goes_where_its_metric_cannot() -> None:
+    people = [f"c{number}" for number in range(12)]
+    ordered = now(*people).with_columns(item=pl.lit("tea"), known=pl.lit(True))
+    cases = Cases(
+        candidates=pl.concat([ordered, ordered.with_columns(item=pl.lit("ink"))])
+        .drop("known")
+        .with_columns(label=(pl.col("item") == "tea").cast(pl.Float64)),
+        ordered=ordered,
+    )
+    # One of twelve finds what was ordered; the rule finds it for all the others.
+    finds = np.array([1.0, *[0.0] * 11])
+    order = np.concatenate([finds, 1 - finds])
+    report = report_on_lists(
+        cases,
+        {"model": np.where(order > 0.5, 0.99, 0.01), "rule": np.where(order > 0.5, 0.01, 0.99)},
+        {"model": order, "rule": 1 - order},
+        baseline="rule",
+        top=1,
+        facts={},
+        settings=RESAMPLING,
+    )
+    model, rule = report.metrics["model"], report.metrics["rule"]
+    assert model["recall_at_1"].estimate == pytest.approx(1 / 12)
+    assert model["recall_at_1"].low == 0
+    assert rule["brier"].low == 0 and rule["log_loss"].low >= 0
+    assert model["recall_at_1_gain"].low == -1
+
+
 def test_recall_counts_what_was_no_candidate() -> None:
     def pairs(*items: str) -> pl.DataFrame:
         return now(*["ann"] * len(items)).with_columns(item=pl.Series(items))
