@@ -150,7 +150,7 @@ class Lake:
         try:
             newest = DeltaTable(self._at(table))
         except TableNotFoundError:
-            way_in = _WAYS_IN.get(table, "onje ingest completejourney")
+            way_in = _WAYS_IN.get(table, "onje ingest --help")
             raise NotReadyError(
                 f"there are no {table} in the lake at {self.root}; type `{way_in}`"
             ) from None

@@ -128,7 +128,7 @@ class Registry:
             else self._version(client, name, version)
         )
         if challenger is None:
-            raise NotReadyError(f"no challenger of {name}; type `onje train {name}`")
+            raise NotReadyError(f"no challenger of {name}; type `onje train all`")
         champion = self._aliased(client, name, CHAMPION)
         with TemporaryDirectory(prefix="onje-") as scratch:
             examples = client.download_artifacts(str(challenger.run_id), EXAMPLES, scratch)
@@ -163,7 +163,7 @@ class Registry:
         reigns = self._reigns(client, name)[:-1]
         if not reigns:
             raise NotReadyError(
-                f"{name} has had no champion before this one; `onje train {name}` makes another, "
+                f"{name} has had no champion before this one; `onje train all` makes another, "
                 "and without a champion Onje decides by its rules"
             )
         self._enthrone(client, name, reigns)

@@ -72,7 +72,7 @@ def test_churn_takes_its_inputs_by_name_out_of_a_wider_frame() -> None:
     scores = score_churn(MODEL, wider)
     assert scores.columns == ["customer_id", "as_of", "churn"]
     assert scores["churn"].to_list() == MODEL.probability(FRAME).to_list()
-    with pytest.raises(NotReadyError, match="missing orders; type `onje train`"):
+    with pytest.raises(NotReadyError, match="missing orders; type `onje train all`"):
         score_churn(MODEL, wider.drop("orders"))
 
 

@@ -184,7 +184,7 @@ def test_there_is_no_pickle_and_nothing_lies_about(registry: Registry, tmp_path:
 
 def test_unknown_names_and_versions_are_explained(registry: Registry) -> None:
     assert registry.versions("nobody") == []
-    with pytest.raises(NotReadyError, match="no challenger of nobody; type `onje train nobody`"):
+    with pytest.raises(NotReadyError, match="no challenger of nobody; type `onje train all`"):
         registry.promote("nobody", version=None, force_reason=None, settings=RESAMPLING)
     with pytest.raises(NotReadyError, match="no version 99 of churn"):
         promoted(registry, "99")

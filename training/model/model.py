@@ -75,7 +75,7 @@ class Model:
             f"extra: {_listed(n for n in frame.columns if n not in self.inputs)}; "
             f"not Float64: {_listed(retyped)}; "
             f"expected in this order: {_listed(self.inputs)}; found: {_listed(frame.columns)}; "
-            f"type `onje train` to train it on the inputs there are"
+            f"type `onje train all` to train it on the inputs there are"
         )
 
 

@@ -18,7 +18,7 @@ def inputs_of(model: Model, features: pl.DataFrame) -> pl.DataFrame:
         raise NotReadyError(
             f"model {model.name} {model.version} needs the inputs {', '.join(model.inputs)}; "
             f"found {', '.join(features.columns)}; missing {', '.join(missing)}; "
-            "type `onje train` to train it on the features there are"
+            "type `onje train all` to train it on the features there are"
         )
     return features.select(model.inputs)
 
