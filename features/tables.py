@@ -74,16 +74,16 @@ class Table:
             self._broken(shaped)
             .group_by("row")
             .agg(pl.col("reason").unique(maintain_order=True).str.join("; "))
+            .sort("row")
         )
+        # By place and not by a join: whatever comes may have columns of any name.
+        rows = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
+        is_broken = rows.is_in(reasons.get_column("row").implode())
         # Events have a `reason` of their own (of a consent, of a bounce), which makes room here.
         given = frame.rename({"reason": "given_reason"}, strict=False)
         return Split(
-            accepted=shaped.frame.with_row_index("row")
-            .join(reasons, on="row", how="anti", maintain_order="left")
-            .drop("row"),
-            rejected=given.with_row_index("row")
-            .join(reasons, on="row", how="inner", maintain_order="left")
-            .drop("row"),
+            accepted=shaped.frame.filter(~is_broken),
+            rejected=given.filter(is_broken).with_columns(reasons.get_column("reason")),
         )
 
     def _shape(self, frame: pl.DataFrame) -> _Shaped:

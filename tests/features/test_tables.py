@@ -99,6 +99,16 @@ def test_a_rejected_row_is_kept_as_it_was_given() -> None:
     assert rejected.select(given.drop("reason").columns).equals(given.drop("reason"))
 
 
+def test_a_column_may_have_any_name() -> None:
+    given = _frame(_event(row=7, place=1), _event(row=7, place=2, source=None), _event(row=9))
+    split = EVENTS.split(given)
+    assert split.rejected.select("row", "place", "reason").rows() == [(7, 2, "source is missing")]
+    assert split.accepted.height == 2 and "row" not in split.accepted.columns
+    assert EVENTS.check(given[[0, 2]]).equals(split.accepted)
+    with pytest.raises(DataError, match=r"source is missing \(1 rows\)"):
+        EVENTS.check(given)
+
+
 def test_unknown_columns_move_into_attributes_beside_what_was_there() -> None:
     given = _frame(_event(shoe_size=41), _event(shoe_size=42, attributes='{"hat": "red"}'))
     shaped = EVENTS.shape(given)

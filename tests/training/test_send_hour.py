@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -207,11 +208,16 @@ def test_a_stranger_gets_everyones_hours_and_it_says_so() -> None:
     assert set(weekday.get_column("hour").head(2)) == {EARLY, LATE}
 
 
-def test_a_stranger_of_a_large_segment_gets_the_hours_of_the_segment() -> None:
-    curves = trained().model.tables["curves"]
-    loyal = curves.filter(pl.col("segment") == "loyal").get_column("is_own").unique().item()
-    source = scored(people("nobody"), trained()).get_column("source").unique().item()
-    assert source == ("segment" if loyal else "everyone")
+@pytest.mark.parametrize(("is_large", "source"), [(True, "segment"), (False, "everyone")])
+def test_only_a_large_segment_speaks_for_its_strangers(is_large: bool, source: str) -> None:
+    model, stranger = trained().model, people("nobody")
+    drawn = model.tables["curves"].with_columns(is_own=(pl.col("segment") == "loyal") & is_large)
+    scores = score_hours(
+        replace(model, tables={**model.tables, "curves": drawn}),
+        hours_as_of(shop(), stranger, NOBODY, settings=FEATURES),
+        stranger,
+    )
+    assert scores.get_column("source").unique().to_list() == [source]
 
 
 def test_one_customer_alone_scores_as_in_the_crowd() -> None:
