@@ -19,7 +19,8 @@ What is known of a customer at a moment (`as_of`), from events that had happened
 known by then. Windows are half open: "within 30 days" is [as_of - 30 days, as_of). Times since
 something are in days with fractions. Hours and days of the week are the customer's own. Money is in
 the base currency; what was paid in another one is left out, and a sum that would be of nothing else
-is unknown. There are {len(CATALOG)} features, of
+is unknown. Nothing is seen beyond the `newest_events` of a customer (and what is always kept: what
+decides permissions, and sends), however long a window is. There are {len(CATALOG)} features, of
 which {len(MODEL_INPUTS)} are inputs of models (*).
 
 A new feature takes six lines in the module of its group, and nothing else:

@@ -40,25 +40,25 @@ _next_birthday = (
 FEATURES = (
     _feature(
         "days_since_first_event",
-        "days since anything was first known of the customer",
+        "days since the oldest event kept",
         per(pl.col("age").max(), DAY),
         None,
     ),
     _feature(
         "signup_event_days",
-        "days since the sign-up, as an event told it",
+        "days since the sign-up, as an event told it that is still kept",
         days_since_first(happened("signup")),
         None,
     ),
     _customer(
         "days_since_signup",
-        "days since the sign-up, as CUSTOMERS or an event told it",
+        "days since the sign-up, as CUSTOMERS or an event told it that is still kept",
         pl.coalesce(_signed_up, "signup_event_days"),
         None,
     ),
     _customer(
         "known_days",
-        "days since the sign-up, else since the first event",
+        "days since the sign-up by CUSTOMERS, else since the oldest event kept",
         pl.coalesce(_signed_up, "days_since_first_event"),
         None,
     ),

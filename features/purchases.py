@@ -27,6 +27,8 @@ _ORDER = happened("order")
 _PRICED = happened("order", where=pl.col("amount").is_not_null())
 _MINUTES_A_DAY = 1_440
 
+# A longer past than `newest_events` is forgotten, here as everywhere.
+_EVER = " within the newest events kept"
 _UNKNOWN = "null where there were orders and none in the base currency"
 _WITH_CARE = f"refunds not taken off; {_UNKNOWN}"
 
@@ -52,38 +54,43 @@ _doubled_distance = 5 - 2 * _bin
 _SQUARED_DISTANCES = 17.5
 
 FEATURES = (
-    _feature("orders", "orders, ever", count(_ORDER), 0),
+    _feature("orders", f"orders{_EVER}", count(_ORDER), 0),
     _feature("orders_30d", "orders within 30 days", _orders(30), 0),
     _feature("orders_90d", "orders within 90 days", _orders(90), 0),
     _feature("orders_365d", "orders within a year", _orders(365), 0),
     _feature("spend_30d", f"money spent within 30 days, {_WITH_CARE}", _spend(30), 0),
     _feature("spend_90d", f"money spent within 90 days, {_WITH_CARE}", _spend(90), 0),
     _feature("spend_365d", f"money spent within a year, {_WITH_CARE}", _spend(365), 0),
-    _feature("spend", f"money spent, ever, {_WITH_CARE}", money("amount", _ORDER), 0),
-    _feature("priced_orders", "orders with a price in the base currency, ever", count(_PRICED), 0),
-    _customer("basket_value", "money per order, ever", share("spend", "priced_orders"), None),
+    _feature("spend", f"money spent{_EVER}, {_WITH_CARE}", money("amount", _ORDER), 0),
+    _feature(
+        "priced_orders", f"orders with a price in the base currency{_EVER}", count(_PRICED), 0
+    ),
+    _customer("basket_value", f"money per order{_EVER}", share("spend", "priced_orders"), None),
     _feature(
         "last_basket_value", "money of the last order", per(latest("amount", _PRICED), MONEY), None
     ),
     _feature(
         "lines_per_order",
-        "lines per order, ever",
+        f"lines per order{_EVER}",
         pl.col("lines").mean(),
         None,
     ),
     _feature("days_since_order", "days since the last order", days_since_last(_ORDER), None),
     _feature(
-        "days_since_first_order", "days since the first order", days_since_first(_ORDER), None
+        "days_since_first_order",
+        f"days since the first order{_EVER}",
+        days_since_first(_ORDER),
+        None,
     ),
     _feature(
         "order_gap_days_mean",
-        "days from one order to the next, on average; null with fewer than two orders",
+        f"days from one order to the next, on average{_EVER}; null with fewer than two orders",
         per(pl.when(_gaps > 0).then(_gap_sum / _gaps), _MINUTES_A_DAY),
         None,
     ),
     _feature(
         "order_gap_days_std",
-        "spread of the days from one order to the next; null with fewer than three orders",
+        f"spread of the days from one order to the next{_EVER}; null with fewer than three orders",
         pl.when(_gaps > 1).then(per(_gap_variance.clip(lower_bound=0).sqrt(), _MINUTES_A_DAY)),
         None,
     ),

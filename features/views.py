@@ -52,8 +52,8 @@ def acts_of(lines: pl.LazyFrame) -> pl.LazyFrame:
 def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl.LazyFrame:
     """One line per item of a row: how often and how lately ordered, viewed, put into a cart.
 
-    Columns: row, the item, orders (ever) and orders_28d, _91d, _365d, views_7d, _28d, _30d,
-    carts_28d, first_order, last_order, last_view (ages), order_moment, view_moment,
+    Columns: row, the item, orders (all that are kept), orders_28d, _91d, _365d, views_7d, _28d,
+    _30d, carts_28d, first_order, last_order, last_view (ages), order_moment, view_moment,
     quantity_365d, spend_365d (null where ordered, but no amount is known). Two lines of one order
     with the same item are one order of it.
     """

@@ -39,7 +39,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with its evidence.
+    """A model with its evidence: what every trainer gives.
+
+    A trainer takes (history, customers, products, *, known_until, settings, feature_settings,
+    about), also what it does not read: whoever retrains need not know which model reads what.
 
     `examples` are the test rows, one per case: `customer` (a number without meaning outside this
     frame, so that no id of a person leaves with it), `baseline_loss` (log-loss of the trivial
