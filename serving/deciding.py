@@ -61,7 +61,8 @@ def decide_together(
     Each is answered as if asked alone. What is answered here is recorded, unless it is a dry run
     or the store is unavailable: then the answer is to wait, since consent cannot be looked up.
     """
-    this = _Pass(live.store, live.models.current, live.settings.current, now)
+    in_force = live.settings.current
+    this = _Pass(live.store, live.models.under(in_force.features), in_force, now)
     outcomes: dict[int, Outcome] = {}
     with live.metrics.deciding.time():
         for turn in _turns(asked):

@@ -22,6 +22,7 @@ FIELDS = {
     "affinity-category": "affinity_category",
     "affinity-product": "affinity_product",
 }
+NO_MODELS = Models(**dict.fromkeys(FIELDS.values()))
 
 
 class ModelShelf:
@@ -39,7 +40,8 @@ class ModelShelf:
         self._newest: dict[str, Model] = {}
         self._serving: dict[str, Model] = {}
         self._damaged: dict[str, str] = {}
-        self.current = Models(**dict.fromkeys(FIELDS.values()))
+        self.current = NO_MODELS
+        self._judged: tuple[FeatureSettings | None, Models] = (None, NO_MODELS)
         self.refused: Mapping[str, str] = {}
 
     def refresh(self, features: FeatureSettings) -> list[str]:
@@ -66,7 +68,13 @@ class ModelShelf:
         self.refused = refused
         fields = {FIELDS[name]: model for name, model in self._serving.items()}
         self.current = Models(**(dict.fromkeys(FIELDS.values()) | fields))
+        self._judged = (features, self.current)
         return newly_refused
+
+    def under(self, features: FeatureSettings) -> Models:
+        """The models where they were judged under these settings; none until they are."""
+        judged_under, models = self._judged
+        return models if features == judged_under else NO_MODELS
 
     def _load(self) -> None:
         """Read the folders that the pointers did not name before."""

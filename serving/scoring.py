@@ -41,7 +41,8 @@ def score_view(
     customer_ids: Sequence[str], view: View, live: Live, *, now: datetime
 ) -> list[Scored]:
     """The same where the view of these customers is there already."""
-    in_force, models = live.settings.current, live.models.current
+    in_force = live.settings.current
+    models = live.models.under(in_force.features)
     asked = list(dict.fromkeys(customer_ids))
     as_of = {customer_id: max(now, view.newest.get(customer_id, now)) for customer_id in asked}
     types = {name: column.dtype for name, column in Spine.columns().items()}

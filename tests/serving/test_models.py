@@ -114,3 +114,11 @@ def test_a_champion_that_does_not_fit_leaves_its_place_to_the_one_before(tmp_pat
     assert (shelf.current.churn.version, shelf.refused) == ("2", {})
     shelf.refresh(FEATURES)  # the pointer names 2, and what does not serve now does not come back
     assert shelf.current.churn is None
+
+
+def test_between_new_settings_and_the_judgement_of_the_models_rules_stand_in(tmp_path):
+    shelf = ModelShelf(tmp_path)
+    keep(tmp_path, "1")
+    shelf.refresh(FEATURES)
+    assert shelf.under(FEATURES.model_copy()) is shelf.current
+    assert shelf.under(DEEPER).churn is None
