@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from features.errors import OnjeError
 from pipelines.installation import Installation, opened
 from pipelines.places import Places, places
@@ -38,7 +40,7 @@ def examine() -> list[Finding]:
         findings += [_disk(at), _port(at)]
         with opened() as onje:
             findings += [_settings(onje)]
-            findings += [_looked(look, onje) for look in (_lake, _store)]
+            findings += [_looked(look, onje) for look in (_lake, _money, _store)]
             findings += list(_models(onje))
     except OnjeError as error:
         findings.append(Finding("settings and store", False, str(error), "mend what it names"))
@@ -109,6 +111,16 @@ def _lake(onje: Installation) -> Finding:
         return Finding("lake", False, f"no events in {onje.places.lake}", "onje ingest --help")
     versions = ", ".join(f"{name} v{at}" for name, at in sorted(onje.lake.versions().items()))
     return Finding("lake", True, versions, "")
+
+
+def _money(onje: Installation) -> Finding:
+    """How much of the money is in a currency that spend leaves out."""
+    base = onje.settings.features.base_currency
+    paid = onje.lake.scan("events").filter(pl.col("amount").is_not_null())
+    counted = paid.select(lines=pl.len(), other=(pl.col("currency") != base).sum()).collect()
+    lines, other = counted.row(0)
+    found = f"{other:,} of {lines:,} amounts are not in {base} and left out of spend"
+    return Finding("money", not other, found, "set base_currency under [features] to theirs")
 
 
 def _store(onje: Installation) -> Finding:

@@ -36,12 +36,19 @@ def test_what_was_published_is_fine_until_the_lake_moves(home, some_households):
             onje.lake, onje.store, at=onje.now(), settings=onje.settings.features,
             step=lambda doing, done, total: None,
         )  # fmt: skip
-    assert found()["lake"].fine and found()["store"].fine
+    assert found()["lake"].fine and found()["store"].fine and found()["money"].fine
+    pounds = (
+        some_households["events"]
+        .head(1)
+        .with_columns(event_id=pl.lit("pounds"), currency=pl.lit("GBP"))
+    )
     with opened() as onje:
+        onje.lake.merge_events(pounds)
         onje.lake.append(
             "products", some_households["products"].head(1).with_columns(title=pl.lit("New"))
         )
     assert not found()["store"].fine
+    assert not found()["money"].fine and found()["money"].found.startswith("1 of ")
 
 
 def test_a_damaged_model_is_named(home):
