@@ -37,26 +37,45 @@ class StoreUnavailable(OnjeError):
 
 @dataclass(frozen=True)
 class Connections:
-    """Two pools over one database: `reader` sees a snapshot, `writer` is one connection."""
+    """Two pools over one database: `reader` sees a snapshot, `writer` is one connection.
+
+    `identity` is that of `file` when it was opened; without it, or with another file in its place,
+    every transaction raises StoreUnavailable.
+    """
 
     reader: Engine
     writer: Engine
+    file: Path
+    identity: tuple[int, int]
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction in which every statement sees the same state."""
+        self._see_the_same_file()
         with _explained(self.reader), self.reader.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its start; durable when it ends."""
+        self._see_the_same_file()
         with _explained(self.writer), self.writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
         self.reader.dispose()
         self.writer.dispose()
+
+    def _see_the_same_file(self) -> None:
+        # SQLite goes on writing into a file that was deleted, and would acknowledge what is lost.
+        try:
+            found = identity_of(self.file)
+        except OSError:
+            found = None
+        if found != self.identity:
+            raise StoreUnavailable(
+                f"the store's file {self.file} is gone or was replaced; restart the service"
+            )
 
 
 def connect(url: str, *, patience_s: float) -> Connections:
@@ -67,7 +86,8 @@ def connect(url: str, *, patience_s: float) -> Connections:
     address = make_url(url)
     if address.get_backend_name() != "sqlite" or not address.database:
         raise SettingsError(f"the store is at {url!r}; give a file: sqlite:////var/onje/store.db")
-    Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    file = Path(address.database).absolute()
+    file.parent.mkdir(parents=True, exist_ok=True)
     common: dict[str, Any] = {
         "connect_args": {"timeout": patience_s},
         "pool_timeout": patience_s,
@@ -82,10 +102,16 @@ def connect(url: str, *, patience_s: float) -> Connections:
     for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _beginner(begin))
-    connections = Connections(reader, writer)
-    with connections.writing() as connection:
+    with _explained(writer), writer.begin() as connection:
         metadata.create_all(connection)
-    return connections
+        identity = identity_of(file)
+    return Connections(reader, writer, file, identity)
+
+
+def identity_of(file: Path) -> tuple[int, int]:
+    """What a file is, whatever its name: its device and its number there."""
+    found = file.stat()
+    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -145,6 +145,15 @@ def test_events_that_cannot_be_kept_are_not_acknowledged(service, locked):
     assert service.tell(CART)["accepted"] == 1
 
 
+def test_after_the_store_was_deleted_nothing_is_acknowledged(service, tmp_path):
+    for part in tmp_path.glob("store.db*"):
+        part.unlink()
+    answer = service.post("/v1/events", {"events": [CART]})
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+    answer = service.decide("r1")
+    assert (answer["action"], answer["because"][0]["code"]) == ("wait", "store_unavailable")
+
+
 def send_raw(service, raw):
     headers = {"content-type": "application/json"}
     return service.send(method="POST", url="/v1/decide", content=raw, headers=headers)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -39,6 +40,19 @@ def test_a_full_disk_keeps_nothing_of_a_transaction(hasty, url, view):
     with pytest.raises(StoreUnavailable, match="full"):
         hasty.append_events(events(*big))
     assert view("ann").knowledge.history.height == 0
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_is_gone_keeps_nothing_and_says_so(hasty, url, tmp_path, is_replaced):
+    for part in tmp_path.glob("store.db*"):
+        part.unlink()
+    if is_replaced:
+        Store.open(url, patience_s=0.2).close()
+    with pytest.raises(StoreUnavailable, match="gone or was replaced"):
+        hasty.append_events(events(event("e1")))
+    with pytest.raises(StoreUnavailable, match="restart the service"):
+        hasty.decision("d1")
+    assert Path(url.removeprefix("sqlite:///")).exists() is is_replaced
 
 
 def test_a_file_that_is_no_database_says_so(tmp_path):
