@@ -9,19 +9,24 @@ import polars as pl
 
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS, Split, Table
 
+# The number of a row in its file; the name has a blank, as no column of ours has.
+ROW = "row in file"
+SHOWN_CHARACTERS = 40
+
 
 @dataclass(frozen=True)
 class Account:
     """Where the rows of one input went; each row is counted exactly once.
 
     `became` counts rows by what they turned into ("order", "refund", "duplicate"), `rejected`
-    counts those set aside, by reason.
+    counts those set aside, by reason, and `samples` shows the first row of each reason.
     """
 
     input: str
     rows: int
     became: Mapping[str, int]
     rejected: Mapping[str, int]
+    samples: Mapping[str, str]
 
     @property
     def unaccounted(self) -> int:
@@ -53,7 +58,8 @@ class Intake:
             became = {self.table.name.removesuffix("s"): accepted.height}
         became |= {"duplicate": self.duplicates}
         seen = {name: rows for name, rows in became.items() if rows}
-        return Account(self.name, self.rows, seen, _counted(self.split.rejected, "reason"))
+        rejected = self.split.rejected
+        return Account(self.name, self.rows, seen, _counted(rejected, "reason"), _samples(rejected))
 
 
 @dataclass(frozen=True)
@@ -91,3 +97,18 @@ def _counted(frame: pl.DataFrame, column: str) -> dict[str, int]:
     """How often each value occurs, the most frequent first, ties by name."""
     counts = frame.group_by(pl.col(column).cast(pl.String)).len()
     return dict(counts.sort("len", column, descending=[True, False]).rows())
+
+
+def _samples(rejected: pl.DataFrame) -> dict[str, str]:
+    """Of each reason the first row: its value of the column that the reason names, its number."""
+    samples = {}
+    for row in rejected.unique("reason", keep="first", maintain_order=True).iter_rows(named=True):
+        reason = row.pop("reason")
+        number = row.pop(ROW, None)
+        named = [column for column in row if reason.startswith(f"{column} ")]
+        value = row[max(named, key=len)] if named else None
+        shown = [] if value is None else [repr(str(value)[:SHOWN_CHARACTERS])]
+        shown += [] if number is None else [f"row {number}"]
+        if shown:
+            samples[reason] = " in ".join(shown)
+    return samples

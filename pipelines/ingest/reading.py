@@ -8,6 +8,8 @@ from pipelines.ingest.mapping import Condition, Time, Value
 
 ZONED_FORMATS = ("%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M%z")
 NAIVE_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+# Money rests as Decimal(18, 4), which has fourteen digits before the point.
+TOO_MUCH_MONEY = 1e14
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -37,8 +39,13 @@ def number(given: pl.Expr, *, decimal: str) -> pl.Expr:
 
 
 def money(amount: pl.Expr) -> pl.Expr:
-    """Float64 as an amount of money, rounded to four places before it becomes a decimal."""
-    return amount.round(4).cast(pl.Decimal(18, 4), strict=False)
+    """Float64 as an amount of money, rounded to four places before it becomes a decimal.
+
+    What has more digits than the decimal is null: a cast that overflows ends the whole file.
+    """
+    rounded = amount.round(4)
+    fits = rounded.abs() < TOO_MUCH_MONEY
+    return pl.when(fits).then(rounded).cast(pl.Decimal(18, 4), strict=False)
 
 
 def flag(given: pl.Expr) -> pl.Expr:

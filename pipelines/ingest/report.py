@@ -49,7 +49,9 @@ class Report:
             for kind, number in account.became.items():
                 rows.add_row("", f"{number:,}", kind, "")
             for reason, number in account.rejected.items():
-                rows.add_row("", f"{number:,}", "rejected", reason)
+                sample = account.samples.get(reason)
+                why = reason if sample is None else f"{reason}: {sample}"
+                rows.add_row("", f"{number:,}", "rejected", Text(why))
         lake = Table(
             "table", "new", "known already", "version", title="In the lake", title_justify="left"
         )

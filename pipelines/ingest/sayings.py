@@ -8,10 +8,18 @@ import polars as pl
 
 from features.contracts import Events
 from pipelines.ingest.mapping import EventFields, Mapping
-from pipelines.ingest.reading import column_text, flag, holds, moment, money, number, text
+from pipelines.ingest.reading import (
+    TOO_MUCH_MONEY,
+    column_text,
+    flag,
+    holds,
+    moment,
+    money,
+    number,
+    text,
+)
 
 # Our own columns beside those of the file: their names have a blank, as no column of ours has.
-ROW = "row in file"
 FAULT = "fault of row"
 CONSENT = "consent of row"
 OF_CUSTOMER = "customer "
@@ -128,7 +136,25 @@ def _unreadable(mapping: Mapping, *, decimal: str) -> list[pl.Expr]:
         )
         for column in event.event_id or ()
     ]
-    return [*unread, *nameless]
+    return [*unread, *_too_much(event, decimal=decimal), *nameless]
+
+
+def _too_much(event: EventFields, *, decimal: str) -> list[pl.Expr]:
+    """Money beyond what an event can hold, also where it is only the product that is too much."""
+    amounts = [
+        (value.column or name, number(text(value), decimal=decimal))
+        for name in MONEY
+        if (value := getattr(event, name)) is not None
+    ]
+    if event.unit_price is not None:
+        price = number(text(event.unit_price), decimal=decimal)
+        product = price * number(text(event.quantity), decimal=decimal)
+        amounts.append((event.unit_price.column or "unit_price", product))
+    told = f"makes an amount of {TOO_MUCH_MONEY:,.0f} or more"
+    return [
+        pl.when(amount.is_not_null() & money(amount).is_null()).then(pl.lit(f"{column} {told}"))
+        for column, amount in amounts
+    ]
 
 
 def facts(mapping: Mapping, *, decimal: str) -> dict[str, pl.Expr]:

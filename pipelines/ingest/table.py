@@ -12,11 +12,11 @@ from features.errors import DataError
 from features.once import content_id, settle_clock, unique_events
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS, Split
 from pipelines.ingest.derived import consent_in, customers_in, products_in
-from pipelines.ingest.ingested import Ingested, Intake
+from pipelines.ingest.ingested import ROW, Ingested, Intake
 from pipelines.ingest.mapping import Condition, Mapping, Part, Time, Value
 from pipelines.ingest.reading import column_text
 from pipelines.ingest.rows import is_csv, rows_of
-from pipelines.ingest.sayings import FAULT, ROW, event_columns, facts, fault
+from pipelines.ingest.sayings import FAULT, event_columns, facts, fault
 from pipelines.ingest.suggest import did_you_mean
 
 NUMBER_AMONG_EQUALS = "number among equals"

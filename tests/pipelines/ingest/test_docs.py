@@ -36,6 +36,7 @@ def test_the_example_does_what_the_guide_says(example):
             "not a product": 1,
             "units is not a number": 1,
         },
+        samples=example.accounts[0].samples,
     )
     for reason in example.accounts[0].rejected:
         assert f"`{reason}`" in GUIDE

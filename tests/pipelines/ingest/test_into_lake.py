@@ -116,6 +116,7 @@ def test_the_report_for_machines_and_for_people(shop):
         "rows": 4,
         "became": {"order": 2, "refund": 1},
         "rejected": {"a guest": 1},
+        "samples": {"a guest": "row 3"},
     }
     assert told["stored"]["events"] == {"inserted": 3, "known_already": 0}
     assert told["versions"]["events"] == 0

@@ -284,3 +284,45 @@ def test_a_column_that_the_file_does_not_have_is_named_with_its_likely_spelling(
         ingested(tmp_path, ROWS, MAPPING.replace('at = "when"', 'at = "When"'))
     assert "no column 'When'; did you mean 'when'?" in str(told.value)
     assert "who, basket, when, what, units, paid" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "paid", ["1e300", "99999999999999999", "-1e14", "99999999999999.99999", "1e14"]
+)
+@pytest.mark.parametrize("field", ["amount", "unit_price"])
+def test_money_beyond_what_an_event_holds_sets_aside_its_row_only(tmp_path, paid, field):
+    rows = f"""
+        who | basket | when       | what | units | paid
+        ann | 1      | 2024-05-01 | mug  | 1     | {paid}
+        ann | 2      | 2024-05-01 | mug  | 1     | 500000000000
+    """
+    done = ingested(tmp_path, rows, MAPPING.replace('amount = "paid"', f'{field} = "paid"'))
+    reason = "paid makes an amount of 100,000,000,000,000 or more"
+    assert done.accounts[0].rejected == {reason: 1}
+    assert done.accounts[0].samples == {reason: f"'{paid}' in row 1"}
+    assert done.events["order_id"].to_list() == ["2"]
+    assert done.events["amount"].to_list() == [Decimal("500000000000.0000")]
+
+
+def test_a_price_times_a_quantity_that_is_too_much_sets_aside_its_row_only(tmp_path):
+    priced = MAPPING.replace('amount = "paid"', 'unit_price = "paid"')
+    rows = """
+        who | basket | when       | what | units | paid
+        ann | 1      | 2024-05-01 | mug  | 1e10  | 1e10
+        ann | 2      | 2024-05-01 | mug  | 1e200 | 1e200
+        ann | 3      | 2024-05-01 | mug  | 2     | 1.50
+    """
+    done = ingested(tmp_path, rows, priced)
+    assert done.accounts[0].rejected == {"paid makes an amount of 100,000,000,000,000 or more": 2}
+    assert done.events["amount"].to_list() == [Decimal("3.0000")]
+
+
+def test_a_price_of_a_product_beyond_all_money_is_no_price(tmp_path):
+    dear = MAPPING.replace('title = "what"', 'title = "what"\nprice = "list"')
+    rows = """
+        who | basket | when       | what | units | paid | list
+        ann | 1      | 2024-05-01 | mug  | 1     | 1.50 | 1e20
+    """
+    done = ingested(tmp_path, rows, dear)
+    assert done.events.height == 1
+    assert done.products["price"].to_list() == [None]
