@@ -145,7 +145,7 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
     )
     decisions = answer(
-        _requests(questions, view, this.now),
+        _requests(questions, view),
         replace(view.knowledge, history=_with_context(questions, view, this)),
         this.models,
         settings=in_force.serving,
@@ -175,7 +175,7 @@ def _count(row: Mapping[str, Any], live: Live) -> None:
     live.metrics.decisions.labels(row["action"], first, str(row["degraded"]).lower()).inc()
 
 
-def _requests(questions: Sequence[DecisionRequest], view: View, now: datetime) -> pl.DataFrame:
+def _requests(questions: Sequence[DecisionRequest], view: View) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "row": range(len(questions)),
@@ -184,7 +184,7 @@ def _requests(questions: Sequence[DecisionRequest], view: View, now: datetime) -
             "customer_id": [q.customer_id for q in questions],
             # Never before what is known: a withdrawal of consent that came in after the clock was
             # read, or before it stepped back, must be seen.
-            "as_of": [max(now, view.newest.get(q.customer_id, now)) for q in questions],
+            "as_of": [view.present[q.customer_id] for q in questions],
             "emails": [q.emails for q in questions],
             "earliest": [q.earliest for q in questions],
             "deadline": [q.deadline for q in questions],

@@ -29,7 +29,7 @@ class Scored:
 
 def score_customers(customer_ids: Sequence[str], live: Live, *, now: datetime) -> list[Scored]:
     """Each customer once, in the order of first mention."""
-    return score_view(customer_ids, view_now(customer_ids, live, now=now), live, now=now)
+    return score_view(customer_ids, view_now(customer_ids, live, now=now), live)
 
 
 def view_now(customer_ids: Sequence[str], live: Live, *, now: datetime) -> View:
@@ -37,16 +37,14 @@ def view_now(customer_ids: Sequence[str], live: Live, *, now: datetime) -> View:
     return live.store.view_of(set(customer_ids), now=now, settings=features)
 
 
-def score_view(
-    customer_ids: Sequence[str], view: View, live: Live, *, now: datetime
-) -> list[Scored]:
+def score_view(customer_ids: Sequence[str], view: View, live: Live) -> list[Scored]:
     """The same where the view of these customers is there already."""
     in_force = live.settings.current
     models = live.models.under(in_force.features)
     asked = list(dict.fromkeys(customer_ids))
-    as_of = {customer_id: max(now, view.newest.get(customer_id, now)) for customer_id in asked}
     types = {name: column.dtype for name, column in Spine.columns().items()}
-    spine = pl.DataFrame({"customer_id": asked, "as_of": list(as_of.values())}, schema=types)
+    as_of = [view.present[customer_id] for customer_id in asked]
+    spine = pl.DataFrame({"customer_id": asked, "as_of": as_of}, schema=types)
     found = scores_of(
         spine,
         view.knowledge,

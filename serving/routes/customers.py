@@ -29,7 +29,7 @@ async def customer(customer_id: Annotated[Id, Path()], live: LiveNow) -> Custome
 
 def _customer(customer_id: str, live: Live, *, now: datetime) -> Customer:
     view = view_now([customer_id], live, now=now)
-    [scored] = score_view([customer_id], view, live, now=now)
+    [scored] = score_view([customer_id], view, live)
     recent = live.store.recent_decisions(customer_id, limit=RECENT)
     if not scored.scores.known_customer and not recent:
         raise unknown(

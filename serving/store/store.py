@@ -18,6 +18,7 @@ from serving.store.connections import Connections, connect
 from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State
 from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
+from serving.store.present import presents_of, with_all_withdrawals
 from serving.store.published import Shelf
 
 
@@ -25,13 +26,14 @@ from serving.store.published import Shelf
 class View:
     """What is known of some customers, and how to tell later whether that has changed.
 
-    `newest` says when the newest online event of a customer became known: a decision as of an
-    earlier moment (its clock was read before, or has stepped back) would not see that event.
+    `present` is the moment as of which to decide on each: now, or later where something of the
+    customer became known later (the clock was read before, or has stepped back). By then whatever
+    forbids mail is known, however late the data says it was.
     """
 
     knowledge: Knowledge
     revisions: Mapping[str, int]
-    newest: Mapping[str, datetime]
+    present: Mapping[str, datetime]
 
 
 class Store:
@@ -105,15 +107,17 @@ class Store:
         self._shelf = shelf
         if online.events.height:
             pasts.append(_as_history(online.events, shelf, settings=settings))
+        history = pl.concat(pasts) if pasts else History.create_empty()
+        present = presents_of(history, online.newest, customer_ids, now=now)
         return View(
             knowledge=Knowledge(
-                history=pl.concat(pasts) if pasts else History.create_empty(),
+                history=with_all_withdrawals(history, present),
                 customers=persons,
                 products=shelf.products if shelf else Products.create_empty(),
                 mail=mail,
             ),
             revisions=revisions,
-            newest=online.newest,
+            present=present,
         )
 
     def as_history(self, events: pl.DataFrame, *, settings: FeatureSettings) -> pl.DataFrame:

@@ -54,11 +54,6 @@ def test_only_the_customers_asked_for_are_read(store, view):
     assert view("nobody").knowledge.history.height == 0
 
 
-def test_the_view_says_when_the_newest_event_became_known(store, view):
-    store.append_events(events(event("e1", hours_ago=5), event("e2", hours_ago=2)))
-    assert view("ann", "bob").newest == {"ann": NOW - timedelta(hours=2)}
-
-
 def test_events_wait_for_the_lake_until_they_are_marked(store):
     told = events(event("e1"), event("e2"), event("e3"))
     store.append_events(told)
