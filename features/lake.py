@@ -10,7 +10,13 @@ from typing import TypeVar
 
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    DeltaProtocolError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
 from filelock import FileLock
 
 from features.errors import NotReadyError, OnjeError
@@ -165,14 +171,33 @@ class Lake:
             ) from error
 
     def _commit(self, table: str, write: Callable[[], _T]) -> _T:
-        """Write as the only writer of this machine; start afresh where another one was faster."""
-        with self._lock(table):
-            for _ in range(_ATTEMPTS - 1):
-                try:
-                    return write()
-                except CommitFailedError:
-                    continue
-            return write()
+        """Write as the only writer of this machine; start afresh where another one was faster.
+
+        NotReadyError where the disk or the store does not take it.
+        """
+        try:
+            with self._lock(table):
+                for _ in range(_ATTEMPTS - 1):
+                    try:
+                        return write()
+                    except CommitFailedError:
+                        continue
+                return write()
+        except (SchemaMismatchError, DeltaProtocolError):
+            raise  # a fault of ours, which no space on the disk mends
+        except (DeltaError, OSError) as fault:
+            raise self._unwritten(table, fault) from fault
+        except pl.exceptions.ComputeError as fault:
+            if "os error" not in str(fault):
+                raise
+            raise self._unwritten(table, fault) from fault
+
+    def _unwritten(self, table: str, fault: Exception) -> NotReadyError:
+        return NotReadyError(
+            f"{table} could not be written to the lake at {self.root}: "
+            f"{' '.join(str(fault).split())}; free space there or let it be written to, or set "
+            "ONJE_HOME to a folder elsewhere, then run again: nothing half-written is read"
+        )
 
     def _lock(self, table: str) -> AbstractContextManager[object]:
         at = self._at(table)

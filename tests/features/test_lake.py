@@ -206,3 +206,40 @@ def test_kill_9_while_writing_leaves_whole_batches_only(lake: Lake) -> None:
             assert set(per_batch["len"]) == {200}
         # Whoever comes next can write: a dead writer holds no lock.
         assert lake.merge_events(_events(f"after{attempt}")).inserted == 1
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half(lake: Lake) -> None:
+    lake.merge_events(_events("e1"))
+    limited = """
+import resource, signal, sys
+from pathlib import Path
+from features.errors import NotReadyError
+from features.lake import Lake
+
+lake = Lake(Path(sys.argv[1]))
+events = lake.read("events")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+for write in (lambda: lake.replace("events", events), lambda: lake.append("plans", events)):
+    try:
+        write()
+    except NotReadyError as told:
+        print(told)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", limited, str(lake.root)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for table, told in zip(("events", "plans"), done.stdout.splitlines(), strict=True):
+        assert told.startswith(f"{table} could not be written to the lake at {lake.root}: ")
+        assert "File too large" in told
+        assert "ONJE_HOME" in told
+    assert lake.versions() == {"events": 0}
+    assert lake.merge_events(_events("e1", "e2")) == Merged(inserted=1, known_already=1)
+    assert lake.append("plans", _events("e1")) == Merged(inserted=1, known_already=0)
+
+
+def test_a_lake_where_a_file_lies_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("not a folder")
+    with pytest.raises(NotReadyError, match="events could not be written to the lake at .*lake: "):
+        Lake(tmp_path / "lake").merge_events(_events("e1"))
