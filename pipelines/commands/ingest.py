@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.errors import DataError
+
 if TYPE_CHECKING:
     from pipelines.ingest.report import Report
 
@@ -75,10 +77,12 @@ def _show(report: Report, *, as_json: bool) -> None:
         import json
 
         print(json.dumps(report.as_dict()))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    Console().print(report)
+        Console().print(report)
+    if report.is_empty_handed:
+        raise typer.Exit(DataError.exit_code)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -29,6 +29,11 @@ class Account:
     samples: Mapping[str, str]
 
     @property
+    def is_empty_handed(self) -> bool:
+        """Whether it had rows and none of them came in."""
+        return self.rows > 0 and not self.became.keys() - {"duplicate"}
+
+    @property
     def unaccounted(self) -> int:
         """Rows of which nothing is said; anything but zero is a fault of ours."""
         return self.rows - sum(self.became.values()) - sum(self.rejected.values())

@@ -6,6 +6,7 @@ stock, what a duplicate is) has to be written down; nothing of that has a defaul
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from features.contracts import CHANNELS, KINDS
 from pipelines.ingest.suggest import did_you_mean
 
+CURRENCY = "[A-Z]{3}"
 CONSENT_REASONS = ("granted", "denied", "reconfirmed")
 
 
@@ -103,6 +105,15 @@ class Time(Part):
     known_at_column: Text | None = None
 
     @model_validator(mode="after")
+    def _format_reads_something(self) -> Time:
+        if self.format is not None and "%" not in self.format:
+            raise ValueError(
+                f"`format` reads no time: {self.format!r}; say it with %, "
+                'e.g. "%d.%m.%Y %H:%M" for 31.12.2024 18:30'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _column_is_named(self) -> Time:
         if (self.known_at == "column") != (self.known_at_column is not None):
             raise ValueError('`known_at_column` goes with known_at = "column", and only with it')
@@ -147,6 +158,11 @@ class EventFields(Part):
         if self.unit_price is not None and (self.amount is not None or self.quantity is None):
             raise ValueError("`unit_price` is multiplied by `quantity`: name it, and no `amount`")
         has_money = self.amount or self.unit_price or self.discount
+        for outcome in self.currency.outcomes or () if self.currency is not None else ():
+            if not re.fullmatch(CURRENCY, outcome):
+                raise ValueError(
+                    f"no such currency: {outcome!r}; three capital letters name one, e.g. EUR"
+                )
         if has_money is not None and self.currency is None:
             raise ValueError('money needs a currency: add currency = { constant = "EUR" }')
         return self

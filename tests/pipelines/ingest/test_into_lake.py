@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from features.errors import DataError
 from features.lake import Lake
 from pipelines.ingest.into_lake import ingest_table
 from tests.pipelines.ingest.files import MAPPING, NOW, drawn, written
@@ -135,3 +137,64 @@ def test_progress_begins_and_ends(shop):
     )
     assert steps["reading rows.csv"] == [(0, 1), (1, 1)]
     assert steps["writing to the lake"] == [(n, 4) for n in range(5)]
+
+
+UNREAD = """
+    who | basket | when       | what | units | paid
+    ann | 1      | 05/01/2024 | mug  | 2     | 12.50
+    ann | 1      | 05/01/2024 | mug  | 2     | 12.50
+    bob | 2      | 06/01/2024 | pen  | many  | 1.10
+        | 3      | 06/01/2024 | pen  | 1     | 1.10
+    cid | 4      | 06/01/2024 | pen  | 1     | 1.10
+"""
+NOTHING = (
+    "Nothing of rows.csv came in: 3 of its 5 rows were rejected, as: when is not a time that was "
+    "on a clock in Europe/Berlin: '05/01/2024' in row 1. "
+)
+
+
+def test_a_report_says_aloud_that_nothing_came_in(shop, tmp_path):
+    lake, _, mapping = shop
+    report = ingest_table(lake, written(tmp_path, "rows.csv", drawn(UNREAD)), mapping, NOW, silent)
+
+    assert report.is_empty_handed
+    (warning,) = report.as_dict()["warnings"]
+    assert warning.startswith(NOTHING)
+    console = Console(width=300, record=True, file=StringIO())
+    console.print(report)
+    assert console.export_text().splitlines()[-1].startswith(NOTHING)
+
+
+def test_a_report_of_something_is_silent(shop):
+    report = ingest_table(*shop, NOW, silent)
+    assert not report.is_empty_handed
+    assert report.warnings == ()
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_command_ends_with_its_code_where_nothing_came_in(shop, tmp_path, form):
+    _, _, mapping = shop
+    rows = written(tmp_path, "unread.csv", drawn(UNREAD))
+    command = [Path(sys.executable).parent / "onje", "ingest", "table", rows, "--map", mapping]
+    done = subprocess.run(
+        [*command, *form],
+        env={**os.environ, "ONJE_HOME": str(tmp_path / "home"), "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == DataError.exit_code == 10
+    assert "Nothing of unread.csv came in" in done.stdout
+
+
+def test_a_long_name_of_a_file_is_whole_in_a_narrow_terminal(shop, tmp_path):
+    lake, _, mapping = shop
+    name = "export_of_all_orders_of_the_shop_in_berlin_from_2023_to_2024_second_try_final.csv"
+    report = ingest_table(lake, written(tmp_path, name, drawn(ROWS)), mapping, NOW, silent)
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(report)
+    text = console.export_text()
+    first = "".join(
+        line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│")
+    )
+    assert name in first
+    assert "consent in it" not in text  # it had no rows

@@ -76,6 +76,21 @@ from tests.pipelines.ingest.files import MAPPING, written
             "money needs a currency",
         ),
         (
+            'currency = { constant = "EUR" }',
+            'currency = { constant = "Euro" }',
+            "event: no such currency: 'Euro'; three capital letters name one, e.g. EUR",
+        ),
+        (
+            'currency = { constant = "EUR" }',
+            'currency = { column = "land", values = { DE = "eur" } }',
+            "no such currency: 'eur'",
+        ),
+        (
+            'known_at = "at"',
+            'known_at = "at"\nformat = "DD.MM.YYYY"',
+            "time: `format` reads no time: 'DD.MM.YYYY'; say it with %",
+        ),
+        (
             "missing = true",
             'missing = true, matches = "x"',
             "say exactly one of",
