@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.ingest.mapping import Csv
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt")
 PARQUET_ENDINGS = (".parquet", ".pq")
+UTF_16_BEGINS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 OTHER_SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -116,13 +118,29 @@ def _checked_records(file: Path, form: Csv) -> int:
                 records += 1
             begins = reader.line_num + 1
     except csv.Error as fault:
-        raise DataError(
-            f"{file}, line {begins}: {fault}; a quote that opens here is not closed as it should "
-            'be, write quotes inside a value twice ("")'
-        ) from fault
+        advice = _advice(str(fault), of_one_line=reader.line_num == begins)
+        raise DataError(f"{file}, line {begins}: {fault}; {advice}") from fault
     if header is None:
         raise DataError(f"{file} is empty; was the export cut short?")
     return records
+
+
+def _advice(fault: str, *, of_one_line: bool) -> str:
+    """What to do about a csv.Error; the module words it for programmers."""
+    unclosed = (
+        "a quote that opens here is not closed as it should be, "
+        'write quotes inside a value twice ("")'
+    )
+    too_long = f"a cell here is longer than {csv.field_size_limit():,} characters, shorten it"
+    if "field limit" in fault:
+        # An unclosed quote swallows line after line until the cell is too long, too.
+        return too_long if of_one_line else f"{too_long}, or {unclosed}"
+    if "new-line character" in fault:
+        return (
+            "a carriage return (CR) stands here without a line feed (LF): save the file with the "
+            "line ends of Windows (CR LF) or Unix (LF), and quote a value that holds one"
+        )
+    return unclosed
 
 
 def _check_header(file: Path, header: list[str], form: Csv) -> None:
@@ -148,6 +166,12 @@ def _decoded_lines(file: Path, form: Csv) -> Iterator[str]:
             'usual are "utf-8" and "windows-1252"'
         ) from None
     with file.open("rb") as lines:
+        if lines.read(2) in UTF_16_BEGINS:
+            raise DataError(
+                f"{file} is UTF-16, as some programs write what they call Unicode; save it as "
+                'UTF-8 (in a spreadsheet: "CSV UTF-8")'
+            )
+        lines.seek(0)
         for number, line in enumerate(lines, start=1):
             try:
                 yield line.decode(form.encoding)

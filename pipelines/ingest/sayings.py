@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
 
 from features.contracts import Events
-from pipelines.ingest.mapping import EventFields, Mapping
+from pipelines.ingest.mapping import EventFields, Mapping, Time
 from pipelines.ingest.reading import (
     TOO_MUCH_MONEY,
     column_text,
@@ -24,6 +24,9 @@ FAULT = "fault of row"
 CONSENT = "consent of row"
 OF_CUSTOMER = "customer "
 OF_PRODUCT = "product "
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2201, 1, 1, tzinfo=UTC)
 
 NUMBERS = ("quantity", "duration_s")
 MONEY = ("amount", "discount")
@@ -136,7 +139,24 @@ def _unreadable(mapping: Mapping, *, decimal: str) -> list[pl.Expr]:
         )
         for column in event.event_id or ()
     ]
-    return [*unread, *_too_much(event, decimal=decimal), *nameless]
+    return [*unread, *_too_much(event, decimal=decimal), *_out_of_time(time), *nameless]
+
+
+def _out_of_time(time: Time) -> list[pl.Expr]:
+    """Times that no shop had: a year 0001 stands for "none", one after 2200 for "never"."""
+    moments = [
+        (column, moment(column_text(column), time))
+        for column in (time.at, time.known_at_column)
+        if column is not None
+    ]
+    return [
+        pl.when(is_out).then(pl.lit(f"{column} is {what}"))
+        for column, read in moments
+        for is_out, what in (
+            (read < pl.lit(EARLIEST), f"before {EARLIEST.year}"),
+            (read >= pl.lit(LATEST), f"after {LATEST.year - 1}"),
+        )
+    ]
 
 
 def _too_much(event: EventFields, *, decimal: str) -> list[pl.Expr]:

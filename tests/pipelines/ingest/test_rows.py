@@ -21,6 +21,12 @@ from pipelines.ingest.rows import rows_of
         (b"who,what\nann,mug\nJos\xe9,pen\n", "line 3: byte 0xe9 at place 4 is not utf-8"),
         (b"who;what\nann;mug\n", "looks separated by ';'"),
         (b"who\twhat\nann\tmug\n", 'separator = "\\t"'),
+        (b"who,what\nann," + b"x" * 131_073, "a cell here is longer than 131,072 characters"),
+        (b'who,what\nann,"' + b"mug\n" * 40_000, "or a quote that opens here is not closed"),
+        ("who,what\nann,mug\n".encode("utf-16"), "is UTF-16"),
+        (b"\xfe\xff" + "who,what\nann,mug\n".encode("utf-16-be"), "save it as UTF-8"),
+        (b"who,what\rann,mug\r", "line 1: new-line character seen"),
+        (b"who,what\rann,mug\r", "a carriage return (CR) stands here without a line feed"),
         (b"who,who\nann,mug\n", "names who twice"),
     ],
 )
@@ -72,3 +78,10 @@ def test_a_file_that_is_absent_or_of_an_unknown_kind(tmp_path, name):
         (tmp_path / name).write_bytes(b"PK")
     with pytest.raises(DataError, match=name):
         rows_of(tmp_path / name, Csv())
+
+
+def test_a_cell_that_is_too_long_is_not_taken_for_a_quote(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"who,what\nann," + b"x" * 131_073)
+    with pytest.raises(DataError) as error:
+        rows_of(tmp_path / "rows.csv", Csv())
+    assert "quote" not in str(error.value)

@@ -326,3 +326,33 @@ def test_a_price_of_a_product_beyond_all_money_is_no_price(tmp_path):
     done = ingested(tmp_path, rows, dear)
     assert done.events.height == 1
     assert done.products["price"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    ("when", "reason"),
+    [
+        ("0001-01-01", "when is before 1970"),
+        ("1969-12-31 23:00", "when is before 1970"),
+        ("2201-01-02", "when is after 2200"),
+        ("9999-12-31", "when is after 2200"),
+    ],
+)
+def test_a_time_that_no_shop_had_sets_aside_its_row(tmp_path, when, reason):
+    rows = f"""
+        who | basket | when             | what | units | paid
+        ann | 1      | {when}           | mug  | 2     | 12.5
+        ann | 2      | 1970-01-01 01:00 | mug  | 2     | 12.5
+    """
+    done = ingested(tmp_path, rows)
+    assert done.accounts[0].rejected == {reason: 1}
+    assert done.accounts[0].samples == {reason: f"'{when}' in row 1"}
+    assert done.events["at"].to_list() == [datetime(1970, 1, 1, tzinfo=UTC)]
+
+
+def test_a_time_of_knowing_that_no_shop_had_sets_aside_its_row(tmp_path):
+    told = MAPPING.replace('known_at = "at"', 'known_at = "column"\nknown_at_column = "told"')
+    rows = """
+        who | basket | when       | what | units | paid | told
+        ann | 1      | 2024-05-01 | mug  | 2     | 12.5 | 0001-01-01
+    """
+    assert ingested(tmp_path, rows, told).accounts[0].rejected == {"told is before 1970": 1}
