@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class FeatureSettings(BaseModel):
@@ -18,6 +20,16 @@ class FeatureSettings(BaseModel):
     newest_events: Annotated[int, Field(ge=50, le=20_000)]
     high_value_spend_365d: Annotated[float, Field(gt=0)]
     dormant_after_days: Annotated[int, Field(ge=30, le=1_000)]
+
+    @field_validator("default_timezone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        known = available_timezones()
+        if zone not in known:
+            near = get_close_matches(zone, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "write one like Europe/Berlin"
+            raise ValueError(f"no time zone is called {zone}; {hint}")
+        return zone
 
     def of_features(self) -> dict[str, Any]:
         """What features depend on, as plain JSON: all but where segments end."""

@@ -18,9 +18,10 @@ from features.lake import Lake
 from pipelines.console import Step, say
 from pipelines.ingest import completejourney
 from pipelines.installation import Installation
+from pipelines.models import TRAINERS
 from pipelines.publish import publish
 from pipelines.rescore import rescore
-from pipelines.retrain import TRAINERS, retrain
+from pipelines.retrain import retrain
 from pipelines.settings import load_settings
 from serving.models import ModelShelf
 from training.registry import Registry

@@ -16,8 +16,10 @@ import polars as pl
 
 from features.errors import OnjeError
 from pipelines.installation import Installation, opened
+from pipelines.models import TRAINERS
 from pipelines.places import Places, places
 from pipelines.rescore import READ
+from pipelines.settings import load_settings
 
 ENOUGH_DISK_GB = 2
 
@@ -38,6 +40,10 @@ def examine() -> list[Finding]:
     try:
         at = places(os.environ)
         findings += [_disk(at), _port(at)]
+        load_settings(at.settings_file, patches=[])
+        if not at.home.exists():
+            empty = f"nothing at {at.home} yet"
+            return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
             findings += [_looked(look, onje) for look in (_lake, _money, _store)]
@@ -138,11 +144,34 @@ def _models(onje: Installation) -> Iterator[Finding]:
     from training.registry import champions
 
     found = champions(onje.places.home)
-    if not found:
-        yield Finding("models", False, "no champion yet", "onje train all --promote")
-    for name, folder in sorted(found.items()):
+    settings = onje.settings.features.model_dump(mode="json")
+    for trained, names in TRAINERS.items():
+        for name in names:
+            what = f"model {name}"
+            if name not in found:
+                yield Finding(what, False, "no champion", f"onje train {trained} --promote")
+                continue
+            try:
+                model = load(found[name])
+            except OnjeError as error:
+                yield Finding(what, False, str(error), "onje doctor --mend")
+                continue
+            misfit = model.misfit(settings)
+            fine = f"version {model.version}, tried and fine"
+            yield Finding(what, misfit is None, misfit or fine, f"onje train {trained} --promote")
+
+
+def mend(onje: Installation) -> list[str]:
+    """Bring every champion whose folder is damaged or gone back from MLflow; their names."""
+    from training.model.folder import load
+    from training.registry import Registry, champions
+
+    registry = Registry(onje.places.home, onje.places.tracking_uri)
+    mended = []
+    for name, folder in champions(onje.places.home).items():
         try:
-            model = load(folder)
-            yield Finding(f"model {name}", True, f"version {model.version}, tried and fine", "")
-        except OnjeError as error:
-            yield Finding(f"model {name}", False, str(error), f"onje rollback {name}")
+            load(folder)
+        except OnjeError:
+            registry.pull(name)
+            mended.append(name)
+    return mended

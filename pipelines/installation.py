@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from features.errors import SettingsError
 from features.lake import Lake
 from pipelines.places import Places, places
 from pipelines.settings import Settings, load_settings
@@ -34,8 +35,13 @@ class Installation:
 def opened() -> Iterator[Installation]:
     """The installation that the environment names, with the store's patches laid over its file."""
     at = places(os.environ)
-    at.home.mkdir(parents=True, exist_ok=True)
     load_settings(at.settings_file, patches=[])  # a broken file is told of before a store is made
+    try:
+        at.home.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SettingsError(
+            f"ONJE_HOME is {at.home}, and no folder can be made there: {problem.strerror}"
+        ) from problem
     store = Store.open(at.store_url, patience_s=PATIENCE_S)
     try:
         settings = load_settings(at.settings_file, [patch.patch for patch in store.patches()])

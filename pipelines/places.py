@@ -10,13 +10,15 @@ from pathlib import Path
 from features.errors import SettingsError
 
 PLACES = {
-    "ONJE_HOME": "folder of lake, store, models and MLflow's files (default ./.onje)",
-    "ONJE_SETTINGS": "the settings file (default $ONJE_HOME/onje.toml, else ./onje.toml)",
+    "ONJE_HOME": "folder of lake, store, models and MLflow's files (default .onje, see below)",
+    "ONJE_SETTINGS": "the settings file (default $ONJE_HOME/onje.toml, else onje.toml, see below)",
     "ONJE_STORE_URL": "database of the store (default sqlite:///$ONJE_HOME/store.db)",
     "ONJE_HOST": "address the service listens on (default 127.0.0.1)",
     "ONJE_PORT": "port the service listens on (default 3000)",
     "ONJE_SHARED_DATA": "folder of real data for tests and benchmarks",
 }
+
+TRACKING_SCHEMES = ("http://", "https://", "sqlite://", "postgresql", "mysql", "databricks")
 
 
 @dataclass(frozen=True)
@@ -36,23 +38,48 @@ class Places:
 
 
 def places(environment: Mapping[str, str]) -> Places:
-    """Read the places from the environment; an unknown ONJE_ name is an error, not a surprise."""
+    """Read the places from the environment; an unknown ONJE_ name is an error, not a surprise.
+
+    Where nothing is said, both lie in the nearest folder from here upwards that holds an
+    onje.toml, so that a notebook in a folder below finds what the project's own commands made.
+    """
     for name in environment:
         if name.startswith("ONJE_") and name not in PLACES:
             near = get_close_matches(name, PLACES, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(PLACES)}"
             raise SettingsError(f"unknown environment variable {name}{hint}")
-    home = Path(environment.get("ONJE_HOME", ".onje")).resolve()
+    near_project = _nearest_project(Path.cwd())
+    home = Path(environment.get("ONJE_HOME") or near_project / ".onje").resolve()
+    if set(str(home)) & set("?#%"):
+        raise SettingsError(f"ONJE_HOME is {home}; choose a folder without ?, # and % in its path")
     own = home / "onje.toml"
-    settings = environment.get("ONJE_SETTINGS") or (own if own.exists() else "onje.toml")
-    port = environment.get("ONJE_PORT", "3000")
+    settings = environment.get("ONJE_SETTINGS") or (
+        own if own.exists() else near_project / "onje.toml"
+    )
+    port = environment.get("ONJE_PORT") or "3000"
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise SettingsError(f"ONJE_PORT is {port!r}; give a port from 1 to 65535")
+    store_url = environment.get("ONJE_STORE_URL") or f"sqlite:///{home / 'store.db'}"
+    if not store_url.startswith("sqlite:///") or store_url.endswith((":memory:", "///")):
+        raise SettingsError(
+            f"ONJE_STORE_URL is {store_url!r}; write sqlite:////absolute/path/to/store.db"
+        )
+    tracking_uri = environment.get("MLFLOW_TRACKING_URI") or None
+    if tracking_uri and not tracking_uri.startswith(TRACKING_SCHEMES):
+        raise SettingsError(
+            f"MLFLOW_TRACKING_URI is {tracking_uri!r}; it starts with one of "
+            f"{', '.join(TRACKING_SCHEMES)}, or leave it out for SQLite under ONJE_HOME"
+        )
     return Places(
         home=home,
         settings_file=Path(settings).resolve(),
-        store_url=environment.get("ONJE_STORE_URL", f"sqlite:///{home / 'store.db'}"),
-        tracking_uri=environment.get("MLFLOW_TRACKING_URI"),
-        host=environment.get("ONJE_HOST", "127.0.0.1"),
+        store_url=store_url,
+        tracking_uri=tracking_uri,
+        host=environment.get("ONJE_HOST") or "127.0.0.1",
         port=int(port),
     )
+
+
+def _nearest_project(start: Path) -> Path:
+    folders = (start, *start.parents)
+    return next((folder for folder in folders if (folder / "onje.toml").exists()), start)

@@ -52,6 +52,7 @@ class Rescored:
     send: int
     wait: int
     folder: Path
+    missing_models: list[str]
 
 
 def rescore(
@@ -76,21 +77,21 @@ def rescore(
     mail = store.promised(now=as_of)
     run_id = str(uuid5(RUNS, _inputs(versions, models, mail, as_of=as_of, settings=settings)))
     unfinished = out / f".{run_id}.{os.getpid()}"
-    unfinished.mkdir(parents=True, exist_ok=True)
     try:
         decisions, scores = _parts(
             lake, versions, mail, models, run_id=run_id, as_of=as_of, settings=settings, step=step
         )
-        decisions.write_parquet(unfinished / "decisions.parquet")
-        scores.write_parquet(unfinished / "scores.parquet")
-        folder = _put_in_place(unfinished, out / run_id)
+        folder = _written(decisions, scores, unfinished, out / run_id)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     lake.replace("scores", scores)
     store.record_plans(_plans(decisions, settings))
     _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
-    return Rescored(run_id, as_of, decisions.height, send, decisions.height - send, folder)
+    wait = decisions.height - send
+    return Rescored(
+        run_id, as_of, decisions.height, send, wait, folder, missing_models=list(models.missing)
+    )
 
 
 def _parts(
@@ -226,6 +227,19 @@ def _plans(decisions: pl.DataFrame, settings: Settings) -> list[Record]:
         )
         for row in decisions.iter_rows(named=True)
     ]
+
+
+def _written(decisions: pl.DataFrame, scores: pl.DataFrame, unfinished: Path, folder: Path) -> Path:
+    try:
+        unfinished.mkdir(parents=True, exist_ok=True)
+        decisions.write_parquet(unfinished / "decisions.parquet")
+        scores.write_parquet(unfinished / "scores.parquet")
+        return _put_in_place(unfinished, folder)
+    except (OSError, pl.exceptions.ComputeError) as problem:
+        raise NotReadyError(
+            f"{folder} cannot be written: {problem}; the output before it stays. Make room, or "
+            "choose another folder with --out"
+        ) from problem
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> Path:

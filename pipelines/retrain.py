@@ -16,6 +16,7 @@ from features.errors import NotReadyError
 from features.history import to_history
 from features.lake import Lake
 from pipelines.console import Step
+from pipelines.models import TRAINERS
 from pipelines.settings import Settings
 from training.affinity import train_affinity
 from training.churn import train_churn
@@ -24,13 +25,6 @@ from training.gate import Verdict
 from training.registry import Registry
 from training.send_hour import train_send_hour
 from training.trained import About, Trained
-
-# What `onje train NAME` makes.
-TRAINERS: dict[str, tuple[str, ...]] = {
-    "churn": ("churn",),
-    "send-hour": ("send-hour",),
-    "affinity": ("affinity-category", "affinity-product"),
-}
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,14 @@ class Retrained:
     verdict: Verdict | None
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """A model for which the data does not suffice, and why; the others are trained all the same."""
+
+    name: str
+    reason: str
+
+
 def retrain(
     names: Sequence[str],
     lake: Lake,
@@ -53,10 +55,11 @@ def retrain(
     promote: bool,
     settings: Settings,
     step: Step,
-) -> list[Retrained]:
+) -> list[Retrained | Skipped]:
     """Train the models of `names` (keys of TRAINERS) on what was known until `known_until`.
 
-    Each is recorded as challenger; with `promote` the gate is asked to make it champion.
+    Each is recorded as challenger; with `promote` the gate is asked to make it champion. What
+    cannot be trained is skipped; NotReadyError where nothing can.
     """
     versions = lake.versions()
     about = About(lake_versions=versions, code_version=code_version(), trained_at=trained_at)
@@ -67,18 +70,22 @@ def retrain(
     history = to_history(events, products, settings=settings.features)
     known_until = data_until(history, known_until)
     models = [model for name in names for model in TRAINERS[name]]
-    done = []
+    done: list[Retrained | Skipped] = []
     for place, model in enumerate(models):
         step("models", place, len(models))
-        trained = _trainer(model)(
-            history,
-            customers,
-            products,
-            known_until=known_until,
-            settings=settings.training,
-            feature_settings=settings.features,
-            about=about,
-        )
+        try:
+            trained = _trainer(model)(
+                history,
+                customers,
+                products,
+                known_until=known_until,
+                settings=settings.training,
+                feature_settings=settings.features,
+                about=about,
+            )
+        except NotReadyError as problem:
+            done.append(Skipped(model, str(problem)))
+            continue
         number = registry.record(trained)
         verdict = None
         if promote:
@@ -87,7 +94,13 @@ def retrain(
             )
         done.append(Retrained(model, number, trained, verdict))
     step("models", len(models), len(models))
+    if all(isinstance(one, Skipped) for one in done):
+        raise NotReadyError("\n".join(f"{one.name}: {one.reason}" for one in _skipped(done)))
     return done
+
+
+def _skipped(done: Sequence[Retrained | Skipped]) -> list[Skipped]:
+    return [one for one in done if isinstance(one, Skipped)]
 
 
 def data_until(history: pl.DataFrame, asked: datetime) -> datetime:
@@ -103,20 +116,21 @@ def data_until(history: pl.DataFrame, asked: datetime) -> datetime:
     return found
 
 
-def row_of(one: Retrained) -> dict[str, Any]:
+def row_of(one: Retrained | Skipped) -> dict[str, Any]:
     """What people want to know of a new version, in one line."""
-    report = one.trained.report
-    row: dict[str, Any] = {
+    if isinstance(one, Skipped):
+        nothing = dict.fromkeys(("version", "log_loss", "baseline", "gain", "champion"))
+        return {"model": one.name, **nothing, "gate": f"not trained: {one.reason}"}
+    report, verdict = one.trained.report, one.verdict
+    return {
         "model": one.name,
         "version": one.version,
         "log_loss": str(report.metrics["model"]["log_loss"]),
         "baseline": f"{report.baseline} {report.metrics[report.baseline]['log_loss']}",
         "gain": str(report.gain),
+        "champion": verdict.promote if verdict else None,
+        "gate": "; ".join(verdict.reasons) if verdict else "not asked",
     }
-    if one.verdict is not None:
-        row["champion"] = one.verdict.promote
-        row["gate"] = "; ".join(one.verdict.reasons)
-    return row
 
 
 def with_interval(metrics: Mapping[str, float], name: str) -> str | None:

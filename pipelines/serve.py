@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -42,9 +43,23 @@ def environment(at: Places) -> dict[str, str]:
     return {**os.environ, **quiet}
 
 
+@dataclass(frozen=True)
+class Running:
+    """A service that was ready, and where it writes."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stay(self) -> None:
+        """Return only when the service ends; NotReadyError says how it did."""
+        code = self.process.wait()
+        raise NotReadyError(f"the service ended with exit code {code}; its log is {self.log}")
+
+
 @contextmanager
-def running(at: Places, *, log: Path, service: str) -> Iterator[str]:
-    """A service that answers, as its address; it is stopped at the end.
+def running(at: Places, *, log: Path, service: str) -> Iterator[Running]:
+    """A service that answers; it is stopped at the end.
 
     Raises NotReadyError when it is not ready in a minute, with where its log is.
     """
@@ -59,7 +74,7 @@ def running(at: Places, *, log: Path, service: str) -> Iterator[str]:
     address = f"http://{at.host}:{at.port}"
     try:
         _wait_until_ready(process, address, log)
-        yield address
+        yield Running(address, process, log)
     finally:
         _stop(process)
 

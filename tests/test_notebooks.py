@@ -31,12 +31,14 @@ def test_a_notebook_defines_nothing_and_keeps_no_output(file):
 def test_a_notebook_runs(file, small_home, tmp_path, monkeypatch):
     shutil.copytree(small_home / "lake", tmp_path / "lake")
     monkeypatch.setenv("ONJE_HOME", str(tmp_path))
-    monkeypatch.setenv("ONJE_SETTINGS", str(ROOT / "onje.toml"))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     notebook = nbformat.read(file, as_version=4)
     started = datetime.now(UTC)
     client = NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": ROOT}}
+        notebook,
+        timeout=SECONDS,
+        kernel_name="python3",
+        resources={"metadata": {"path": file.parent}},
     )
     client.execute(env=dict(os.environ))
     assert (datetime.now(UTC) - started).total_seconds() < SECONDS

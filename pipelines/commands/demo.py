@@ -25,6 +25,8 @@ def demo(
       onje demo --once --json
     """
     import json
+    import signal
+    from contextlib import suppress
     from datetime import UTC, datetime
 
     from pipelines.console import progress, say
@@ -33,11 +35,14 @@ def demo(
     from pipelines.installation import opened
     from pipelines.serve import SERVICE, beside, running
 
+    # Whoever ends the demo ends its service with it, be it by Ctrl-C or by a signal to terminate.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with opened() as onje:
         with progress(quiet=as_json) as step:
             ready = prepare(onje, ingest=ingest_completejourney, now=datetime.now(UTC), step=step)
         at = onje.places
-        with running(at, log=at.home / "service.log", service=SERVICE) as address:
+        with running(at, log=at.home / "service.log", service=SERVICE) as service:
+            address = service.address
             decision = ask(address, ready.customer_id)
             receipt = receipt_of(address, decision["decision_id"])
             if as_json:
@@ -47,7 +52,8 @@ def demo(
             if not once:
                 with beside(at, log=at.home / "mlflow.log") as mlflow:
                     say(_invitation(address, mlflow, ready.another_id))
-                    _stay()
+                    with suppress(KeyboardInterrupt):
+                        service.stay()
 
 
 def _invitation(address: str, mlflow: str, customer: str) -> str:
@@ -67,14 +73,6 @@ Nothing applies to household {customer} now. Ask, tell that it put bananas into 
   {curl} {address}/v1/events -d '{event}'
   {curl} {address}/v1/decide -d '{question.replace("NAME", "mine-2")}'
 """
-
-
-def _stay() -> None:
-    import signal
-    from contextlib import suppress
-
-    with suppress(KeyboardInterrupt):
-        signal.pause()
 
 
 def add_to(app: typer.Typer) -> None:

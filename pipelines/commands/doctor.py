@@ -5,19 +5,30 @@ from __future__ import annotations
 import typer
 
 
-def doctor(as_json: bool = typer.Option(False, "--json", help="Print a JSON list.")) -> None:
+def doctor(
+    mend: bool = typer.Option(False, "--mend", help="Bring damaged champions back from MLflow."),
+    as_json: bool = typer.Option(False, "--json", help="Print a JSON list."),
+) -> None:
     """Check the installation and say what to do.
 
     Looks at Python, packages, disk, port, settings, lake, store and models. Ends in exit code 12
     when something has to be done first.
 
-    Example:
+    Examples:
 
       onje doctor
-    """
-    from pipelines.console import show_rows
-    from pipelines.doctor import examine
 
+      onje doctor --mend
+    """
+    from pipelines.console import say, show_rows
+    from pipelines.doctor import examine
+    from pipelines.doctor import mend as bring_back
+
+    if mend:
+        from pipelines.installation import opened
+
+        with opened() as onje:
+            say(f"brought back from MLflow: {', '.join(bring_back(onje)) or 'nothing needed it'}")
     findings = examine()
     rows = [
         {

@@ -24,15 +24,15 @@ def evaluate(
 
       onje evaluate churn --json
     """
+    from pipelines.models import MODELS, known_model
+
+    names = [known_model(model)] if model else MODELS
     from features.errors import NotReadyError
     from pipelines.console import show_rows
     from pipelines.installation import opened
-    from pipelines.retrain import TRAINERS, with_interval
+    from pipelines.retrain import with_interval
     from training.registry import Registry
 
-    known = [name for names in TRAINERS.values() for name in names]
-    if model is not None and model not in known:
-        raise typer.BadParameter(f"no model is called {model}; there are {', '.join(known)}")
     with opened() as onje:
         registry = Registry(onje.places.home, onje.places.tracking_uri)
         rows = [
@@ -47,7 +47,7 @@ def evaluate(
                 "gain": with_interval(one.metrics, "gain"),
                 "gate": one.gate,
             }
-            for name in ([model] if model else known)
+            for name in names
             for one in registry.versions(name)
         ]
     if not rows:

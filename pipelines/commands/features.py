@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from pipelines.moments import moment
+
 
 def features(
     customer: Annotated[str, typer.Argument(help="The customer's id.")],
     as_of: Annotated[
-        datetime | None, typer.Option(help="At which moment (UTC); now, if not given.")
+        datetime | None,
+        typer.Option(
+            parser=moment, metavar="MOMENT", help="At which moment (UTC); now, if not given."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
 ) -> None:
@@ -25,8 +30,6 @@ def features(
 
       onje features 1001 --as-of 2017-06-01T12:00:00
     """
-    from datetime import UTC
-
     import polars as pl
 
     from features.build import features_as_of
@@ -41,7 +44,7 @@ def features(
         events = lake.read("events", customers=[customer])
         if events.is_empty():
             raise NotReadyError(f"no event of customer {customer} in the lake {onje.places.lake}")
-        moment = as_of.replace(tzinfo=UTC) if as_of else onje.now()
+        moment = as_of or onje.now()
         spine = SPINE.check(
             pl.DataFrame(
                 {"customer_id": [customer], "as_of": [moment]},

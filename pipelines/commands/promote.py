@@ -30,8 +30,10 @@ def promote(
     """
     from pipelines.console import show
     from pipelines.installation import opened
+    from pipelines.models import known_model
     from training.registry import Registry
 
+    known_model(model)
     with opened() as onje:
         registry = Registry(onje.places.home, onje.places.tracking_uri)
         verdict = registry.promote(

@@ -8,13 +8,20 @@ from typing import Annotated
 
 import typer
 
+from pipelines.moments import moment
+
 
 def rescore(
     out: Annotated[
         Path | None, typer.Option(help="Where runs go; $ONJE_HOME/rescored, if not given.")
     ] = None,
     as_of: Annotated[
-        datetime | None, typer.Option(help="Decide as of this moment (UTC); now, if not given.")
+        datetime | None,
+        typer.Option(
+            parser=moment,
+            metavar="MOMENT",
+            help="Decide as of this moment (UTC); now, if not given.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
 ) -> None:
@@ -30,7 +37,6 @@ def rescore(
       onje rescore --as-of 2017-12-01T06:00:00 --out /data/onje
     """
     from dataclasses import asdict
-    from datetime import UTC
 
     from pipelines.console import progress, show
     from pipelines.installation import opened
@@ -44,7 +50,7 @@ def rescore(
             onje.lake,
             onje.store,
             models.current,
-            as_of=as_of.replace(tzinfo=UTC) if as_of else onje.now(),
+            as_of=as_of or onje.now(),
             out=(out or onje.places.home / "rescored").resolve(),
             settings=onje.settings,
             step=step,

@@ -21,8 +21,10 @@ def rollback(
     """
     from pipelines.console import show
     from pipelines.installation import opened
+    from pipelines.models import known_model
     from training.registry import Registry
 
+    known_model(model)
     with opened() as onje:
         version = Registry(onje.places.home, onje.places.tracking_uri).rollback(model)
     show({"model": model, "champion": version}, as_json=as_json, title="Rolled back")

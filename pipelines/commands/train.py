@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.moments import moment
+
 
 class Name(StrEnum):
     churn = "churn"
@@ -23,7 +25,11 @@ def train(
     ] = False,
     as_of: Annotated[
         datetime | None,
-        typer.Option(help="Train as if this were now (UTC); else everything known counts."),
+        typer.Option(
+            parser=moment,
+            metavar="MOMENT",
+            help="Train as if this were now (UTC); else everything known counts.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
@@ -41,7 +47,8 @@ def train(
 
     from pipelines.console import progress, show_rows
     from pipelines.installation import opened
-    from pipelines.retrain import TRAINERS, retrain, row_of
+    from pipelines.models import TRAINERS
+    from pipelines.retrain import retrain, row_of
     from training.registry import Registry
 
     with opened() as onje, progress(quiet=as_json) as step:
@@ -49,7 +56,7 @@ def train(
             list(TRAINERS) if name is Name.all else [name],
             onje.lake,
             Registry(onje.places.home, onje.places.tracking_uri),
-            known_until=as_of.replace(tzinfo=UTC) if as_of else onje.now(),
+            known_until=as_of or onje.now(),
             trained_at=datetime.now(UTC),
             promote=promote,
             settings=onje.settings,

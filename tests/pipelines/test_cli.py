@@ -7,9 +7,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from pipelines.cli import VERBS, application
+from pipelines.moments import moment
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +60,32 @@ def test_what_must_run_first_is_said_without_a_traceback(tmp_path):
     run = onje("train", "churn", home=tmp_path)
     assert run.returncode == 12
     assert "onje ingest" in run.stderr and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("verb", ["promote", "rollback", "evaluate"])
+def test_a_model_that_there_is_not_is_named_with_those_there_are(verb, tmp_path):
+    run = onje(verb, "affinity", home=tmp_path)
+    assert run.returncode == 11
+    assert "affinity-category" in run.stderr and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2024-11-03", "2024-11-03T00:00:00+00:00"),
+        ("2024-11-03T06:00", "2024-11-03T06:00:00+00:00"),
+        ("2024-11-03T06:00:00+02:00", "2024-11-03T04:00:00+00:00"),
+        ("9999-12-31", None),
+        ("0001-01-01", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_moment_is_utc_unless_it_says_otherwise(text, found):
+    if found is None:
+        with pytest.raises(typer.BadParameter):
+            moment(text)
+    else:
+        assert moment(text).isoformat() == found
 
 
 def test_an_error_is_json_where_json_was_asked_for(tmp_path):

@@ -26,7 +26,13 @@ def test_an_empty_home_is_told_what_to_do_first(home):
     assert told["Python"].fine and told["packages"].fine and told["settings"].fine
     assert not told["lake"].fine and "onje ingest" in told["lake"].do
     assert told["store"].do == "onje publish"
-    assert "onje train" in told["models"].do
+    assert told["model affinity-product"].do == "onje train affinity --promote"
+
+
+def test_looking_makes_no_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("ONJE_HOME", str(tmp_path / "none"))
+    assert "onje ingest" in found()["home"].do
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_was_published_is_fine_until_the_lake_moves(home, some_households):
@@ -57,7 +63,7 @@ def test_a_damaged_model_is_named(home):
     (folder.parent / "champion").write_text("1")
     (folder / "manifest.json").write_text(json.dumps({}))
     told = found()["model churn"]
-    assert not told.fine and told.do == "onje rollback churn"
+    assert not told.fine and told.do == "onje doctor --mend"
 
 
 def test_broken_settings_do_not_hide_the_rest(home):

@@ -18,11 +18,13 @@ from pipelines import serve
 from pipelines.cli import application
 from pipelines.compact import compact
 from pipelines.demo import ask, prepare, receipt_of, titles_of, told, with_clock
+from pipelines.doctor import mend
 from pipelines.installation import Installation
+from pipelines.models import MODELS, TRAINERS
 from pipelines.places import places
 from pipelines.publish import publish
 from pipelines.rescore import rescore
-from pipelines.retrain import TRAINERS, data_until, retrain, row_of
+from pipelines.retrain import Skipped, data_until, retrain, row_of
 from pipelines.settings import load_settings
 from serving.models import ModelShelf
 from serving.store.store import Store
@@ -114,7 +116,7 @@ def client_at(onje, now):
 
 def test_every_model_is_recorded_and_judged(trained):
     onje, done = trained
-    assert {one.name for one in done} == {m for made in TRAINERS.values() for m in made}
+    assert {one.name for one in done} == set(MODELS)
     for one in done:
         assert one.verdict is not None and one.verdict.reasons
         assert row_of(one)["champion"] == one.verdict.promote
@@ -193,7 +195,7 @@ def test_a_night_that_fails_leaves_the_old_output(onje, now, tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", disk_full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(NotReadyError, match="No space left"):
         night(onje, now + timedelta(hours=1), tmp_path)
     assert (tmp_path / "latest").resolve() == first.folder.resolve()
     hidden = [folder for folder in tmp_path.iterdir() if folder.name.startswith(".")]
@@ -299,7 +301,8 @@ def test_the_demo_ends_in_a_decision_that_a_person_can_read(onje, now, monkeypat
         now=now + timedelta(days=3000), step=silent,
     )  # fmt: skip
     assert "train" in ready.seconds and ready.customer_id != ready.another_id
-    with serve.running(at, log=at.home / "service.log", service=serve.SERVICE) as address:
+    with serve.running(at, log=at.home / "service.log", service=serve.SERVICE) as service:
+        address = service.address
         decision = ask(address, ready.customer_id)
         receipt = receipt_of(address, decision["decision_id"])
         again = ask(address, ready.customer_id)
@@ -322,6 +325,33 @@ def test_the_demo_leaves_a_shop_alone(onje, now):
     onje.lake.merge_events(theirs)
     with pytest.raises(NotReadyError, match="events of my-shop.*set ONJE_HOME"):
         prepare(onje, ingest=lambda lake, step: None, now=now, step=silent)
+
+
+def test_a_damaged_champion_is_brought_back(trained):
+    onje, done = trained
+    damaged = champions(onje.places.home)["churn"] / "model.lgb"
+    damaged.write_text(damaged.read_text()[:1000])
+    shelf = ModelShelf(onje.places.home)
+    shelf.refresh(onje.settings.features)
+    assert "churn" in shelf.refused and shelf.current.churn is None
+    assert mend(onje) == ["churn"]
+    assert models_of(onje).churn is not None
+    assert mend(onje) == []
+
+
+def test_what_cannot_be_trained_is_skipped_with_its_reason(onje, now):
+    """A shop that names no categories trains everything else."""
+    shelf = onje.lake.read("products").with_columns(category=pl.lit(None, pl.String))
+    onje.lake.replace("products", shelf)
+    done = retrain(
+        ["affinity"], onje.lake, Registry(onje.places.home / "own", None), known_until=now,
+        trained_at=now, promote=False, settings=onje.settings, step=silent,
+    )  # fmt: skip
+    by_name = {one.name: one for one in done}
+    assert isinstance(by_name["affinity-category"], Skipped)
+    assert not isinstance(by_name["affinity-product"], Skipped)
+    rows = [row_of(one) for one in done]
+    assert rows[0].keys() == rows[1].keys() and rows[0]["gate"].startswith("not trained:")
 
 
 def test_a_challenger_that_is_no_better_ends_in_exit_code_3(trained, monkeypatch):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import SettingsError
+from pipelines.installation import opened
 from pipelines.places import places
 from pipelines.settings import load_settings, merged
 
@@ -32,6 +33,7 @@ def test_the_shipped_settings_load():
         ("[clock]", "[clok]", "did you mean clock?"),
         ("newest_events =", "# newest_events =", "newest_events is missing"),
         ("[clock]", "[clock", "is not TOML"),
+        ('"America/New_York"', '"America/NewYork"', "did you mean America/New_York?"),
     ],
 )
 def test_a_fault_is_explained(tmp_path, line, instead, message):
@@ -88,6 +90,40 @@ def test_places_follow_the_environment(tmp_path):
     assert found.port == 4000
     (tmp_path / "onje.toml").write_text("")
     assert places({"ONJE_HOME": str(tmp_path)}).settings_file == tmp_path / "onje.toml"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ONJE_STORE_URL", "garbage"),
+        ("ONJE_STORE_URL", "sqlite:///:memory:"),
+        ("ONJE_HOME", "/tmp/ho?me"),
+        ("MLFLOW_TRACKING_URI", "foo://x"),
+    ],
+)
+def test_an_impossible_place_is_refused(name, value):
+    with pytest.raises(SettingsError, match=name):
+        places({name: value})
+
+
+def test_an_empty_variable_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert places({"ONJE_HOME": "", "ONJE_STORE_URL": "", "ONJE_PORT": ""}) == places({})
+
+
+def test_a_folder_below_the_project_finds_its_home(tmp_path, monkeypatch):
+    (tmp_path / "onje.toml").write_text("")
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    found = places({})
+    assert found.home == tmp_path / ".onje" and found.settings_file == tmp_path / "onje.toml"
+
+
+def test_a_home_that_cannot_be_made_is_explained(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ONJE_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(SettingsError, match="no folder can be made"), opened():
+        pass
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "http"])
