@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import APIRouter, FastAPI
 
 from serving.body_limit import BodyLimit
-from serving.faults import answer_faults
+from serving.faults import NoSuchPath, answer_faults
 from serving.live import Live
 from serving.routes import customers, decide, decisions, events, health, scores
 from serving.warm_up import warm_up
@@ -52,4 +52,5 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
     answer_faults(app)
     for router in (*(module.router for module in ROUTERS), *routers):
         app.include_router(router)
+    app.router.routes.append(NoSuchPath())
     return app

@@ -7,8 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
 
 from serving.schemas.message import Fault, invalid
 from serving.store import StoreUnavailable
@@ -59,6 +61,29 @@ def unknown(what: str, found: str, do: str) -> Refused:
 
 def too_large() -> JSONResponse:
     return _response(*REFUSED[413])
+
+
+class NoSuchPath(Route):
+    """Answers for every path that no route of the app knows; to be the app's last route.
+
+    BentoML passes on only what some route matches and says the rest in words of its own. This one
+    matches by half, so that it comes after every other, a wrong method on a known path included.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("/{path:path}", _no_such_path, include_in_schema=False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        return (Match.NONE if match is Match.NONE else Match.PARTIAL), child_scope
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Whatever the method: it is the path that is wrong.
+        await self.app(scope, receive, send)
+
+
+async def _no_such_path(_request: Request) -> Response:
+    return _response(*REFUSED[404])
 
 
 def answer_faults(app: FastAPI) -> None:

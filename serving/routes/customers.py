@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["customers"])
 RECENT = 20
 
 
-@router.get("/customers/{customer_id}", responses=declared(404, 422, 503))
+@router.get("/customers/{customer_id:path}", responses=declared(404, 422, 503))
 async def customer(customer_id: Annotated[Id, Path()], live: LiveNow) -> Customer:
     """Scores, whether mail is allowed, and the newest decisions. There is no e-mail address."""
     return await live.in_thread(_customer, customer_id, live, now=live.now())

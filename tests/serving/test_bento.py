@@ -94,10 +94,25 @@ def test_the_description_is_ours(address):
     assert json.loads(httpx.get(f"{address}/v1/openapi.json").content)["info"]["title"] == "Onje"
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/v1/decisions/1/2/3"])
+def test_a_path_that_is_not_there_is_told_in_our_shape(address, path):
+    answer = httpx.post(f"{address}{path}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no_such_path")
+    answer = httpx.get(f"{address}/v1/decide")
+    assert (answer.status_code, answer.json()["code"]) == (405, "no_such_method")
+
+
+def test_a_customer_id_may_hold_a_slash(address):
+    told = {"customer_id": "shop/1723", "kind": "view"}
+    assert httpx.post(f"{address}/v1/events", json={"events": [told]}).json()["accepted"] == 1
+    answer = httpx.get(f"{address}/v1/customers/shop%2F1723")
+    assert (answer.status_code, answer.json()["customer_id"]) == (200, "shop/1723")
+
+
 def test_what_the_server_writes_names_no_customer(address, elsewhere):
     path = f"{address}/v1/customers/customer-1723"
     assert httpx.get(path).status_code == 404
-    assert httpx.post(f"{path}/nothing?customer_id=customer-1723").status_code == 404
+    assert httpx.post(f"{path}?customer_id=customer-1723").status_code == 405
     told = {"customer_id": "customer-1723", "kind": "no such kind"}
     assert httpx.post(f"{address}/v1/events", json={"events": [told]}).json()["rejected"]
     asked = {"request_id": "3", "customer_id": "customer-1723"}

@@ -70,6 +70,9 @@ def test_a_body_over_1_mib_is_refused(service, is_length_told):
     ("method", "path", "status"),
     [
         ("GET", "/v1/nothing", 404),
+        ("POST", "/v1/nothing", 404),
+        ("OPTIONS", "/nothing/at/all", 404),
+        ("GET", "/v1/decide/", 404),
         ("GET", "/v1/decide", 405),
         ("GET", "/v1/decisions/00000000-0000-0000-0000-000000000000", 404),
         ("POST", "/v1/decisions/00000000-0000-0000-0000-000000000000/cancel", 404),
