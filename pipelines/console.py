@@ -93,7 +93,8 @@ def _readable(value: Any) -> str:
         return ", ".join(f"{name} {_readable(inner)}" for name, inner in value.items())
     if isinstance(value, list):
         return ", ".join(_readable(inner) for inner in value)
-    return str(value)
+    # What stands in square brackets is a table of onje.toml, no markup.
+    return str(value).replace("[", "\\[")
 
 
 def say(text: str) -> None:

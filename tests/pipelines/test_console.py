@@ -28,6 +28,13 @@ def test_rows_too_long_for_the_terminal_become_blocks(capsys, monkeypatch):
     assert "churn" in told and "0.0261" in told, "nothing is cut"
 
 
+def test_a_table_of_the_settings_is_no_markup(capsys):
+    show({"do": "set base_currency under [features]"}, as_json=False, title="")
+    show_rows([{"do": "see [training.churn]"}], as_json=False, title="")
+    told = capsys.readouterr().out
+    assert "[features]" in told and "[training.churn]" in told and "\\" not in told
+
+
 def test_quiet_work_prints_nothing(capsys):
     with progress(quiet=True) as step:
         step("reading", 1, 2)
