@@ -189,6 +189,11 @@ def _facts(train: Cases, test: Cases) -> dict[str, Any]:
 
 
 def _refuse_one_answer(cases: Cases, use: str, settings: AffinitySettings) -> None:
+    if cases.candidates.is_empty():
+        raise NotReadyError(
+            "nothing to learn from: no order of this history names such an item; a category "
+            "comes from the products' `category`, which the mapping of an ingest can name"
+        )
     if cases.candidates.get_column("label").n_unique() < 2:
         raise NotReadyError(
             f"of the {cases.candidates.height} {use} rows of the affinity model all or none were "
