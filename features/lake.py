@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ TABLES = tuple(_KEYS)
 _CONTRACTS = {table.name: table for table in (EVENTS, CUSTOMERS, PRODUCTS)}
 _WAYS_IN = {"scores": "onje rescore", "plans": "onje rescore"}
 _ATTEMPTS = 5
+# Delta paints the arrows in its messages.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 _T = TypeVar("_T")
 
@@ -193,10 +196,11 @@ class Lake:
             raise self._unwritten(table, fault) from fault
 
     def _unwritten(self, table: str, fault: Exception) -> NotReadyError:
+        plain = " ".join(_COLOURS.sub("", str(fault)).split())
         return NotReadyError(
-            f"{table} could not be written to the lake at {self.root}: "
-            f"{' '.join(str(fault).split())}; free space there or let it be written to, or set "
-            "ONJE_HOME to a folder elsewhere, then run again: nothing half-written is read"
+            f"{table} could not be written to the lake at {self.root}: {plain}; "
+            "free space there or let it be written to, or set ONJE_HOME to a folder elsewhere, then "
+            "run again: nothing half-written is read"
         )
 
     def _lock(self, table: str) -> AbstractContextManager[object]:

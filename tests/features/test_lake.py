@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake.exceptions import DeltaError
 from filelock import FileLock
 
 from features.contracts import CHANNELS
@@ -243,3 +244,16 @@ def test_a_lake_where_a_file_lies_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("not a folder")
     with pytest.raises(NotReadyError, match="events could not be written to the lake at .*lake: "):
         Lake(tmp_path / "lake").merge_events(_events("e1"))
+
+
+def test_what_delta_says_of_a_merge_that_failed_is_told_without_its_colours(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise DeltaError("Generic error \x1b[31m↳\x1b[0m No space left on device (os error 28)")
+
+    lake.merge_events(_events("e1"))
+    monkeypatch.setattr("deltalake.table.TableMerger.execute", fails)
+    with pytest.raises(NotReadyError, match="lake: Generic error ↳ No space left on device"):
+        lake.merge_events(_events("e1", "e2"))
+    assert lake.versions() == {"events": 0}
