@@ -199,8 +199,8 @@ class Lake:
         plain = " ".join(_COLOURS.sub("", str(fault)).split())
         return NotReadyError(
             f"{table} could not be written to the lake at {self.root}: {plain}; "
-            "free space there or let it be written to, or set ONJE_HOME to a folder elsewhere, then "
-            "run again: nothing half-written is read"
+            "free space there or let it be written to, or set ONJE_HOME to a folder elsewhere, "
+            "then run again: nothing half-written is read"
         )
 
     def _lock(self, table: str) -> AbstractContextManager[object]:
