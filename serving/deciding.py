@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +28,10 @@ log = logging.getLogger("onje")
 # How often a decision is made again when the customer changes under it. Each time somebody else
 # got through, so this many rivals for one customer at one moment are more than there can be.
 ATTEMPTS = 20
+# Questions about one customer in one batch: each has to wait for the one before it.
+PER_CUSTOMER = 50
+# A mail is promised from when it is decided until it is sent, and keeps others out for so long.
+FARTHEST_EARLIEST = timedelta(days=30)
 
 NO_STORE = Reason(
     code="store_unavailable", text="the store does not answer, so consent cannot be checked"
@@ -38,6 +43,21 @@ OTHER_BODY = Fault(
     code="request_id_reused",
     found="this request_id was answered before, for another question",
     do="use a new request_id for a new question; repeat the same body to get the same answer",
+)
+TOO_BUSY = Fault(
+    code="too_busy",
+    found="there is more to answer than time allows; this question was not decided",
+    do="ask again with the same request_id; ask fewer questions at a time",
+)
+TOO_MANY = Fault(
+    code="too_many_of_customer",
+    found=f"more than {PER_CUSTOMER} questions about this customer in one batch",
+    do="ask once about a customer, or ask the rest in another batch",
+)
+TOO_EARLY = Fault(
+    code="earliest_too_far",
+    found=f"earliest lies more than {FARTHEST_EARLIEST.days} days ahead",
+    do="ask when the time is nearer: what is known of the customer will have changed by then",
 )
 
 Outcome = bytes | Fault
@@ -54,24 +74,41 @@ class _Pass:
 
 
 def decide_together(
-    asked: Sequence[DecisionRequest], live: Live, *, now: datetime
+    asked: Sequence[DecisionRequest], live: Live, *, now: datetime, is_in_time: Callable[[], bool]
 ) -> list[Outcome]:
     """The answer to each question, as bytes, or the fault that stands in its way.
+
+    Once `is_in_time` says no, nothing new is begun and what is left is TOO_BUSY.
 
     Each is answered as if asked alone. What is answered here is recorded, unless it is a dry run
     or the store is unavailable: then the answer is to wait, since consent cannot be looked up.
     """
     in_force = live.settings.current
     this = _Pass(live.store, live.models.under(in_force.features), in_force, now)
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, Outcome] = _too_many(asked)
     with live.metrics.deciding.time():
-        for turn in _turns(asked):
-            outcomes |= _take_turn(turn, this, live)
+        for turn in _turns(asked, but=outcomes.keys()):
+            in_time = is_in_time()
+            outcomes |= _take_turn(turn, this, live) if in_time else dict.fromkeys(turn, TOO_BUSY)
     return [outcomes[place] for place in range(len(asked))]
 
 
-def _turns(asked: Sequence[DecisionRequest]) -> list[dict[int, DecisionRequest]]:
+def _too_many(asked: Sequence[DecisionRequest]) -> dict[int, Outcome]:
+    met = Counter[str]()
+    faults: dict[int, Outcome] = {}
+    for place, question in enumerate(asked):
+        met[question.customer_id] += 1
+        if met[question.customer_id] > PER_CUSTOMER:
+            faults[place] = TOO_MANY
+    return faults
+
+
+def _turns(
+    asked: Sequence[DecisionRequest], *, but: Collection[int]
+) -> list[dict[int, DecisionRequest]]:
     """The questions by place, split so that a customer and a request come once in each turn.
+
+    The places `but` are left out.
 
     So a second mail to the same customer sees the first one reserved, and what one question
     tells in its context does not reach another.
@@ -79,6 +116,8 @@ def _turns(asked: Sequence[DecisionRequest]) -> list[dict[int, DecisionRequest]]
     turns: list[dict[int, DecisionRequest]] = []
     seen: list[set[tuple[str, str]]] = []
     for place, question in enumerate(asked):
+        if place in but:
+            continue
         keys = {("customer", question.customer_id), ("request", question.request_id)}
         turn = next((n for n, met in enumerate(seen) if not met & keys), len(turns))
         if turn == len(turns):
@@ -90,7 +129,7 @@ def _turns(asked: Sequence[DecisionRequest]) -> list[dict[int, DecisionRequest]]
 
 
 def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dict[int, Outcome]:
-    outcomes = _refused(turn, this.settings)
+    outcomes = _refused(turn, this)
     try:
         outcomes |= _remembered(turn, this.store)
         for attempt in range(ATTEMPTS):
@@ -112,8 +151,8 @@ def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dic
     return outcomes
 
 
-def _refused(turn: Mapping[int, DecisionRequest], settings: Effective) -> dict[int, Outcome]:
-    known = settings.serving.emails
+def _refused(turn: Mapping[int, DecisionRequest], this: _Pass) -> dict[int, Outcome]:
+    known = this.settings.serving.emails
     faults: dict[int, Outcome] = {}
     for place, asked in turn.items():
         unknown = [name for name in asked.emails or () if name not in known]
@@ -123,6 +162,8 @@ def _refused(turn: Mapping[int, DecisionRequest], settings: Effective) -> dict[i
                 found=f"emails: no e-mail is called {', '.join(unknown)}",
                 do=f"name some of {', '.join(known)}",
             )
+        elif asked.earliest and asked.earliest > this.now + FARTHEST_EARLIEST:
+            faults[place] = TOO_EARLY
     return faults
 
 

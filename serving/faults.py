@@ -17,14 +17,15 @@ from serving.store import StoreUnavailable
 
 log = logging.getLogger("onje")
 
-RETRY_AFTER_S = 5
+# A store comes back when somebody has seen to it, a queue is short again in a moment.
+RETRY_AFTER_S = {"store_unavailable": 5, "too_busy": 1}
 
 WHAT_HAPPENED = {
     404: "nothing of this id",
     409: "it conflicts with what was decided before",
     413: "the body is too large",
     422: "the request is not what it should be",
-    503: "the store cannot be reached",
+    503: "the store cannot be reached, or too many questions wait; Retry-After says when to come",
 }
 # Where the framework refuses by itself, without one of our codes.
 REFUSED = {
@@ -128,5 +129,6 @@ def answer_faults(app: FastAPI) -> None:
 
 
 def _response(status: int, fault: Fault) -> JSONResponse:
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    seconds = RETRY_AFTER_S.get(fault.code)
+    headers = {"Retry-After": str(seconds)} if seconds else None
     return JSONResponse(fault.model_dump(), status, headers)

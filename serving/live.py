@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import ParamSpec, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -19,6 +20,12 @@ from serving.models import ModelShelf
 from serving.store import Store
 
 log = logging.getLogger("onje")
+
+# Who would wait behind so many is better told to come again.
+WAITING_PER_THREAD = 16
+# Of the time a request may take; the rest is for what was begun before it ran out.
+SHARE_OF_TIME = 0.8
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -40,6 +47,16 @@ class Live:
     def now(self) -> datetime:
         """The present as the data has it: a demo's data may live some days behind the clock."""
         return self.clock() - self.settings.current.clock_offset
+
+    def is_crowded(self) -> bool:
+        """More wait for a thread than can be answered while they are still waited for."""
+        threads = self.threads
+        return threads.statistics().tasks_waiting >= threads.total_tokens * WAITING_PER_THREAD
+
+    def time_limit(self) -> Callable[[], bool]:
+        """Whether there is time left to begin something, for a request that comes now."""
+        until = monotonic() + self.settings.current.serving.service.timeout_seconds * SHARE_OF_TIME
+        return lambda: monotonic() < until
 
     async def in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what computes or waits for the disk beside the event loop, a few at a time."""

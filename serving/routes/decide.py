@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from serving.deciding import OTHER_BODY, Outcome, decide_together
+from serving.deciding import OTHER_BODY, TOO_BUSY, Outcome, decide_together
 from serving.faults import Refused, declared
+from serving.live import Live
 from serving.routes.state import LiveNow
 from serving.schemas.decisions import (
     BatchAnswer,
@@ -18,17 +19,20 @@ from serving.schemas.message import Fault
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 JSON = "application/json"
+STATUS = {OTHER_BODY.code: 409, TOO_BUSY.code: 503}
 
 
-@router.post("/decide", response_model=Decision, responses=declared(409, 413, 422))
+@router.post("/decide", response_model=Decision, responses=declared(409, 413, 422, 503))
 async def decide(asked: DecisionRequest, live: LiveNow) -> Response:
     """Which e-mail to send this customer next, when and why; or to wait, and why.
 
     The same request_id with the same question gets the same answer, byte for byte.
     """
-    [outcome] = await live.in_thread(decide_together, [asked], live, now=live.now())
+    if live.is_crowded():
+        raise Refused(503, TOO_BUSY)
+    [outcome] = await _decided([asked], live)
     if isinstance(outcome, Fault):
-        raise Refused(409 if outcome == OTHER_BODY else 422, outcome)
+        raise Refused(STATUS.get(outcome.code, 422), outcome)
     return Response(outcome, media_type=JSON)
 
 
@@ -36,7 +40,7 @@ async def decide(asked: DecisionRequest, live: LiveNow) -> Response:
 async def decide_batch(asked: BatchRequest, live: LiveNow) -> Response:
     """Many questions at once. A broken one is answered by its fault and harms no other."""
     questions = [item for item in asked.requests if isinstance(item, DecisionRequest)]
-    outcomes = iter(await live.in_thread(decide_together, questions, live, now=live.now()))
+    outcomes = iter(await _decided(questions, live))
     answers = [
         _item(item.request_id, next(outcomes))
         if isinstance(item, DecisionRequest)
@@ -45,6 +49,12 @@ async def decide_batch(asked: BatchRequest, live: LiveNow) -> Response:
     ]
     # Joined as they are, so that an answer has the same bytes here as it had alone.
     return Response(b'{"answers":[' + b",".join(answers) + b"]}", media_type=JSON)
+
+
+async def _decided(asked: list[DecisionRequest], live: Live) -> list[Outcome]:
+    # The limit counts from here: waiting for a thread is part of what the caller waits for.
+    is_in_time = live.time_limit()
+    return await live.in_thread(decide_together, asked, live, now=live.now(), is_in_time=is_in_time)
 
 
 def _item(request_id: str | None, outcome: Outcome) -> bytes:

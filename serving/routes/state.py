@@ -9,7 +9,8 @@ from fastapi import Depends, Request
 from serving.live import Live
 
 
-def _live(request: Request) -> Live:
+async def _live(request: Request) -> Live:
+    # Not awaiting anything; but what is not async gets a thread of its own, for each request.
     return cast(Live, request.app.state.live)
 
 

@@ -54,6 +54,14 @@ class Service:
         """Let the service's own loop run."""
         self._portal.call(asyncio.sleep, seconds)
 
+    def do(self, work, *args):
+        """Run `work` in the service's own loop."""
+
+        async def done():
+            return work(*args)
+
+        return self._portal.call(done)
+
     def get(self, path):
         return self.at_once([("GET", path, None)])[0]
 

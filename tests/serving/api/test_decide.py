@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime, timedelta
 
 import pytest
 
+from serving.deciding import TOO_BUSY, decide_together
+from serving.schemas.decisions import DecisionRequest
 from tests.serving.api.service import CART, NOON, running
 
 RIVALS = 32
@@ -235,3 +238,45 @@ def test_an_answer_has_the_same_bytes_in_a_batch_as_alone(service):
     together = service.post("/v1/decide/batch", {"requests": [decide_body("a")]}).content
     assert together == b'{"answers":[' + alone + b"]}"
     assert json.loads(together)["answers"][0]["request_id"] == "a"
+
+
+def test_a_batch_answers_no_more_than_so_many_questions_about_one_customer(service, monkeypatch):
+    monkeypatch.setattr("serving.deciding.PER_CUSTOMER", 3)
+    asked = [decide_body(f"r{n}", dry_run=True) for n in range(5)]
+    asked.append({"request_id": "b", "customer_id": "bob"})
+    answers = service.post("/v1/decide/batch", {"requests": asked}).json()["answers"]
+    assert [answer["action"] for answer in answers] == [*["wait"] * 3, "error", "error", "wait"]
+    assert {answer["fault"]["code"] for answer in answers[3:5]} == {"too_many_of_customer"}
+    assert [answer["request_id"] for answer in answers[3:]] == ["r3", "r4", "b"]
+
+
+def test_a_batch_begins_nothing_new_when_its_time_is_up(service):
+    service.tell(CART)
+    asked = [DecisionRequest(**decide_body(f"r{n}")) for n in range(4)]
+    in_time = iter([True, True, False, False])
+    outcomes = decide_together(
+        asked, service.live, now=service.now, is_in_time=lambda: next(in_time)
+    )
+    assert [json.loads(outcome)["action"] for outcome in outcomes[:2]] == ["send", "wait"]
+    assert outcomes[2:] == [TOO_BUSY, TOO_BUSY]
+    assert service.decide("r3")["action"] == "wait"  # nothing was kept of it: it may come again
+
+
+def test_the_time_limit_of_a_request_is_before_the_servers_own(service):
+    patch = {"service": {"timeout_seconds": 1}}
+    service.live.store.add_patch(patch, who="test", at=service.now)
+    service.live.refresh()
+    is_in_time = service.live.time_limit()
+    assert is_in_time()
+    time.sleep(0.85)
+    assert not is_in_time()
+
+
+def test_a_mail_is_promised_for_30_days_ahead_at_most(service):
+    far = (NOON + timedelta(days=29)).isoformat()
+    assert service.decide("r1", earliest=far)["action"] == "wait"
+    farther = decide_body("r2", earliest="2199-01-01T00:00:00Z", emails=["recommendation"])
+    answer = service.post("/v1/decide", farther)
+    assert (answer.status_code, answer.json()["code"]) == (422, "earliest_too_far")
+    [item] = service.post("/v1/decide/batch", {"requests": [farther]}).json()["answers"]
+    assert (item["request_id"], item["fault"]["code"]) == ("r2", "earliest_too_far")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
-from tests.serving.api.service import CART
+from serving.live import WAITING_PER_THREAD
+from tests.serving.api.service import CART, NOON
 
 CANARY = "canary-7d1f"
 QUESTION = {"request_id": "r1", "customer_id": "ann"}
@@ -27,6 +29,7 @@ def is_fault(answer):
         (QUESTION | {"earliest": "2024-05-01T12:00:00"}, "earliest"),
         (QUESTION | {"earliest": "0001-01-01T00:00:00+14:00"}, "earliest"),
         (QUESTION | {"earliest": "2024-05-02T00:00Z", "deadline": "2024-05-01T00:00Z"}, "swap"),
+        (QUESTION | {"earliest": (NOON + timedelta(days=31)).isoformat()}, "30 days ahead"),
         (QUESTION | {"emails": []}, "emails"),
         (QUESTION | {"context": {"events": [{"kind": "vanish"}]}}, "context.events.0.kind"),
     ],
@@ -155,6 +158,26 @@ def test_after_the_store_was_deleted_nothing_is_acknowledged(service, tmp_path):
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     answer = service.decide("r1")
     assert (answer["action"], answer["because"][0]["code"]) == ("wait", "store_unavailable")
+
+
+def test_who_would_wait_too_long_is_told_to_come_again(service):
+    # Every thread is taken and none comes free, so whoever is let in waits.
+    live = service.live
+    owners = [object() for _ in range(int(live.threads.total_tokens))]
+    for owner in owners:
+        service.do(live.threads.acquire_on_behalf_of_nowait, owner)
+    room = len(owners) * WAITING_PER_THREAD
+    waiting = [("POST", "/v1/decide", QUESTION | {"request_id": f"r{n}"}) for n in range(room)]
+    under_way = service.soon(waiting)
+    while service.do(live.threads.statistics).tasks_waiting < room:
+        service.wait(0.01)
+    busy = service.post("/v1/decide", QUESTION)
+    assert (busy.status_code, busy.json()["code"]) == (503, "too_busy")
+    assert busy.headers["Retry-After"] == "1"
+    for owner in owners:
+        service.do(live.threads.release_on_behalf_of, owner)
+    assert {answer.status_code for answer in under_way.result()} == {200}
+    assert service.post("/v1/decide", QUESTION).status_code == 200
 
 
 def send_raw(service, raw):
