@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from serving.body_limit import BodyLimit
 from serving.faults import NoSuchPath, answer_faults
 from serving.live import Live
+from serving.request_metrics import RequestMetrics
 from serving.routes import customers, decide, decisions, events, health, scores
 from serving.warm_up import warm_up
 
@@ -49,6 +50,7 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
     )
     app.state.is_ready = False
     app.add_middleware(BodyLimit, limit=BODY_LIMIT)
+    app.add_middleware(RequestMetrics)
     answer_faults(app)
     for router in (*(module.router for module in ROUTERS), *routers):
         app.include_router(router)

@@ -19,6 +19,7 @@ class Metrics:
     deciding: Histogram
     events: Counter
     refused: Counter
+    requests: Histogram
 
     @classmethod
     def on(cls, registry: CollectorRegistry) -> Self:
@@ -50,6 +51,13 @@ class Metrics:
                 "onje_refused",
                 "models and settings that could not be used",
                 ["what"],
+                registry=registry,
+            ),
+            requests=Histogram(
+                "onje_request_seconds",
+                "requests by route and status, from their arrival to their answer",
+                ["route", "status"],
+                buckets=SECONDS,
                 registry=registry,
             ),
         )

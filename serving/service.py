@@ -27,12 +27,14 @@ def build(
 
     # Without max_concurrency: a gate there can be held shut by 64 idle connections. A short
     # timeout: BentoML keeps each request's objects in memory for as long as it lasts. Without its
-    # access log: that writes whole paths, and some of ours hold the id of a customer.
+    # access log and its metrics: these write whole paths, and some of ours hold the id of a
+    # customer. The app counts by itself, at the same /metrics.
     @bentoml.service(
         name="onje",
         workers=workers,
         traffic={"timeout": timeout_seconds},
         logging={"access": {"enabled": False}},
+        metrics={"enabled": False},
     )
     @bentoml.asgi_app(app, path="/")
     class Onje:

@@ -1,9 +1,12 @@
-"""Alive, ready, counted. Where BentoML mounts this app, its own paths of these names answer."""
+"""Alive, ready, counted. Where BentoML mounts this app, its own /livez and /readyz answer."""
 
 from __future__ import annotations
 
+import os
+
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,6 +29,9 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    return Response(
-        generate_latest(request.app.state.live.registry), media_type=CONTENT_TYPE_LATEST
-    )
+    """Of all processes of the service, where the server has them count into one folder."""
+    registry = request.app.state.live.registry
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -84,9 +84,12 @@ def test_a_built_bundle_starts_and_answers(address):
     assert httpx.post(f"{address}/v1/decide", json=question).content == answer.content
 
 
-def test_our_figures_are_among_bentomls(address):
+def test_the_figures_are_there_and_name_no_customer(address):
     httpx.post(f"{address}/v1/decide", json={"request_id": "2", "customer_id": "nobody"})
-    assert 'onje_decisions_total{action="wait"' in httpx.get(f"{address}/metrics").text
+    httpx.get(f"{address}/v1/customers/customer-1723")
+    figures = httpx.get(f"{address}/metrics").text
+    assert 'onje_decisions_total{action="wait"' in figures
+    assert "1723" not in figures
 
 
 def test_the_description_is_ours(address):

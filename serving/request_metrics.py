@@ -1,0 +1,35 @@
+"""How many requests there were and how long they took, by route: a path may hold an id."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class RequestMetrics:
+    """Observes each request when it is answered; what no route knows counts as "none"."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = monotonic()
+        status = 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            route = scope.get("route")
+            labels = (route.path_format if route else "none", str(status))
+            live = scope["app"].state.live
+            live.metrics.requests.labels(*labels).observe(monotonic() - began)
