@@ -56,8 +56,8 @@ lab: .venv/dev.done ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
 
 lock: .venv/uv.done ## resolve the locks anew, with hashes and without index addresses
-	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o locks/dev.txt
-	@$(BIN)/uv pip compile pyproject.toml --quiet --extra demo --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c locks/dev.txt -o locks/run.txt
+	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o locks/dev.txt
+	@$(BIN)/uv pip compile pyproject.toml --quiet --extra demo --universal --python-version 3.11 --generate-hashes --no-header -c locks/dev.txt -o locks/run.txt
 
 clean: ## remove .venv, caches and build output (the data in .onje stays)
 	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -24,7 +24,7 @@ class Load:
     failed: int
 
 
-def measure(
+async def measure(
     host: str,
     port: int,
     path: str,
@@ -35,18 +35,6 @@ def measure(
     warm_up: int,
 ) -> Load:
     """Ask `path` with `body(n)` for the n-th question, for so many seconds after a warm-up."""
-    return asyncio.run(_run(host, port, path, body, concurrency, seconds, warm_up))
-
-
-async def _run(
-    host: str,
-    port: int,
-    path: str,
-    body: Callable[[int], bytes],
-    concurrency: int,
-    seconds: float,
-    warm_up: int,
-) -> Load:
     numbers = iter(range(10**9))
     latencies: list[float] = []
     failed = sends = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import asdict
 from itertools import count
@@ -44,14 +45,16 @@ def run(onje: Installation) -> dict[str, Any]:
                 ("decide, dry run", "/v1/decide", dry),
                 ("decide, recorded", "/v1/decide", recorded),
             ):
-                measured[f"{name}, {concurrency} at once"] = measure(
-                    at.host,
-                    at.port,
-                    path,
-                    body,
-                    concurrency=concurrency,
-                    seconds=SECONDS,
-                    warm_up=WARM_UP,
+                measured[f"{name}, {concurrency} at once"] = asyncio.run(
+                    measure(
+                        at.host,
+                        at.port,
+                        path,
+                        body,
+                        concurrency=concurrency,
+                        seconds=SECONDS,
+                        warm_up=WARM_UP,
+                    )
                 )
     return {name: asdict(load) for name, load in measured.items()}
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 import features.docs
 import serving.docs
 from pipelines.cli import VERBS, application
@@ -21,20 +23,16 @@ NOTE = "<!-- printed from code by `make docs`; edit the code, not this page -->\
 
 def cli_page() -> str:
     """Every verb with its whole help text."""
-    from typer.testing import CliRunner
-
-    parts = ["# Command line\n\n", NOTE, "```\n", _help(CliRunner(), None), "```\n"]
+    parts = ["# Command line\n\n", NOTE, "```\n", _help(None), "```\n"]
     for verb in VERBS:
-        parts += [f"\n## onje {verb}\n\n```\n", _help(CliRunner(), verb), "```\n"]
+        parts += [f"\n## onje {verb}\n\n```\n", _help(verb), "```\n"]
     return "".join(parts)
 
 
-def _help(runner: object, verb: str | None) -> str:
-    from typer.testing import CliRunner
-
-    assert isinstance(runner, CliRunner)
+def _help(verb: str | None) -> str:
     words = [verb, "--help"] if verb else ["--help"]
-    shown = runner.invoke(application(verb), words, env={"COLUMNS": "100", "TERMINAL_WIDTH": "100"})
+    width = {"COLUMNS": "100", "TERMINAL_WIDTH": "100"}
+    shown = CliRunner().invoke(application(verb), words, env=width)
     return "\n".join(line.rstrip() for line in shown.output.strip().splitlines()) + "\n"
 
 

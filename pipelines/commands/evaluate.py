@@ -24,10 +24,12 @@ def evaluate(
 
       onje evaluate churn --json
     """
+    from features.errors import NotReadyError
     from pipelines.models import MODELS, known_model
 
+    # Before the heavy imports: a wrong name is told at once.
     names = [known_model(model)] if model else MODELS
-    from features.errors import NotReadyError
+
     from pipelines.console import show_rows
     from pipelines.installation import opened
     from pipelines.retrain import with_interval
