@@ -34,15 +34,15 @@ class Dirtiness(Protocol):
     """What dirt needs of the settings of a world; all are shares from 0 to 1."""
 
     @property
-    def machine_flagged(self) -> float: ...
+    def machine_flagged_share(self) -> float: ...
     @property
-    def scanned_mails(self) -> float: ...
+    def scanned_share(self) -> float: ...
     @property
-    def duplicates(self) -> float: ...
+    def duplicate_share(self) -> float: ...
     @property
-    def late(self) -> float: ...
+    def late_share(self) -> float: ...
     @property
-    def soft_bounces(self) -> float: ...
+    def soft_bounce_share(self) -> float: ...
 
 
 def soil(
@@ -54,10 +54,10 @@ def soil(
     their mail first). All events of a message have to come together, others in any blocks: what
     is drawn belongs to the id of the event or the message, so blocks do not matter.
     """
-    seen = _softly_bounced(events, settings.soft_bounces, seed)
-    seen = _prefetched(seen, people, settings.machine_flagged, seed)
-    seen = pl.concat([seen, _scanner_clicks(seen, people, settings.scanned_mails, seed)])
-    return _with_copies(_made_late(seen, settings.late, seed), settings.duplicates, seed)
+    seen = _softly_bounced(events, settings.soft_bounce_share, seed)
+    seen = _prefetched(seen, people, settings.machine_flagged_share, seed)
+    seen = pl.concat([seen, _scanner_clicks(seen, people, settings.scanned_share, seed)])
+    return _with_copies(_made_late(seen, settings.late_share, seed), settings.duplicate_share, seed)
 
 
 def _softly_bounced(events: pl.DataFrame, share: float, seed: int) -> pl.DataFrame:

@@ -14,11 +14,11 @@ DAY = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 
 @dataclass(frozen=True)
 class Dirt:
-    machine_flagged: float = 0.0
-    scanned_mails: float = 0.0
-    duplicates: float = 0.0
-    late: float = 0.0
-    soft_bounces: float = 0.0
+    machine_flagged_share: float = 0.0
+    scanned_share: float = 0.0
+    duplicate_share: float = 0.0
+    late_share: float = 0.0
+    soft_bounce_share: float = 0.0
 
 
 CLEAN = Dirt()

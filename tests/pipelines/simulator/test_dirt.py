@@ -36,7 +36,7 @@ def test_without_dirt_nothing_changes():
 
 def test_the_app_of_some_opens_nearly_all_their_mail_within_half_an_hour():
     clean = sent_and_delivered(MAILS)
-    seen = soil(clean, people(mpp=range(25)), settings=dirty(machine_flagged=0.4), seed=1)
+    seen = soil(clean, people(mpp=range(25)), settings=dirty(machine_flagged_share=0.4), seed=1)
     opens = of_kind(seen, "open")
     delivered = of_kind(clean, "deliver").select("message_id", delivered_at="at")
     after = opens.join(delivered, on="message_id", how="left").select(
@@ -60,7 +60,7 @@ def test_who_hides_behind_the_app_is_not_seen_to_open():
 
 def test_a_scanner_follows_three_links_or_more_within_two_seconds_and_does_not_say_so():
     clean = sent_and_delivered(MAILS)
-    seen = soil(clean, people(gateway=range(20)), settings=dirty(scanned_mails=0.5), seed=1)
+    seen = soil(clean, people(gateway=range(20)), settings=dirty(scanned_share=0.5), seed=1)
     delivered = of_kind(clean, "deliver").select("message_id", delivered_at="at")
     mails = (
         of_kind(seen, "click")
@@ -78,7 +78,7 @@ def test_a_scanner_follows_three_links_or_more_within_two_seconds_and_does_not_s
 
 def test_late_events_are_known_hours_to_days_later_but_own_sends_never():
     clean = sent_and_delivered(MAILS)
-    seen = soil(clean, people(), settings=dirty(late=0.1), seed=1)
+    seen = soil(clean, people(), settings=dirty(late_share=0.1), seed=1)
     lag = seen.select("kind", lag=pl.col("known_at") - pl.col("at"))
     assert (of_kind(lag, "send")["lag"] == timedelta(0)).all()
     late = of_kind(lag, "deliver").filter(pl.col("lag") > timedelta(0))["lag"]
@@ -90,7 +90,7 @@ def test_late_events_are_known_hours_to_days_later_but_own_sends_never():
 
 def test_copies_carry_the_same_id_and_the_lake_s_rule_takes_them_away():
     clean = sent_and_delivered(MAILS)
-    seen = soil(clean, people(), settings=dirty(duplicates=0.1), seed=1)
+    seen = soil(clean, people(), settings=dirty(duplicate_share=0.1), seed=1)
     copies = seen.filter(seen["event_id"].is_duplicated())
     assert abs(copies.height / 2 / clean.height - 0.1) < 0.015
     spread = copies.group_by("event_id").agg(
@@ -105,7 +105,9 @@ def test_copies_carry_the_same_id_and_the_lake_s_rule_takes_them_away():
 def test_soft_bounces_take_only_mails_that_nobody_would_have_answered():
     clean = sent_and_delivered(MAILS)
     answers = opened(clean.filter(pl.col("customer_id") < "c5"), after_hours=3)
-    seen = soil(pl.concat([clean, answers]), people(), settings=dirty(soft_bounces=0.2), seed=1)
+    seen = soil(
+        pl.concat([clean, answers]), people(), settings=dirty(soft_bounce_share=0.2), seed=1
+    )
     bounces = of_kind(seen, "bounce")
     quiet = MAILS - answers.height
     assert abs(bounces.height / quiet - 0.2) < 0.03
@@ -117,8 +119,8 @@ def test_soft_bounces_take_only_mails_that_nobody_would_have_answered():
 def test_what_comes_out_keeps_the_contract_and_depends_on_the_seed_alone():
     clean = sent_and_delivered(MAILS)
     everything = dirty(
-        machine_flagged=0.4, scanned_mails=0.5, duplicates=0.1, late=0.1,
-        soft_bounces=0.1,
+        machine_flagged_share=0.4, scanned_share=0.5, duplicate_share=0.1, late_share=0.1,
+        soft_bounce_share=0.1,
     )  # fmt: skip
     some = people(mpp=range(30), gateway=range(20, 60))
     seen = soil(clean, some, settings=everything, seed=1)
@@ -138,5 +140,5 @@ def test_events_without_a_message_come_through():
         {"message_id": ["v1"], "customer_id": ["c1"], "kind": ["session"]}
     ).with_columns(at=pl.lit(sent_and_delivered(1)["at"][0]))
     visits = events(visit).with_columns(message_id=pl.lit(None, pl.String))
-    seen = soil(visits, people(mpp=range(100)), settings=dirty(soft_bounces=1.0), seed=1)
+    seen = soil(visits, people(mpp=range(100)), settings=dirty(soft_bounce_share=1.0), seed=1)
     assert_frame_equal(seen, visits)
