@@ -20,10 +20,11 @@ from pipelines.ingest import completejourney
 from pipelines.installation import Installation
 from pipelines.models import TRAINERS
 from pipelines.publish import publish
-from pipelines.rescore import rescore
+from pipelines.rescore import ONJE, rescore
 from pipelines.retrain import retrain
 from pipelines.settings import load_settings
 from serving.models import ModelShelf
+from serving.valuation import OWN
 from training.registry import Registry
 
 WHO = "demo"
@@ -81,6 +82,8 @@ def prepare(
             as_of=_in_the_data(onje, now),
             out=onje.places.home / "rescored",
             settings=onje.settings,
+            policy=ONJE,
+            valuation=OWN,
             step=step,
         )
     with _timed("publish", seconds):

@@ -33,12 +33,15 @@ from serving.scores import Models, scores_of
 from serving.store.decided import Record
 from serving.store.store import Store
 from serving.tables import DECISIONS, REQUESTS
+from serving.valuation import Valuation
 
 # Names of runs and their decisions: the same inputs give the same ids.
 RUNS = UUID("6f6e6a65-0000-4000-8000-7265736372ff")
 # Events scored in one pass: enough to be quick, few enough for a gigabyte of memory.
 EVENTS_AT_ONCE = 400_000
 LATEST = "latest"
+# Onje's own policy, by name; its valuation is serving.valuation.OWN.
+ONJE = "onje"
 READ = ("events", "customers", "products")
 
 
@@ -63,9 +66,13 @@ def rescore(
     as_of: datetime,
     out: Path,
     settings: Settings,
+    policy: str,
+    valuation: Valuation,
     step: Step,
 ) -> Rescored:
     """Decide for each customer of the lake as of `as_of` and write plans and scores.
+
+    `policy` is the name of the valuation; another name is another run.
 
     The folder `out/<run id>` appears whole, and then `out/latest` points to it: a reader sees the
     old output or the new, never a part. The same inputs write the same bytes to the same folder.
@@ -75,11 +82,21 @@ def rescore(
     compact(store, lake, step=step)
     versions = _versions(lake)
     mail = store.promised(now=as_of)
-    run_id = str(uuid5(RUNS, _inputs(versions, models, mail, as_of=as_of, settings=settings)))
+    run_id = str(
+        uuid5(RUNS, _inputs(versions, models, mail, as_of=as_of, settings=settings, policy=policy))
+    )
     unfinished = out / f".{run_id}.{os.getpid()}"
     try:
         decisions, scores = _parts(
-            lake, versions, mail, models, run_id=run_id, as_of=as_of, settings=settings, step=step
+            lake,
+            versions,
+            mail,
+            models,
+            run_id=run_id,
+            as_of=as_of,
+            settings=settings,
+            valuation=valuation,
+            step=step,
         )
         folder = _written(decisions, scores, unfinished, out / run_id)
     finally:
@@ -103,6 +120,7 @@ def _parts(
     run_id: str,
     as_of: datetime,
     settings: Settings,
+    valuation: Valuation,
     step: Step,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Decisions and scores of all customers, a few buckets at a time."""
@@ -143,6 +161,7 @@ def _parts(
                 said,
                 settings=settings.serving,
                 feature_settings=settings.features,
+                valuation=valuation,
             )
         )
     step("customers decided, in groups", len(groups), len(groups))
@@ -200,6 +219,7 @@ def _inputs(
     *,
     as_of: datetime,
     settings: Settings,
+    policy: str,
 ) -> str:
     """All that the output depends on, as one text."""
     promised = mail.sort("decision_id").write_json()
@@ -209,6 +229,7 @@ def _inputs(
             "lake": dict(versions),
             "models": models.versions,
             "settings": settings.fingerprint,
+            "policy": policy,
             "mail": sha256(promised.encode()).hexdigest(),
         },
         sort_keys=True,

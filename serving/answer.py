@@ -17,6 +17,7 @@ from serving.products import picks_of
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
 from serving.tables import DECISIONS, REQUESTS
+from serving.valuation import Valuation
 
 KEY = ["customer_id", "as_of"]
 TOLD_OF_CUSTOMER = (
@@ -32,6 +33,7 @@ def answer(
     *,
     settings: ServingSettings,
     feature_settings: FeatureSettings,
+    valuation: Valuation,
 ) -> pl.DataFrame:
     """One row of DECISIONS per row of `requests` (columns REQUESTS), in the order given.
 
@@ -44,7 +46,13 @@ def answer(
         spine, knowledge, models, settings=settings, feature_settings=feature_settings
     )
     return decisions_of(
-        requests, knowledge, models, scores, settings=settings, feature_settings=feature_settings
+        requests,
+        knowledge,
+        models,
+        scores,
+        settings=settings,
+        feature_settings=feature_settings,
+        valuation=valuation,
     )
 
 
@@ -56,6 +64,7 @@ def decisions_of(
     *,
     settings: ServingSettings,
     feature_settings: FeatureSettings,
+    valuation: Valuation,
 ) -> pl.DataFrame:
     """`answer` where the scores of the requests' (customer_id, as_of) are there already."""
     policy = settings.policy
@@ -91,6 +100,7 @@ def decisions_of(
             mails=_mails(asked, knowledge, people.select("person", *KEY)),
         ),
         settings=settings,
+        valuation=valuation,
         default_zone=zone,
         currency=feature_settings.base_currency,
     )
@@ -99,8 +109,6 @@ def decisions_of(
         *asked.columns,
         *TOLD_OF_CUSTOMER,
         features=_features_json(people),
-        # Without exploration the policy always does the same.
-        propensity=pl.lit(1.0),
         versions=pl.lit(json.dumps({"models": models.versions, "policy": settings.policy_version})),
         seed=pl.lit(policy.seed, pl.Int64),
     )

@@ -30,7 +30,7 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
         .join(_catalogue(settings).lazy(), on="place", how="left", maintain_order="left")
         .filter(asked)
         .sort("row", "place")
-        .with_columns(only_time=_asks_only_for_time())
+        .with_columns(only_time=asks_only_for_time())
         .with_columns(considered=pl.col("applies") | pl.col("only_time"))
         .with_row_index("arm")
         .collect(engine="in-memory")
@@ -54,7 +54,8 @@ def _arm(place: int, email: EmailSettings) -> tuple[pl.Expr, ...]:
     )
 
 
-def _asks_only_for_time() -> pl.Expr:
+def asks_only_for_time() -> pl.Expr:
+    """Of a question: exactly one e-mail is named, so whether it goes is decided already."""
     return (pl.col("emails").list.n_unique() == 1).fill_null(False)
 
 
@@ -78,8 +79,12 @@ def _catalogue(settings: ServingSettings) -> pl.DataFrame:
         {
             "place": range(len(emails)),
             "email": list(emails),
+            "trigger": [email.trigger for email in emails.values()],
             "picks": [TRIGGERS[email.trigger].picks for email in emails.values()],
             **columns,
         },
-        schema={"place": pl.UInt32, "email": pl.String, "picks": pl.String, **figures},
-    )
+        schema={
+            "place": pl.UInt32, "email": pl.String, "trigger": pl.String, "picks": pl.String,
+            **figures,
+        },
+    )  # fmt: skip

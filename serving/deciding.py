@@ -22,6 +22,7 @@ from serving.scores import Models
 from serving.store import Kept, OtherBody, Outrun, Record, Store, StoreUnavailable, View
 from serving.tables import REQUESTS
 from serving.telling import as_seen
+from serving.valuation import OWN
 
 log = logging.getLogger("onje")
 
@@ -191,6 +192,7 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         this.models,
         settings=in_force.serving,
         feature_settings=in_force.features,
+        valuation=OWN,
     )
     rows = dict(zip(pending, decisions.rows(named=True), strict=True))
     outcomes: dict[int, Outcome] = {}

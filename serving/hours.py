@@ -32,6 +32,8 @@ def with_window(arms: pl.LazyFrame) -> pl.LazyFrame:
 def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
     """The instants of each arm in order: `at`, `local_at`, its `hour`, its `slot` of the week.
 
+    `begins` is when its local hour begins, whatever part of that hour the window leaves.
+
     Each local hour that meets the window gives one instant, `spread` (a share of the hour, the
     customer's own) after its beginning, so that a million e-mails do not leave on the hour.
     For an arm that may leave `at_once` the first instant is the very beginning of its window.
@@ -54,7 +56,9 @@ def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
             step=pl.int_ranges(count.clip(lower_bound=1).cast(pl.Int64)),
         )
         .explode("step")
-        .with_columns(leaves_now=leaves_now, at=opens + pl.duration(seconds=seconds))
+        .with_columns(
+            leaves_now=leaves_now, at=opens + pl.duration(seconds=seconds), begins=begins
+        )
         .drop("at_once", "spread", "first", "step")
     )  # fmt: skip
     local_hour = pl.col("local_at").dt.hour()

@@ -67,6 +67,7 @@ def send_reasons(policy: PolicySettings) -> Reasons:
     """Of the chosen arm; `top_...` is the best arm if no guardrail stood."""
     hour = _hour_text(policy)
     was_better = pl.col("top_is_worth_it") & (pl.col("top_email") != pl.col("email"))
+    is_usual, is_best_hour = ~pl.col("explored_email"), ~pl.col("explored_hour")
     return (
         Reason("applies", pl.col("reason"), pl.col("applies")),
         Reason(
@@ -74,12 +75,22 @@ def send_reasons(policy: PolicySettings) -> Reasons:
             pl.format("{} was asked for, and only its time was to be found", "email"),
             pl.col("only_time"),
         ),
+        Reason(
+            "explored_email",
+            pl.lit("chosen by chance to learn what each e-mail brings"),
+            pl.col("explored_email"),
+        ),
         Reason("now", pl.format("at once: {}", hour), pl.col("leaves_now")),
         Reason("hour", hour, ~pl.col("leaves_now")),
         Reason(
+            "explored_hour",
+            pl.lit("its hour was chosen by chance to learn what each hour brings"),
+            pl.col("explored_hour"),
+        ),
+        Reason(
             "moved",
             pl.format("a better minute was shut: {}", pl.col("moved_by").struct.field("text")),
-            pl.col("moved_by").is_not_null(),
+            pl.col("moved_by").is_not_null() & is_best_hour,
         ),
         Reason(
             "instead_of",
@@ -88,24 +99,36 @@ def send_reasons(policy: PolicySettings) -> Reasons:
                 "top_email",
                 pl.col("top_forbidden_by").list.first().struct.field("text"),
             ),
-            was_better & (pl.col("top_forbidden_by").list.len() > 0),
+            was_better & (pl.col("top_forbidden_by").list.len() > 0) & is_usual,
         ),
     )
 
 
 @lru_cache(maxsize=8)
-def wait_reasons(currency: str) -> Reasons:
+def wait_reasons(currency: str, policy: PolicySettings) -> Reasons:
     """Of a row without a chosen arm, beside what forbade its best one."""
+    held_out = f"they belong to the {100 * policy.holdout_share:g} % who get no e-mail"
     none_applies = pl.col("top_email").is_null()
     is_free = pl.col("top_forbidden_by").list.len() == 0
     # Where a guardrail left the best e-mail only a worse minute, that minute's value decides.
     value = pl.coalesce("top_open_value", "top_value")
     return (
+        Reason(
+            "holdout", pl.lit(f"{held_out}, so that its effect can be measured"), pl.col("holdout")
+        ),
+        Reason(
+            "explored_email",
+            pl.lit("chosen by chance to learn what comes of no e-mail"),
+            pl.col("explored_email"),
+        ),
         Reason("nothing_applies", pl.lit("no e-mail applies to them now"), none_applies),
         Reason(
             "not_worth_it",
-            pl.format(f"{{}}, the best e-mail, is worth {{}} {currency}", "top_email", value),
-            ~none_applies & (is_free | ~pl.col("top_is_worth_it")),
+            pl.coalesce(
+                pl.format(f"{{}}, the best e-mail, is worth {{}} {currency}", "top_email", value),
+                pl.lit("the policy in force sends none of the e-mails that apply"),
+            ),
+            ~none_applies & pl.col("best_arm").is_null() & (is_free | ~pl.col("top_is_worth_it")),
         ),
     )
 

@@ -44,6 +44,9 @@ class PolicySettings(BaseModel):
     fit_weight: Annotated[float, Field(ge=0, lt=2)]
     reservation_hours: Positive
     ask_again_hours: Positive
+    holdout_share: Share
+    explore_emails: Share
+    explore_hours: Share
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
     @property

@@ -43,6 +43,8 @@ ARM = pl.Struct(
         "forbidden_by": pl.List(REASON),
         "send_at": UTC,  # the best allowed instant; null where none is
         "value": pl.Float64,  # at send_at; null where none is
+        "propensity": pl.Float64,  # the chance that this e-mail is chosen
+        "hours": pl.UInt32,  # how many instants are open to it, one of which it gets
         "unconstrained_at": UTC,  # the best instant if no guardrail stood
         "unconstrained_value": pl.Float64,
         "clicks": pl.Float64,
@@ -85,7 +87,14 @@ DECISIONS = pl.Schema(
         "slots": SLOTS,
         "because": pl.List(REASON),
         "value": pl.Float64(),
+        # P(e-mail or none) x P(hour | e-mail); with `wait_propensity` those of the arms sum to 1.
         "propensity": pl.Float64(),
+        "email_propensity": pl.Float64(),
+        "hour_propensity": pl.Float64(),  # null for wait
+        "wait_propensity": pl.Float64(),
+        "explored_email": pl.Boolean(),  # chance chose the e-mail, or none
+        "explored_hour": pl.Boolean(),
+        "holdout": pl.Boolean(),
         "valid_until": UTC,
         "arms": pl.List(ARM),
         "unconstrained_best": pl.Struct({"email": pl.String, "send_at": UTC, "value": pl.Float64}),

@@ -13,7 +13,7 @@ import polars as pl
 from serving.settings import PolicySettings
 
 
-def with_worth(arms: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
+def with_parts(arms: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
     """Add the parts of each arm's value at a pull of 1; counts are expectations."""
     # The merchant's figure is about customers who stay; whoever is about to leave would not have
     # ordered anyway. Where nobody knows the churn, the figure holds as it is.

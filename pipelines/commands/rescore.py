@@ -40,8 +40,10 @@ def rescore(
 
     from pipelines.console import progress, show
     from pipelines.installation import opened
+    from pipelines.rescore import ONJE
     from pipelines.rescore import rescore as run
     from serving.models import ModelShelf
+    from serving.valuation import OWN
 
     with opened() as onje, progress(quiet=as_json) as step:
         models = ModelShelf(onje.places.home)
@@ -53,6 +55,8 @@ def rescore(
             as_of=as_of or onje.now(),
             out=(out or onje.places.home / "rescored").resolve(),
             settings=onje.settings,
+            policy=ONJE,
+            valuation=OWN,
             step=step,
         )
     show(asdict(done), as_json=as_json, title="Decided for everybody")

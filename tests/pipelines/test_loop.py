@@ -23,11 +23,12 @@ from pipelines.installation import Installation
 from pipelines.models import MODELS, TRAINERS
 from pipelines.places import places
 from pipelines.publish import publish
-from pipelines.rescore import rescore
+from pipelines.rescore import ONJE, rescore
 from pipelines.retrain import Skipped, data_until, retrain, row_of
 from pipelines.settings import load_settings
 from serving.models import ModelShelf
 from serving.store.store import Store
+from serving.valuation import OWN
 from tests.serving.api.service import running
 from training.model.model import Model
 from training.registry import Registry, champions
@@ -98,7 +99,7 @@ def models_of(onje):
 def night(onje, now, out):
     return rescore(
         onje.lake, onje.store, models_of(onje), as_of=now, out=out,
-        settings=onje.settings, step=silent,
+        settings=onje.settings, policy=ONJE, valuation=OWN, step=silent,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from serving.knowledge import Knowledge
 from serving.scores import Models
 from serving.settings import ServingSettings
 from serving.tables import MAIL, REQUESTS
+from serving.valuation import OWN, Valuation
 from tests.serving.drawn import drawn, moment
 from tests.serving.shop import NEW_YORK, NOW, SHOP
 
@@ -99,6 +100,7 @@ def answers(
     mail: pl.DataFrame = NO_MAIL,
     models: Models = NO_MODELS,
     zone: str | None = NEW_YORK,
+    valuation: Valuation = OWN,
 ) -> pl.DataFrame:
     """The answers to one question about each of the customers named."""
     return answer(
@@ -112,4 +114,5 @@ def answers(
         models,
         settings=settings,
         feature_settings=FEATURES,
+        valuation=valuation,
     )

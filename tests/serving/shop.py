@@ -16,6 +16,7 @@ from serving.fallback import default_hours
 from serving.policy import Inputs, decide
 from serving.settings import ServiceSettings, ServingSettings
 from serving.tables import REQUESTS, UTC
+from serving.valuation import OWN, Valuation
 from tests.serving.drawn import moment
 
 WRITTEN = tomllib.loads(Path(__file__).with_name("shop.toml").read_text("utf-8"))
@@ -75,6 +76,7 @@ def decision_for(
     products: Mapping[str, list[str]] | None = None,
     chance: float | None = None,
     evidence: str | None = "clicks",
+    valuation: Valuation = OWN,
     **differs: object,
 ) -> dict[str, Any]:
     """What the policy says of one customer, as a dict.
@@ -141,6 +143,7 @@ def decision_for(
             ),
         ),
         settings=settings,
+        valuation=valuation,
         default_zone=NEW_YORK,
         currency="USD",
     )  # fmt: skip

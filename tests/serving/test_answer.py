@@ -13,6 +13,7 @@ from features.errors import DataError
 from serving.answer import answer
 from serving.knowledge import Knowledge
 from serving.tables import DECISIONS, MAIL
+from serving.valuation import OWN
 from tests.serving.drawn import moment
 from tests.serving.histories import (
     FEATURES,
@@ -95,7 +96,9 @@ def test_only_what_was_known_is_read():
         known_at=pl.when(is_told_late).then(pl.lit(NOW + HOUR)).otherwise("known_at")
     )
     known = Knowledge(late, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL)
-    got = answer(requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
+    got = answer(
+        requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN
+    )
     assert got["products"].item().to_list() == ["bun"]
 
 
@@ -139,7 +142,9 @@ def test_a_send_counts_in_the_caps_unless_it_is_plainly_no_email(channel, counts
         channel=pl.when(pl.col("kind") == "send").then(pl.lit(channel)).otherwise("channel")
     )
     known = Knowledge(sent, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL)
-    got = answer(requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
+    got = answer(
+        requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN
+    )
     assert ("cap_24h" in because(got)) == counts
 
 
@@ -153,7 +158,7 @@ def test_a_send_told_twice_is_one_send():
     sent = history(ANN + "\nann | send | 2026-02-27T12:00 | newsletter")
     known = Knowledge(pl.concat([sent] * 4), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL)
     asked = requests("ann", emails=["recommendation"])
-    got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
+    got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN)
     assert got["action"].item() == "send"
 
 
@@ -167,7 +172,12 @@ def test_who_is_known_only_as_a_person_is_no_stranger():
 def test_a_stranger_is_answered_and_marked():
     known = Knowledge(history(ANN), customers(zone=None), shelf(), NO_MAIL)
     stranger = answer(
-        requests("nobody"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES
+        requests("nobody"),
+        known,
+        NO_MODELS,
+        settings=SHOP,
+        feature_settings=FEATURES,
+        valuation=OWN,
     )
     assert (stranger["known_customer"].item(), stranger["known_until"].item()) == (False, None)
     assert {"consent", "unknown_customer", "unknown_zone"} <= set(because(stranger))
@@ -234,7 +244,7 @@ def test_a_customer_alone_is_answered_as_in_the_crowd():
 def test_answers_follow_the_questions_and_the_same_one_twice_gets_the_same_answer():
     asked = requests("dee", "ann", "dee")
     known = Knowledge(history(CROWD), customers(*NAMES, zone=NEW_YORK), shelf(), NO_MAIL)
-    got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
+    got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN)
     assert got["customer_id"].to_list() == ["dee", "ann", "dee"]
     assert got[0].drop("row").equals(got[2].drop("row"))
     shuffled = Knowledge(
@@ -243,7 +253,9 @@ def test_answers_follow_the_questions_and_the_same_one_twice_gets_the_same_answe
         known.products.reverse(),
         NO_MAIL,
     )
-    again = answer(asked, shuffled, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
+    again = answer(
+        asked, shuffled, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN
+    )
     assert got.equals(again)
 
 

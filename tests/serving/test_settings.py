@@ -68,6 +68,9 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
     "fit_weight": (0, partial(bored, chance=0.9), {"mailable_value": 142}),
     "reservation_hours": (1, bored, {}),
     "ask_again_hours": (12, seen, {}),
+    "holdout_share": (1, bored, {}),
+    "explore_emails": (1, partial(bored, **CART), {}),
+    "explore_hours": (1, bored, {}),
     "seed": (2, recommendation, {}),
 }
 

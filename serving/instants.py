@@ -1,0 +1,109 @@
+"""The instants of e-mails that compete: what shuts each, what it is worth, which one is best."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from serving.guardrails import OF_ARMS, OF_CUSTOMERS, closed_times, quiet_reason
+from serving.hours import instants_of, with_pull
+from serving.reasons import listed, no_reasons, told
+from serving.settings import ServingSettings
+from serving.valuation import Valuation, with_worth
+
+FORBIDDING_CUSTOMERS = tuple(rule.reason for rule in OF_CUSTOMERS)
+FORBIDDING = (*FORBIDDING_CUSTOMERS, *(rule.reason for rule in OF_ARMS))
+
+# Where nothing stands in the way, and the policy would send at all.
+IS_OPEN = pl.col("shut_by").is_null() & pl.col("worth").is_not_null()
+
+
+def valued_instants(
+    arms: pl.DataFrame,
+    curves: pl.DataFrame,
+    mails: pl.DataFrame,
+    *,
+    settings: ServingSettings,
+    valuation: Valuation,
+) -> pl.DataFrame:
+    """The instants of the arms that compete, in order, with `pull`, `shut_by` and `worth`."""
+    policy = settings.policy
+    instants = with_pull(
+        instants_of(arms.filter("considered")),
+        curves,
+        weight=policy.hour_weight,
+        default_hour=policy.default_hour,
+    ).with_row_index("instant")
+    # Of the rules that shut an instant the one that lasts longest is named.
+    shut = (
+        instants.lazy()
+        .select("instant", "person", "at", "email")
+        .join(closed_times(mails, settings), on="person")
+        .filter(
+            pl.col("forbids").is_null() | (pl.col("forbids") == pl.col("email")),
+            pl.col("at").is_between("closed_from", "closed_until", closed="none"),
+        )
+        .sort("instant", "closed_until", "code", descending=[False, True, False])
+        .unique("instant", keep="first", maintain_order=True)
+        .select("instant", by_frequency=pl.struct("code", "text"))
+        .collect(engine="in-memory")
+    )
+    is_quiet = pl.col("hour").is_in(policy.quiet_hours)
+    quiet = pl.struct(code=pl.lit("quiet_hours"), text=pl.lit(quiet_reason(policy)))
+    told_shut = instants.join(shut, on="instant", how="left", maintain_order="left").with_columns(
+        shut_by=pl.coalesce("by_frequency", pl.when(is_quiet).then(quiet))
+    )
+    return with_worth(told_shut.drop("by_frequency"), arms, valuation)
+
+
+def with_best_instants(arms: pl.DataFrame, instants: pl.DataFrame) -> pl.DataFrame:
+    """Add the best open `instant`, the best of all, and `forbidden_by`: what leaves no instant.
+
+    Of instants of equal worth the one with more pull, then the earlier. `hours` counts the open.
+    """
+    best = instants.group_by("arm", maintain_order=True).agg(
+        instant=_best(IS_OPEN),
+        best_of_all=_best(pl.col("worth").is_not_null()),
+        hours=IS_OPEN.sum(),
+    )
+    unconstrained = instants.lazy().select(
+        best_of_all="instant",
+        unconstrained_at="at",
+        unconstrained_pull="pull",
+        unconstrained_value="value",
+        unconstrained_worth="worth",
+        moved_by="shut_by",
+    )
+    shut = (
+        instants.lazy()
+        .join(best.lazy().filter(pl.col("instant").is_null()), on="arm", how="semi")
+        .filter(pl.col("shut_by").is_not_null())
+        .select("arm", pl.col("shut_by").struct.unnest())
+        .unique(["arm", "code"], keep="first", maintain_order=True)
+    )
+    considered = arms.lazy().filter("considered")
+    forbidden = listed([told(considered, "arm", FORBIDDING), shut], "arm", "forbidden_by")
+    return (
+        at_instant(
+            arms.lazy().join(best.lazy(), on="arm", how="left", maintain_order="left"), instants
+        )
+        .join(unconstrained, on="best_of_all", how="left", maintain_order="left")
+        .join(forbidden, on="arm", how="left", maintain_order="left")
+        .with_columns(pl.col("forbidden_by").fill_null(no_reasons()), pl.col("hours").fill_null(0))
+        .collect(engine="in-memory")
+    )
+
+
+def at_instant(frame: pl.LazyFrame, instants: pl.DataFrame) -> pl.LazyFrame:
+    """Add to rows with an `instant` (may be null) when it is, its pull and what it is worth."""
+    told_of = instants.lazy().select(
+        "instant", "pull", "lift", "freshness", "source", "leaves_now", "value", "worth",
+        send_at="at", local_send_at="local_at",
+    )  # fmt: skip
+    return frame.join(told_of, on="instant", how="left", maintain_order="left")
+
+
+def _best(among: pl.Expr) -> pl.Expr:
+    """The instant of the highest worth, of equals of the highest pull, of these the earliest."""
+    worth = pl.when(among).then("worth")
+    is_top = worth == worth.max()
+    return pl.col("instant").get(pl.when(is_top).then("pull").arg_max(), null_on_oob=True)
