@@ -86,6 +86,13 @@ class Lake:
 
         self._commit(table, overwrite)
 
+    def tidy(self, table: str) -> None:
+        """Put many small files together, which many small commits leave; no row changes.
+
+        Older versions stay readable, for their files are kept.
+        """
+        self._commit(table, lambda: self._open(table, None).optimize.compact())
+
     def reject(self, table: str, rejected: pl.DataFrame) -> Merged:
         """Keep the rejected half of a `Split`: each row as JSON, with its reason."""
         if rejected.is_empty():
@@ -205,7 +212,7 @@ class Lake:
 
     def _lock(self, table: str) -> AbstractContextManager[object]:
         at = self._at(table)
-        if "://" in at:
+        if not _is_local(at):
             return nullcontext()
         Path(self.root).mkdir(parents=True, exist_ok=True)
         return FileLock(f"{at}.lock")
@@ -216,9 +223,14 @@ class Lake:
         if not keys or not self.exists(table):
             write_deltalake(at, given, mode="append", partition_by=_partitions(given))
             return Merged(given.height, given_rows - given.height)
-        changes = self._changes(table, given)
+        changes, held = self._changes(table, given)
         if changes.is_empty():
             return Merged(0, given_rows)
+        if not held and _is_local(at):
+            # Nobody else writes while we hold the lock, so what is not there now is new: adding
+            # it takes a tenth of the time of a merge.
+            write_deltalake(at, changes, mode="append", partition_by=_partitions(changes))
+            return Merged(changes.height, given_rows - changes.height)
         same = [f"s.{key} = t.{key}" for key in keys]
         if "bucket" in given.columns:
             # Concurrent merges only pass each other when each names its buckets as literals.
@@ -234,8 +246,11 @@ class Lake:
         inserted = int(done["num_target_rows_inserted"])
         return Merged(inserted, given_rows - inserted)
 
-    def _changes(self, table: str, given: pl.DataFrame) -> pl.DataFrame:
-        """The rows that the table does not hold yet, so that the same twice commits nothing."""
+    def _changes(self, table: str, given: pl.DataFrame) -> tuple[pl.DataFrame, bool]:
+        """The rows that the table does not hold yet, so that the same twice commits nothing.
+
+        And whether it may hold other rows of the same keys, which these replace.
+        """
         keys = list(_KEYS[table])
         held = pl.scan_delta(self._at(table))
         if "bucket" in given.columns:
@@ -243,22 +258,20 @@ class Lake:
             held = held.filter(pl.col("bucket").is_in(touched))
         if table == "events":
             known = held.select("event_id", held_known_at="known_at").collect()
-            return (
-                given.join(known, on="event_id", how="left", maintain_order="left")
-                .filter(
-                    pl.col("held_known_at").is_null()
-                    | (pl.col("known_at") < pl.col("held_known_at"))
-                )
-                .drop("held_known_at")
+            earlier = given.join(known, on="event_id", how="left", maintain_order="left").filter(
+                pl.col("held_known_at").is_null() | (pl.col("known_at") < pl.col("held_known_at"))
             )
+            replaces = earlier.get_column("held_known_at").is_not_null().any()
+            return earlier.drop("held_known_at"), replaces
         columns = given.columns
-        return given.join(
+        changes = given.join(
             held.select(columns).collect(),
             on=keys if table == "rejected" else columns,
             how="anti",
             nulls_equal=True,
             maintain_order="left",
         )
+        return changes, True
 
 
 def _resting(table: str, frame: pl.DataFrame) -> pl.DataFrame:
@@ -271,6 +284,10 @@ def _resting(table: str, frame: pl.DataFrame) -> pl.DataFrame:
         rows = rows.unique(keys, keep="last", maintain_order=True)
     rows = rows.with_columns(pl.selectors.enum().cast(pl.String))
     return with_bucket(rows) if "customer_id" in rows.columns else rows
+
+
+def _is_local(at: str) -> bool:
+    return "://" not in at
 
 
 def _partitions(rows: pl.DataFrame) -> list[str] | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from filelock import FileLock
 
@@ -93,6 +94,21 @@ def test_a_version_stays_as_it_was(lake: Lake) -> None:
     lake.replace("scores", pl.DataFrame({"customer_id": ["c1"], "churn": [0.5]}))
     assert lake.read("events", version=seen)["event_id"].to_list() == ["e1"]
     assert lake.versions() == {"events": seen + 1, "scores": 0}
+
+
+def test_many_small_files_are_put_together_and_nothing_else_changes(lake: Lake) -> None:
+    for place in range(5):
+        # The same last letter: the same customer, so the same bucket.
+        lake.merge_events(_events(f"e{place}a"))
+    before, files = lake.read("events"), len(_files(lake))
+    lake.tidy("events")
+    assert lake.read("events").sort("event_id").equals(before.sort("event_id"))
+    assert (files, len(_files(lake))) == (5, 1)
+    assert lake.read("events", version=2).height == 3
+
+
+def _files(lake: Lake) -> list[str]:
+    return DeltaTable(f"{lake.root}/events").file_uris()
 
 
 def test_some_customers_some_buckets_some_columns(lake: Lake) -> None:
@@ -252,7 +268,7 @@ def test_what_delta_says_of_a_merge_that_failed_is_told_without_its_colours(
     def fails(*_: object, **__: object) -> None:
         raise DeltaError("Generic error \x1b[31m↳\x1b[0m No space left on device (os error 28)")
 
-    lake.merge_events(_events("e1"))
+    lake.merge_events(_events("e1", days=1))
     monkeypatch.setattr("deltalake.table.TableMerger.execute", fails)
     with pytest.raises(NotReadyError, match="lake: Generic error ↳ No space left on device"):
         lake.merge_events(_events("e1", "e2"))
