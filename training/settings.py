@@ -63,6 +63,18 @@ class AffinitySettings(TreeSettings):
     popular_days: Annotated[int, Field(ge=28, le=365)]
 
 
+class OffPolicySettings(TreeSettings):
+    """Table `[training.offpolicy]` of onje.toml: when a log may judge a policy that did not run.
+
+    The trees are the model of rewards that the doubly robust estimators start from.
+    """
+
+    least_ess: Annotated[int, Field(ge=1)]
+    most_share: Annotated[float, Field(gt=0, le=1)]
+    level: Annotated[float, Field(gt=0.5, lt=1)]
+    folds: Annotated[int, Field(ge=2, le=20)]
+
+
 class TrainingSettings(BaseModel):
     """Table `[training]` of onje.toml."""
 
@@ -72,3 +84,4 @@ class TrainingSettings(BaseModel):
     churn: ChurnSettings
     send_hour: SendHourSettings
     affinity: AffinitySettings
+    offpolicy: OffPolicySettings

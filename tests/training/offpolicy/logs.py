@@ -1,0 +1,55 @@
+"""Small logs: drawn as text, or read from the shared data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.evaluate import Floats
+from training.offpolicy.logged import Logged
+from training.settings import OffPolicySettings
+
+# Anything may be judged: tests of arithmetic have four to six rows.
+LENIENT = OffPolicySettings(
+    least_ess=1,
+    most_share=1.0,
+    level=0.95,
+    folds=2,
+    rounds=30,
+    learning_rate=0.1,
+    leaves=7,
+    rows_in_leaf=50,
+    shrinkage=1.0,
+    seed=1,
+)
+STRICT = LENIENT.model_copy(update={"least_ess": 1000, "most_share": 0.05})
+
+
+def log_of(text: str, *, arms: int) -> Logged:
+    """One decision a line: customer | chosen | reward | propensity; every arm was possible."""
+    cells = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
+    columns = list(zip(*cells, strict=True))
+    return Logged(
+        customer=np.array(columns[0], np.int64),
+        chosen=np.array(columns[1], np.int64),
+        reward=np.array(columns[2], np.float64),
+        propensity=np.array(columns[3], np.float64),
+        possible=np.ones((len(cells), arms), bool),
+    )
+
+
+def uniform(rows: int, arms: int) -> Floats:
+    """Chances of a policy that draws among all arms alike [rows, arms]."""
+    return np.full((rows, arms), 1 / arms)
+
+
+def shared_data(*parts: str) -> Path:
+    """A file of the shared data, or a skipped test where there is none."""
+    beside = Path(__file__).parents[4] / "shared" / "data"
+    file = Path(os.environ.get("ONJE_SHARED_DATA", beside)).joinpath(*parts)
+    if not file.exists():
+        pytest.skip(f"shared data is not here: {file} (ONJE_SHARED_DATA says where it is)")
+    return file

@@ -1,0 +1,1 @@
+"""What a policy would have brought, from the log of another one that drew what it chose."""

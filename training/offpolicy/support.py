@@ -1,0 +1,72 @@
+"""How much a log has to say about a policy, and when that is too little for any number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.evaluable import NotEvaluable
+from training.evaluate import Floats
+from training.offpolicy.logged import NAMED, Logged, Target
+from training.settings import OffPolicySettings
+
+
+@dataclass(frozen=True)
+class Support:
+    """How many rows speak for a policy, and how evenly.
+
+    `ess` is Kish's effective sample size, (sum w)^2 / sum w^2: as many rows of equal weight would
+    say as much. `largest_share` is the part of all weight that lies on one row.
+    """
+
+    ess: float
+    largest_share: float
+
+
+def weights(log: Logged, target: Target) -> Floats:
+    """How much more likely the target makes the very choice that was logged [rows]."""
+    same: Floats = log.of_chosen(target.chances) / log.propensity
+    return same
+
+
+def support(weight: Floats) -> Support:
+    """Of weights [rows] of one sign; of the signed weights of a difference, their sizes count.
+
+    For the difference of two policies that never choose alike, ESS is 4 / (1 / ESS of one + 1 / ESS
+    of the other): the size of an evenly split experiment that would be as exact.
+    """
+    size = np.abs(weight)
+    total = float(size.sum())
+    if total == 0:
+        return Support(ess=0.0, largest_share=1.0)
+    return Support(ess=total**2 / float((size**2).sum()), largest_share=float(size.max()) / total)
+
+
+def unheard_of(log: Logged, target: Target) -> NotEvaluable | None:
+    """A refusal where the target may choose what the log never could: nothing can be known then."""
+    beyond = (target.chances > 0) & ~log.possible
+    rows = np.flatnonzero(beyond.any(axis=1))
+    if not len(rows):
+        return None
+    named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
+    arms = ", ".join(map(str, np.flatnonzero(beyond.any(axis=0))))
+    return NotEvaluable(
+        f"{target.name!r} may choose what the log never could in {len(rows):,} of {log.rows:,} "
+        f"rows (rows {named}; arms {arms}); let exploration draw among all that is possible"
+    )
+
+
+def too_thin(found: Support, *, about: str, settings: OffPolicySettings) -> NotEvaluable | None:
+    """A refusal where too few rows speak, or a single one speaks too loudly."""
+    if found.ess < settings.least_ess:
+        return NotEvaluable(
+            f"the log says as much about {about} as {found.ess:,.0f} rows of equal weight would, "
+            f"{settings.least_ess:,} are needed; log for longer, or explore more"
+        )
+    if found.largest_share > settings.most_share:
+        return NotEvaluable(
+            f"one row carries {found.largest_share:.0%} of the weight about {about}, more than "
+            f"{settings.most_share:.0%}; explore more, so that no choice is that rare"
+        )
+    return None
