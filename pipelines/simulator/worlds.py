@@ -46,13 +46,14 @@ class WorldSettings(BaseModel, extra="forbid", frozen=True, hide_input_in_errors
     night_mails: Annotated[float, Field(ge=0, le=10)]  # how much is sent by night to the engaged
 
     # Dirt.
-    machine_openers: Share  # of customers: their programme opens every mail on delivery
-    scanned_customers: Share  # of customers: a gateway follows the links of some mails ...
-    scanned_mails: Share  # ... of this share of theirs
-    bounce_prone: Share  # of customers: an address that will stop working
-    soft_bounces: Share  # of mails
-    duplicates: Share  # of events
-    late: Share  # of events
+    mpp_share: Share  # of customers: their programme opens every mail on delivery
+    machine_flagged_share: Share  # of these opens: the sender notices and says so
+    gateway_share: Share  # of customers: a gateway reads their mail first ...
+    scanned_share: Share  # ... and follows the links of this share of it
+    bounce_prone: Share  # of customers: an address that stops working
+    soft_bounce_share: Share  # of mails
+    duplicate_share: Share  # of events
+    late_share: Share  # of events
 
 
 DEFAULT = WorldSettings(
@@ -78,13 +79,14 @@ DEFAULT = WorldSettings(
     mailable_weeks=26,
     bulk_per_week=1.0,
     night_mails=1.0,
-    machine_openers=0.04,
-    scanned_customers=0.03,
-    scanned_mails=0.015,
+    mpp_share=0.04,
+    machine_flagged_share=0.5,
+    gateway_share=0.03,
+    scanned_share=0.015,
     bounce_prone=0.01,
-    soft_bounces=0.003,
-    duplicates=0.003,
-    late=0.03,
+    soft_bounce_share=0.003,
+    duplicate_share=0.003,
+    late_share=0.03,
 )
 
 
@@ -127,8 +129,8 @@ WORLDS: Mapping[str, WorldSettings] = {
         altered(DEFAULT, name="small-hour", hour_gain=0.05),
         altered(DEFAULT, name="strong-hour", hour_gain=0.25),
         altered(DEFAULT, name="null-everything", mail_works=False),
-        altered(DEFAULT, name="bot-flood", scanned_customers=0.10, scanned_mails=0.02),
-        altered(DEFAULT, name="mpp", machine_openers=0.20),
+        altered(DEFAULT, name="bot-flood", gateway_share=0.10, scanned_share=0.02),
+        altered(DEFAULT, name="mpp", mpp_share=0.20),
         altered(DEFAULT, name="confounded", night_mails=4.0),
         altered(DEFAULT, name="tiny", customers=500, history_weeks=8),
         altered(DEFAULT, name="drift", drift=0.5),
