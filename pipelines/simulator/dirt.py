@@ -21,7 +21,7 @@ PREFETCH_S = (2.0, 1800.0)
 # A corporate gateway follows the links of a mail within a breath, before anybody can read it.
 SCAN_STARTS_S = (1.0, 8.0)
 SCAN_LASTS_S = 1.9
-SCANNED_LINKS = ("logo", "hero", "product_1", "product_2", "footer", "preferences")
+SCANNED_LINKS = ("/", "/new", "/sale", "/account", "/help", "/imprint")
 FEWEST_SCANNED = 3
 LATE_S = (3600.0, 48 * 3600.0)
 COPY_LATE_S = (60.0, 48 * 3600.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL, IS_HUMAN
-from features.localtime import with_local
+from features.localtime import local_of
 from pipelines.simulator import facts
+from pipelines.simulator.clock import SENDER
 
 # What a scanner does and a person does not: so many links of a mail within so short a time.
 SCANNED_LINKS, SCANNED_WITHIN = 3, pl.duration(seconds=2)
@@ -15,7 +16,7 @@ KINDS = ("send", "open", "click", "unsubscribe", "complaint")
 COLUMNS = ["customer_id", "message_id", "at", "kind", "channel", "link", "machine"]
 
 
-def compared(events: pl.DataFrame, customers: pl.DataFrame, *, zone: str) -> pl.DataFrame:
+def compared(events: pl.DataFrame) -> pl.DataFrame:
     """The world against real facts: fact, channels, real, low, high, world, within.
 
     `within` is null where the world has no mail of which the fact speaks.
@@ -28,19 +29,19 @@ def compared(events: pl.DataFrame, customers: pl.DataFrame, *, zone: str) -> pl.
         },
         orient="row",
     )  # fmt: skip
-    found = measured(events, customers, zone=zone)
+    found = measured(events)
     rows = stated.join(found, on="fact", how="left", maintain_order="left")
     return rows.with_columns(within=pl.col("world").is_between("low", "high"))
 
 
-def measured(events: pl.DataFrame, customers: pl.DataFrame, *, zone: str) -> pl.DataFrame:
-    """`fact` and `world`, one row per fact, of EVENTS and CUSTOMERS.
+def measured(events: pl.DataFrame) -> pl.DataFrame:
+    """`fact` and `world`, one row per fact, of the columns COLUMNS of EVENTS.
 
-    Hours are those of the customer's own clock, by `zone` where theirs is unknown. As seen by a
-    shop: an open counts unless the source marked it as a machine's, a click unless it is one of
-    three links followed within two seconds. Rates are per mail sent.
+    As a shop sees them: rates are per mail sent, hours and days are those of the sender's clock
+    (as in the logs that the facts come from), an open counts unless the source marked it as a
+    machine's, a click unless it belongs to three links followed within two seconds.
     """
-    mails = _mails(events, customers, zone=zone)
+    mails = _mails(events)
     clicked = mails.drop_nulls("clicked_after")
     rates = {
         facts.OPENED: pl.col("opened").mean(),
@@ -79,8 +80,8 @@ def measured(events: pl.DataFrame, customers: pl.DataFrame, *, zone: str) -> pl.
     return found.with_columns(pl.when(pl.col("world").is_finite()).then("world"))
 
 
-def _mails(events: pl.DataFrame, customers: pl.DataFrame, *, zone: str) -> pl.DataFrame:
-    """One row per mail sent: who, when by their clock, what came of it, what was before it."""
+def _mails(events: pl.DataFrame) -> pl.DataFrame:
+    """One row per mail sent: who, when by the sender's clock, what came of it, what was before."""
     about = events.filter(IS_ABOUT_EMAIL, pl.col("kind").is_in(KINDS)).select(COLUMNS)
     kind = pl.col("kind")
     answers = (
@@ -93,24 +94,21 @@ def _mails(events: pl.DataFrame, customers: pl.DataFrame, *, zone: str) -> pl.Da
             complained=(kind == "complaint").any(),
         )
     )
-    zones = customers.sort("known_at").unique("customer_id", keep="last")
-    sent = (
-        about.filter(kind == "send")
-        .unique("message_id", keep="any")
-        .join(answers, on="message_id", how="left")
-        .join(zones.select("customer_id", "timezone"), on="customer_id", how="left")
-    )
-    local = with_local(sent, "at", zone_column="timezone", default=zone)
-    flags = pl.col("opened", "unsubscribed", "complained").fill_null(False)
+    sent = about.filter(kind == "send").unique("message_id", keep="any")
     # Whoever got several mails at one instant is listed by message, the same way every time.
-    marked = local.sort("customer_id", "at", "message_id").select(
+    answered = sent.join(answers, on="message_id", how="left").sort(
+        "customer_id", "at", "message_id"
+    )
+    local = local_of(answered["at"], pl.Series([SENDER]))
+    flags = pl.col("opened", "unsubscribed", "complained").fill_null(False)
+    marked = answered.select(
         "customer_id",
         "at",
         flags,
         mail=pl.lit(1.0),
         clicked_after=pl.col("clicked_at") - pl.col("at"),
-        hour=pl.col("local_at").dt.hour(),
-        weekday=pl.col("local_at").dt.weekday(),
+        hour=local.dt.hour(),
+        weekday=local.dt.weekday(),
     )
     return marked.with_columns(mails_before=_of_month("mail"), opens_before=_of_month("opened"))
 

@@ -1,0 +1,98 @@
+"""What is hidden in a simulated world, kept beside the lake: ONJE_HOME/truth.
+
+Only the simulator and the evaluation may look (an import rule and a test): whoever learns or
+decides has to make do with events.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.errors import DamagedError
+from pipelines.simulator.population import Population
+from pipelines.simulator.worlds import WorldSettings
+
+FOLDER = "truth"
+_TIMES = ("signed_up", "leaves")
+
+
+@dataclass(frozen=True)
+class Size:
+    """Which world, how large and by which seed: what makes two simulations the same."""
+
+    world: str
+    customers: int
+    weeks: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.world} ({self.customers:,} customers, {self.weeks} weeks, seed {self.seed})"
+
+
+def write_truth(
+    home: Path, size: Size, settings: WorldSettings, population: Population, *, start: datetime
+) -> None:
+    """customers.parquet, one row per customer, then world.json, which says what it is of."""
+    folder = home / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "customers.unfinished"
+    hidden(population).write_parquet(unfinished)
+    unfinished.replace(folder / "customers.parquet")
+    said = {
+        "synthetic": "every figure is simulated",
+        **asdict(size),
+        "start": start.isoformat(),
+        "settings": settings.model_dump(),
+    }
+    unfinished = folder / "world.unfinished"
+    unfinished.write_text(json.dumps(said, indent=2) + os.linesep, "utf-8")
+    unfinished.replace(folder / "world.json")
+
+
+def size_of(home: Path) -> Size | None:
+    """The world whose truth lies in this home, None where there is none.
+
+    DamagedError where its world.json cannot be read.
+    """
+    file = home / FOLDER / "world.json"
+    if not file.exists():
+        return None
+    try:
+        said: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        return Size(**{field.name: said[field.name] for field in fields(Size)})
+    except (ValueError, KeyError, TypeError) as fault:
+        raise DamagedError(
+            f"{file} does not say which world it is of; remove the folder {home} and simulate anew"
+        ) from fault
+
+
+def truth_of_customers(home: Path) -> pl.DataFrame:
+    """`hidden`, as it was written."""
+    return pl.read_parquet(home / FOLDER / "customers.parquet")
+
+
+def hidden(population: Population) -> pl.DataFrame:
+    """One row per customer; what drifts has a column before (`tastes`) and after (`tastes_after`).
+
+    Rows of several numbers are arrays: tastes by category, rhythm by weekday or weekend and hour.
+    """
+    columns: dict[str, Any] = {"customer_id": population.names}
+    for field in fields(population):
+        value = getattr(population, field.name)
+        if not isinstance(value, np.ndarray):
+            continue
+        if len(value) == population.size:
+            columns[field.name] = value
+        else:  # by era first: what a customer is like before a drift, and after it
+            eras = (field.name, f"{field.name}_after")
+            columns |= dict(zip(eras, value, strict=False))
+    times = pl.col(name for name in _TIMES if name in columns)
+    return pl.DataFrame(columns).with_columns(times.cast(pl.Datetime("us", "UTC")))
