@@ -85,14 +85,25 @@ def summed(entries: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
     )
 
 
-def _entry(who: Ints, at: Ints, **figures: Floats | float | int) -> pl.DataFrame:
-    given = {name: value for name, value in figures.items()}
-    frame = pl.DataFrame({"customer": who, "at": at})
-    if isinstance(given.get("margin"), np.ndarray):
-        frame = frame.with_columns(pl.Series("margin", given.pop("margin")))
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(given.get(name, 0)))
-        .cast(dtype)
-        .alias(name)
-        for name, dtype in COLUMNS.items()
-    )
+def _entry(
+    who: Ints,
+    at: Ints,
+    *,
+    margin: Floats | None = None,
+    orders: int = 0,
+    unsubscribes: int = 0,
+    complaints: int = 0,
+    mails: int = 0,
+) -> pl.DataFrame:
+    """One line for each; the counts are the same in all of them."""
+    counts = {
+        "orders": orders, "unsubscribes": unsubscribes, "complaints": complaints, "mails": mails,
+    }  # fmt: skip
+    columns = {
+        "customer": who,
+        "at": at,
+        "margin": np.zeros(len(who)) if margin is None else margin,
+        **{name: np.full(len(who), count) for name, count in counts.items()},
+    }
+    series = [pl.Series(name, values).cast(COLUMNS[name]) for name, values in columns.items()]
+    return pl.DataFrame(series)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import polars as pl
@@ -43,6 +43,16 @@ class Mails:
             self.customer[which], self.at[which], self.trigger[which], self.products[which],
             self.discount[which], self.cost[which], self.wording[which],
         )  # fmt: skip
+
+
+def joined(parts: list[Mails]) -> Mails:
+    """One block of several; at least one."""
+    return Mails(
+        **{
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Mails)
+        }
+    )
 
 
 def trigger_number(name: str) -> int:

@@ -16,10 +16,17 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from pipelines.simulator.arrays import DAY, HOUR, Flags, Floats, Ints, micros
+from pipelines.simulator.arrays import DAY, HOUR, NEVER, Flags, Floats, Ints, micros
 from pipelines.simulator.clock import SENDER, ZONES
 from pipelines.simulator.dice import generator
-from pipelines.simulator.mails import NO_PRODUCT, SHOWN, Mails, trigger_number, wording_of
+from pipelines.simulator.mails import (
+    NO_PRODUCT,
+    SHOWN,
+    Mails,
+    joined,
+    trigger_number,
+    wording_of,
+)  # fmt: skip
 from pipelines.simulator.response import Chances
 from pipelines.simulator.rows import MAILS
 from pipelines.simulator.shelf import PER_CATEGORY
@@ -78,47 +85,51 @@ class Sending(Protocol):
     def send_numbered(self, mails: Mails, names: pl.DataFrame) -> Chances: ...
 
 
-def mail_until(run: Sending, end: datetime) -> None:
-    """Mail day by day from the run's present to `end`, whole days of UTC."""
-    world = run.world
-    last_mail = np.full(world.truth.population.size, -(2**52))
+def send_history(world: World, run: Sending) -> None:
+    """Mail day by day from the run's present until the evaluation starts, whole days of UTC."""
+    last_mail = np.full(world.truth.population.size, -NEVER)
     day = run.present
     sent = 0
-    while day < end:
+    while day < world.start:
         run.pass_time(day)
-        for email, mails, variant in _mails_of(world, run.state, day, last_mail):
-            names = _names(email, variant, first=sent)
-            run.send_numbered(mails, names)
+        blocks = list(_of_day(world, run.state, micros(day), last_mail))
+        if blocks:
+            mails = joined([block for _, block, _ in blocks])
+            names = pl.concat([_names(email, variant) for email, _, variant in blocks])
+            numbered = names.with_row_index("number", offset=sent)
+            ids = numbered.with_columns(message_id=pl.format("past-{}", "number"))
+            run.send_numbered(mails, ids.select(list(MAILS)))
             sent += len(mails)
-            last_mail[mails.customer] = mails.at
         day += timedelta(days=1)
 
 
-def _mails_of(
-    world: World, state: State, day: datetime, last_mail: Ints
+def _of_day(
+    world: World, state: State, start: int, last_mail: Ints
 ) -> Iterator[tuple[PastEmail, Mails, Ints]]:
-    start = micros(day)
+    """E-mail by e-mail: mails and the places of their variants; `last_mail` is kept up to date."""
     random = generator("past mail", world.seed, start // DAY)
     size = world.truth.population.size
     for email in PAST_EMAILS:
         wanted = _is_wanted(email, world, state, start, random.random(size))
         who = np.flatnonzero(wanted)
         at = _times(email, world, who, start, random)
-        rested = (at - last_mail[who] >= MIN_GAP) & (state.gone_at[who] > at)
+        rested = (np.abs(at - last_mail[who]) >= MIN_GAP) & (state.gone_at[who] > at)
         who, at = who[rested], at[rested]
+        if not len(who):
+            continue
+        last_mail[who] = at
         variant = random.integers(0, len(email.variants), len(who))
-        wordings = np.array([wording_of(email.email, v, seed=world.seed) for v in email.variants])
-        if len(who):
-            mails = Mails(
-                customer=who,
-                at=at,
-                trigger=np.full(len(who), trigger_number(email.trigger)),
-                products=_shown(email, world, who, at, random),
-                discount=np.full(len(who), email.discount),
-                cost=np.full(len(who), SEND_COST),
-                wording=wordings[variant],
-            )
-            yield email, mails, variant
+        wordings = [wording_of(email.email, name, seed=world.seed) for name in email.variants]
+        mails = Mails(
+            customer=who,
+            at=at,
+            trigger=np.full(len(who), trigger_number(email.trigger)),
+            products=_shown(email, world, who, at, random),
+            discount=np.full(len(who), email.discount),
+            cost=np.full(len(who), SEND_COST),
+            wording=np.array(wordings)[variant],
+        )
+        yield email, mails, variant
 
 
 def _is_wanted(email: PastEmail, world: World, state: State, start: int, dice: Floats) -> Flags:
@@ -179,15 +190,7 @@ def _shown(
     return shown
 
 
-def _names(email: PastEmail, variant: Ints, *, first: int) -> pl.DataFrame:
-    number = np.arange(first, first + len(variant))
-    return (
-        pl.DataFrame({"number": number, "variant": variant})
-        .select(
-            message_id=pl.format("past-{}", "number"),
-            decision_id=pl.lit(None, pl.String),
-            email=pl.lit(email.email),
-            variant=pl.lit(pl.Series(email.variants)).gather(pl.col("variant")),
-        )
-        .cast(MAILS)
-    )  # type: ignore[arg-type]
+def _names(email: PastEmail, variant: Ints) -> pl.DataFrame:
+    return pl.DataFrame({"variant": np.array(email.variants)[variant]}).with_columns(
+        email=pl.lit(email.email), decision_id=pl.lit(None, pl.String)
+    )

@@ -36,24 +36,20 @@ MAILS: dict[str, pl.DataType] = {
     "variant": pl.String(),
 }
 _NO_ROWS = pl.DataFrame(schema=ROWS)
+_KINDS = {kind: pl.Series("kind", [kind], dtype=KIND) for kind in KINDS}
 
 
 def rows(kind: str, customer: Ints, at: Ints, **columns: Any) -> pl.DataFrame:
-    """Rows of one kind; a column that is not given is null, `caused` and `by_mail` are false."""
-    given = {name: pl.Series(values) for name, values in columns.items()}
-    frame = pl.DataFrame({"customer": customer, "at": at, **given})
-    return frame.select(
-        pl.lit(kind, KIND).alias(name)
-        if name == "kind"
-        else pl.col(name).cast(dtype)
-        if name in frame.columns
-        else pl.lit(False if dtype == pl.Boolean() else None, dtype).alias(name)
-        for name, dtype in ROWS.items()
-    )
+    """Rows of one kind with the columns of ROWS that are given; `together` adds the others."""
+    given = {"customer": customer, "at": at, **columns}
+    series = [pl.Series(name, values).cast(ROWS[name]) for name, values in given.items()]
+    return pl.DataFrame([*series, _KINDS[kind].new_from_index(0, len(customer))])
 
 
 def together(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat([_NO_ROWS, *parts])
+    """All of ROWS; what nobody gave is null, `caused` and `by_mail` are false."""
+    everything = pl.concat([_NO_ROWS, *parts], how="diagonal")
+    return everything.with_columns(pl.col("caused", "by_mail").fill_null(False))
 
 
 def is_kept(lived: pl.DataFrame, is_cancelled: Flags) -> pl.Series:

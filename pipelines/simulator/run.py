@@ -14,13 +14,13 @@ from pipelines.simulator.events import as_events
 from pipelines.simulator.ledger import Book, own_orders, summed
 from pipelines.simulator.mails import Mails, mails_of
 from pipelines.simulator.outcome import Outcome, drawn
-from pipelines.simulator.past_mail import mail_until
+from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.response import COUPON_DAYS, SOONER_DAYS, Chances, chances
 from pipelines.simulator.rows import MAILS, as_it_came, is_kept, together
 from pipelines.simulator.stages import State, nobody_mailed
 from pipelines.simulator.world import START, World, create
 
-__all__ = ["START", "Run", "World", "begin", "create"]
+__all__ = ["START", "Run", "World", "begin", "create", "send_history"]
 
 _NO_EVENTS: pl.DataFrame = Events.create_empty()
 _TOLD = ("open", "click", "order", "unsubscribe", "complaint", "margin", "value")
@@ -248,11 +248,6 @@ class Run:
 def begin(world: World) -> Run:
     """A run at the start of the world's history, in which nothing has been mailed."""
     return Run(world)
-
-
-def send_history(world: World, run: Run) -> None:
-    """Let the historic logging policy mail, day by day, from where the run is to the start."""
-    mail_until(run, world.start)
 
 
 def _before_the_history(world: World) -> State:
