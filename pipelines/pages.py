@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import typer
 from typer.testing import CliRunner
 
 import features.docs
@@ -26,11 +27,18 @@ def cli_page() -> str:
     parts = ["# Command line\n\n", NOTE, "```\n", _help(None), "```\n"]
     for verb in VERBS:
         parts += [f"\n## onje {verb}\n\n```\n", _help(verb), "```\n"]
+        for below in _commands_below(verb):
+            parts += [f"\n### onje {verb} {below}\n\n```\n", _help(verb, below), "```\n"]
     return "".join(parts)
 
 
-def _help(verb: str | None) -> str:
-    words = [verb, "--help"] if verb else ["--help"]
+def _commands_below(verb: str) -> list[str]:
+    command = typer.main.get_command(application(verb)).commands[verb]  # type: ignore[attr-defined]
+    return list(getattr(command, "commands", ()))
+
+
+def _help(verb: str | None, *below: str) -> str:
+    words = [verb, *below, "--help"] if verb else ["--help"]
     width = {"COLUMNS": "100", "TERMINAL_WIDTH": "100"}
     shown = CliRunner().invoke(application(verb), words, env=width)
     return "\n".join(line.rstrip() for line in shown.output.strip().splitlines()) + "\n"

@@ -1,35 +1,60 @@
-"""Show champions and challengers against their baselines."""
+"""Show champions and challengers against their baselines, or policies in simulated worlds."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from pipelines.models import MODELS, known_model
+
+EPILOG = """Examples:
+
+  onje evaluate
+
+  onje evaluate churn --json
+
+  onje evaluate policy --world strong-hour --weeks 8"""
 
 
-def evaluate(
-    model: Annotated[
-        str | None, typer.Argument(help="churn, send-hour, ...; all of them, if not given.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
-) -> None:
-    """Show champions and challengers against their baselines.
+class _Commands(TyperGroup):
+    """Whatever is no command was meant as the name of a model."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name) or known_model(cmd_name)
+
+
+evaluate = typer.Typer(cls=_Commands, rich_markup_mode=None, epilog=EPILOG)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON as the last line.")]
+
+
+@evaluate.callback(invoke_without_command=True)
+def all_models(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show champions and challengers against their baselines, or policies in simulated worlds.
 
     One line per recorded version: what it is now, its metrics on later data than it was trained
     on, the trivial baseline's, the gain with its interval, and what the gate said.
-
-    Examples:
-
-      onje evaluate
-
-      onje evaluate churn --json
     """
+    if context.invoked_subcommand is None:
+        _show_models(MODELS, as_json=as_json)
+
+
+def _one_model(name: str) -> None:
+    def show(as_json: AsJson = False) -> None:
+        _show_models((name,), as_json=as_json)
+
+    evaluate.command(name, help=f"Show recorded versions of the model {name}.")(show)
+
+
+for _name in MODELS:
+    _one_model(_name)
+
+
+def _show_models(names: tuple[str, ...], *, as_json: bool) -> None:
     from features.errors import NotReadyError
-    from pipelines.models import MODELS, known_model
-
-    # Before the heavy imports: a wrong name is told at once.
-    names = [known_model(model)] if model else MODELS
-
     from pipelines.console import show_rows
     from pipelines.installation import opened
     from pipelines.retrain import with_interval
@@ -53,9 +78,90 @@ def evaluate(
             for one in registry.versions(name)
         ]
     if not rows:
-        raise NotReadyError(f"no version of {model or 'any model'} yet; type `onje train all`")
+        raise NotReadyError(f"no version of {' or '.join(names)} yet; type `onje train all`")
     show_rows(rows, as_json=as_json, title="Recorded models")
 
 
+@evaluate.command("policy")
+def policy(
+    world: Annotated[
+        str, typer.Option(help="Which simulated world; see onje simulate --list.")
+    ] = "default",
+    policies: Annotated[
+        str, typer.Option(help="Which policies, with commas between.")
+    ] = "nobody,everybody-best-fixed,rules,random-eligible,onje,oracle",
+    weeks: Annotated[int, typer.Option(help="How long they are compared, 1 to 104.")] = 8,
+    customers: Annotated[int, typer.Option(help="How many customers, 100 to 100,000.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="The first world's seed.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="How many worlds, from --seed upwards.")
+    ] = 1,
+    history_weeks: Annotated[
+        int, typer.Option(help="Weeks lived and learnt from before, 8 to 104.")
+    ] = 26,
+    every_days: Annotated[
+        int, typer.Option(help="Days from one decision to the next, 1 to 7.")
+    ] = 1,
+    retrain_weeks: Annotated[
+        int, typer.Option(help="Weeks from one training to the next, 1 to 104.")
+    ] = 4,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw away what an earlier run has finished.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where runs and pages are kept; $ONJE_HOME/evaluations, if not given."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let policies decide in a simulated world, whose truth is known, and compare them.
+
+    Everything is synthetic. Each policy decides by the same road as `onje rescore`, under the same
+    guardrails, for the same customers with the same luck; events flow back through the ingest, and
+    models are trained again on schedule. A run that was killed goes on where it stood.
+
+    Examples:
+
+      onje evaluate policy --world strong-hour --weeks 8
+
+      onje evaluate policy --world default --policies rules,onje,oracle --seeds 3 --json
+    """
+    import json
+
+    from pipelines.console import progress, say
+    from pipelines.evaluation.contest import contest, folder_of
+    from pipelines.evaluation.page import page_of
+    from pipelines.evaluation.plan import planned
+    from pipelines.evaluation.telling import table_of
+    from pipelines.installation import opened
+
+    plan = planned(
+        world=world,
+        customers=customers,
+        history_weeks=history_weeks,
+        weeks=weeks,
+        every_days=every_days,
+        retrain_weeks=retrain_weeks,
+        seeds=tuple(range(seed, seed + seeds)),
+        policies=policies,
+    )
+    with opened() as onje, progress(quiet=as_json) as step:
+        settings = onje.settings
+        root = (out or onje.places.home / "evaluations").resolve()
+        folder = folder_of(plan, root, settings)
+        comparison = contest(plan, folder, restart=restart, settings=settings, step=step)
+    currency = settings.features.base_currency
+    page = folder / "report.html"
+    page.write_text(page_of(comparison, currency), "utf-8")
+    (folder / "report.json").write_text(json.dumps(comparison.as_dict(), indent=2), "utf-8")
+    if as_json:
+        print(json.dumps({**comparison.as_dict(), "report": str(page)}))
+        return
+    from rich.console import Console
+
+    Console().print(table_of(comparison, currency))
+    say(f"report: {page}")
+
+
 def add_to(app: typer.Typer) -> None:
-    app.command("evaluate")(evaluate)
+    app.add_typer(evaluate, name="evaluate", help=all_models.__doc__)

@@ -1,0 +1,1 @@
+"""Policies against each other in simulated worlds, whose truth only this package may know."""

@@ -1,0 +1,68 @@
+"""What became of one policy in one world, kept whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Totals of one policy in one simulated world, over all customers, from the world's truth.
+
+    Money in the base currency. `margin` is that of all orders, less discounts and costs of
+    sending; `gain` is what the truth expected the mails to add to it. `explored` counts mails that
+    chance chose.
+    """
+
+    policy: str
+    seed: int
+    margin: float
+    gain: float
+    orders: int
+    unsubscribes: int
+    complaints: int
+    mails: int
+    explored: int
+    decisions: int
+    models: dict[str, str | None]
+    fixed: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`customers`: customer_id, holdout, margin, orders, unsubscribes, complaints, mails, before
+    (their margin before the comparison began), gain (of mails not explored). `weekly`: week (from
+    0), gain, mails.
+    """
+
+    figures: Figures
+    customers: pl.DataFrame
+    weekly: pl.DataFrame
+
+
+def save(outcome: Outcome, folder: Path) -> None:
+    """Write to `folder`, which appears whole."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    (unfinished / "figures.json").write_text(json.dumps(asdict(outcome.figures), indent=2))
+    outcome.customers.write_parquet(unfinished / "customers.parquet")
+    outcome.weekly.write_parquet(unfinished / "weekly.parquet")
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+
+
+def load(folder: Path) -> Outcome | None:
+    """The outcome kept in `folder`, None where there is none."""
+    if not (folder / "figures.json").exists():
+        return None
+    return Outcome(
+        Figures(**json.loads((folder / "figures.json").read_text())),
+        pl.read_parquet(folder / "customers.parquet"),
+        pl.read_parquet(folder / "weekly.parquet"),
+    )

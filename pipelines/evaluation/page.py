@@ -1,0 +1,137 @@
+"""A comparison as a page for people, with its figures inside: one file, no network."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from html import escape
+from io import BytesIO
+
+from pipelines.evaluation.compare import Comparison, Line
+from pipelines.evaluation.names import POLICIES
+from training.evaluable import NotEvaluable
+from training.evaluate import Interval
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #1a1a1a; background: #fff }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0 }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #ddd }
+th:first-child, td:first-child { text-align: left }
+.note { color: #555 } .warning { border-left: 4px solid #b45309; padding-left: .8rem }
+img { max-width: 100% } .wide { overflow-x: auto }
+"""
+
+
+def page_of(comparison: Comparison, currency: str) -> str:
+    """The whole page as HTML."""
+    plan = comparison.plan
+    seeds = ", ".join(map(str, plan.seeds))
+    return "\n".join(
+        [
+            "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+            "<meta name='viewport' content='width=device-width'>",
+            f"<title>Policies in the simulated world {escape(plan.world)}</title>",
+            f"<style>{STYLE}</style></head><body>",
+            f"<h1>Policies in the world <em>{escape(plan.world)}</em></h1>",
+            "<p class='warning'><strong>Synthetic.</strong> Customers, mails and money below are "
+            "simulated. What is said here holds in that world; no real customer was asked.</p>",
+            f"<p>{plan.customers:,} customers, {plan.history_weeks} weeks of history, then "
+            f"{plan.weeks} weeks with a decision every {_days(plan.every_days)}; "
+            f"seeds {escape(seeds)}. All policies meet the same customers with the same luck, obey "
+            "the same guardrails and leave the same holdout alone.</p>",
+            _table(comparison, currency),
+            f"<h2>What the holdout says</h2><p>Uplift of <em>onje</em> over no mail, per customer "
+            f"in {plan.weeks} weeks, measured from the holdout and not from the truth: "
+            f"<strong>{_money(comparison.uplift, currency)}</strong>.</p>",
+            _regret(comparison.regret, currency),
+            "<h2>The policies</h2><dl>",
+            *(
+                f"<dt>{escape(line.policy)}</dt><dd>{escape(POLICIES[line.policy])}"
+                f"{_which(line)}</dd>"
+                for line in comparison.lines
+            ),
+            "</dl></body></html>",
+        ]
+    )
+
+
+def regret_figure(regret: Mapping[str, tuple[float, ...]], currency: str) -> bytes:
+    """A PNG of the cumulative regret by week."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for policy, sums in regret.items():
+        axes.plot(range(1, len(sums) + 1), sums, marker="o", markersize=3, label=policy)
+    axes.set_xlabel("week")
+    axes.set_ylabel(f"expected margin missed so far ({currency})")
+    axes.set_title("Cumulative regret against the oracle (synthetic)")
+    axes.legend()
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _table(comparison: Comparison, currency: str) -> str:
+    head = (
+        "policy", f"margin, {currency}", "orders", "unsubscribes", "complaints",
+        "mails per customer", "margin over nobody, per customer", "share of the oracle's gain",
+    )  # fmt: skip
+    rows = [
+        [
+            escape(line.policy),
+            f"{line.totals['margin']:,.0f}",
+            f"{line.totals['orders']:,.0f}",
+            f"{line.totals['unsubscribes']:,.1f}",
+            f"{line.totals['complaints']:,.1f}",
+            f"{line.mails_per_customer:.2f}",
+            _money(line.over_nobody, currency),
+            share_text(line.share),
+        ]
+        for line in comparison.lines
+    ]
+    cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    return (
+        f"<div class='wide'><table><tr>{titles}</tr>{cells}</table></div>"
+        "<p class='note'>Totals are means over seeds. Share of the oracle's gain: how much of the "
+        "way from <em>rules</em> to <em>oracle</em>, of what mails were expected to earn, outside "
+        "holdout and exploration. Brackets hold the 95&nbsp;% interval: over seeds from three "
+        "seeds on, else over customers.</p>"
+    )
+
+
+def share_text(share: Interval | NotEvaluable) -> str:
+    """A share in percent with its interval, or why there is none."""
+    if isinstance(share, NotEvaluable):
+        return "–"
+    return f"{share.estimate:.0%} [{share.low:.0%}, {share.high:.0%}]"
+
+
+def _money(found: Interval | NotEvaluable, currency: str) -> str:
+    if isinstance(found, NotEvaluable):
+        return escape(str(found))
+    return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}] {escape(currency)}"
+
+
+def _regret(regret: Mapping[str, tuple[float, ...]], currency: str) -> str:
+    if not regret:
+        return ""
+    image = b64encode(regret_figure(regret, currency)).decode()
+    return (
+        "<h2>Cumulative regret</h2><p>What each policy's mails were expected to earn less than the "
+        f"oracle's, summed up week by week.</p><img alt='cumulative regret by week' "
+        f"src='data:image/png;base64,{image}'>"
+    )
+
+
+def _which(line: Line) -> str:
+    return f" (here {escape(line.fixed)})" if line.fixed else ""
+
+
+def _days(count: int) -> str:
+    return "day" if count == 1 else f"{count} days"

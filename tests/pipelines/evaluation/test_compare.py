@@ -1,0 +1,146 @@
+"""Outcomes side by side: hand-made ones, whose comparison can be worked out on paper."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipelines.evaluation.compare import compare
+from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, RULES
+from pipelines.evaluation.outcome import Figures, Outcome, load, save
+from pipelines.evaluation.plan import planned
+from pipelines.settings import load_settings
+from training.evaluable import NotEvaluable
+
+ROOT = Path(__file__).parents[3]
+CUSTOMERS = 400
+CALM = {"policy": {"explore_emails": 0.0, "explore_hours": 0.0}}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return load_settings(ROOT / "onje.toml", [CALM])
+
+
+def plan_of(policies, seeds=(1,)):
+    return planned(
+        world="default", customers=CUSTOMERS, history_weeks=8, weeks=2, every_days=7,
+        retrain_weeks=4, seeds=seeds, policies=",".join(policies),
+    )  # fmt: skip
+
+
+def outcome_of(policy, *, gain, seed=1, margin=None, weekly=(0.0, 0.0)):
+    """Every tenth customer is in the holdout; gains differ a little from one to the next."""
+    number = pl.int_range(CUSTOMERS, eager=True)
+    holdout = number % 10 == 0
+    wobble = 1 + (number % 7 - 3) / 100
+    gains = (wobble * gain).set(holdout, 0.0)
+    customers = pl.DataFrame(
+        {
+            "customer_id": [f"c{place:03d}" for place in range(CUSTOMERS)],
+            "holdout": holdout,
+            "margin": 10 + gains if margin is None else margin,
+            "orders": number * 0,
+            "unsubscribes": number * 0,
+            "complaints": number * 0,
+            "mails": number * 0 + 2,
+            "before": (number % 5).cast(pl.Float64),
+            "gain": gains,
+        }
+    )
+    figures = Figures(
+        policy=policy, seed=seed, margin=float(customers["margin"].sum()), gain=float(gains.sum()),
+        orders=0, unsubscribes=0, complaints=0, mails=2 * CUSTOMERS, explored=0,
+        decisions=2 * CUSTOMERS, models={}, fixed=None,
+    )  # fmt: skip
+    week = pl.DataFrame({"week": [0, 1], "gain": list(weekly), "mails": [1, 1]})
+    return Outcome(figures, customers, week)
+
+
+def by_policy(comparison):
+    return {line.policy: line for line in comparison.lines}
+
+
+def test_half_of_the_way_from_rules_to_oracle_is_half(settings):
+    policies = (NOBODY, RULES, ONJE, ORACLE)
+    outcomes = [
+        outcome_of(policy, gain=gain)
+        for policy, gain in zip(policies, (0.0, 1.0, 2.0, 3.0), strict=True)
+    ]
+    lines = by_policy(compare(plan_of(policies), outcomes, settings=settings))
+    assert lines[ONJE].share.estimate == pytest.approx(0.5)
+    assert lines[ONJE].share.low <= 0.5 <= lines[ONJE].share.high
+    assert lines[RULES].share.estimate == pytest.approx(0.0)
+    assert lines[ORACLE].share.estimate == pytest.approx(1.0)
+    # Nine in ten get mail, and the wobble is 1 on average but for the last incomplete week of it.
+    assert lines[ORACLE].over_nobody.estimate == pytest.approx(2.7, rel=0.01)
+    assert lines[ORACLE].mails_per_customer == 2
+
+
+def test_the_customers_of_the_holdout_have_no_part_in_the_share(settings):
+    policies = (RULES, ONJE, ORACLE)
+    outcomes = [
+        outcome_of(policy, gain=gain) for policy, gain in zip(policies, (1, 2, 3), strict=True)
+    ]
+    absurd = outcomes[1].customers.with_columns(gain=pl.when("holdout").then(1e6).otherwise("gain"))
+    outcomes[1] = replace(outcomes[1], customers=absurd)
+    lines = by_policy(compare(plan_of(policies), outcomes, settings=settings))
+    assert lines[ONJE].share.estimate == pytest.approx(0.5)
+
+
+def test_what_chance_chose_is_left_out_and_made_up_for():
+    """Of a gain of 2, exploration leaves (1 - .2) x (1 - .5) = .4 in the unexplored mails."""
+    exploring = load_settings(
+        ROOT / "onje.toml", [{"policy": {"explore_emails": 0.2, "explore_hours": 0.5}}]
+    )
+    policies = (RULES, ONJE, ORACLE)
+    outcomes = [
+        outcome_of(policy, gain=gain) for policy, gain in zip(policies, (1, 0.8, 3), strict=True)
+    ]
+    lines = by_policy(compare(plan_of(policies), outcomes, settings=exploring))
+    assert lines[ONJE].share.estimate == pytest.approx(0.5)
+
+
+def test_where_the_oracle_gains_nothing_no_share_is_told(settings):
+    policies = (RULES, ONJE, ORACLE)
+    outcomes = [outcome_of(policy, gain=1.0) for policy in policies]
+    comparison = compare(plan_of(policies), outcomes, settings=settings)
+    assert isinstance(by_policy(comparison)[ONJE].share, NotEvaluable)
+    shown = comparison.as_dict()["policies"][1]["share_of_oracle"]
+    assert shown["estimate"] is None and "oracle" in shown["reason"]
+
+
+def test_from_three_seeds_on_the_interval_is_over_seeds(settings):
+    """Gains of 1, 2, 3 over three seeds: mean 2, and 4.303 x 1 / sqrt(3) either side of it."""
+    outcomes = [
+        outcome_of(policy, gain=gain, seed=seed, margin=margin)
+        for seed, gain in ((1, 1.0), (2, 2.0), (3, 3.0))
+        for policy, margin in (
+            (NOBODY, pl.repeat(10.0, CUSTOMERS, eager=True)),
+            (FIXED, pl.repeat(10.0 + gain, CUSTOMERS, eager=True)),
+        )
+    ]
+    plan = plan_of((NOBODY, FIXED), seeds=(1, 2, 3))
+    found = by_policy(compare(plan, outcomes, settings=settings))[FIXED].over_nobody
+    assert found.estimate == pytest.approx(2)
+    assert found.high - found.estimate == pytest.approx(4.3027 / 3**0.5, rel=1e-3)
+
+
+def test_regret_is_what_the_oracle_gained_beyond_week_by_week(settings):
+    policies = (RULES, ORACLE)
+    outcomes = [
+        outcome_of(RULES, gain=1, weekly=(5.0, 6.0)),
+        outcome_of(ORACLE, gain=3, weekly=(8.0, 11.0)),
+    ]
+    regret = compare(plan_of(policies), outcomes, settings=settings).regret
+    assert regret == {RULES: (3.0, 8.0), ORACLE: (0.0, 0.0)}
+
+
+def test_an_outcome_comes_back_as_it_was_kept(tmp_path):
+    outcome = outcome_of(RULES, gain=1)
+    assert load(tmp_path / "rules") is None
+    save(outcome, tmp_path / "rules")
+    again = load(tmp_path / "rules")
+    assert again.figures == outcome.figures
+    assert again.customers.equals(outcome.customers) and again.weekly.equals(outcome.weekly)
