@@ -23,8 +23,8 @@ Small: TypeAlias = NDArray[np.float32]
 # Signed up before the history begins, over so many days.
 LONG_STANDING, EARLIER_DAYS = 0.6, 730
 # Half of all people never open: their chance is next to nothing.
-NEVER_OPEN, HARDLY = 0.5, 0.004
-OPENNESS = 0.4  # below 1: most of the others open seldom, a few nearly always
+NEVER_OPEN, HARDLY = 0.42, 0.03
+OPENNESS = 0.2  # below 1: most of the others open seldom, a few nearly always
 ORDER_SHAPE = 0.8  # of the gamma from which order rates come
 LEAST_ORDERS = 0.1  # of the mean rate: nobody's rate is lower
 LIKELINESS = 0.35  # correlation of visiting, ordering and answering mail
@@ -58,6 +58,7 @@ class Population:
     rhythm: Small  # era x customer x (weekday, weekend) x local hour; mean 1 over the hours
     openness: Floats  # chance of opening a plain mail
     engagement: Floats  # pull of mail: mean 1
+    frequency: Floats  # how often the shop mails: a standard normal number
     tastes: Small  # era x customer x category; sums to 1
     favourites: Ints  # customer x FAVOURITES products
     favoured: Floats  # share of what is bought that is one of these
@@ -136,6 +137,7 @@ def born(
         rhythm=rhythm.astype(np.float32),
         openness=openness,
         engagement=engagement / engagement.mean(),
+        frequency=random.standard_normal(customers),
         tastes=tastes.astype(np.float32),
         favourites=favourites,
         favoured=favoured,

@@ -37,7 +37,7 @@ SOONER_DAYS, COUPON_DAYS = 14, 7
 HARD_BOUNCES = 0.15  # of mails to an address that stops working
 # Fit: what is shown by the taste of the customer, 1 = the favourite category.
 UNFITTING, FITTING, OWN_FAVOURITE, NOTHING_SHOWN, TYPICAL_FIT = 0.4, 0.9, 1.25, 0.4, 0.9
-HOUR_IN_OPENS = 0.5
+HOUR_IN_OPENS, FATIGUE_IN_OPENS = 0.3, 0.25
 COMPLAINS_WITHOUT_CONSENT = 10.0
 
 
@@ -98,7 +98,8 @@ def chances(truth: Truth, state: State, mails: Mails, *, now: int) -> Chances:
     pull = people.engagement[who] * hour * fit * click_stage * mails.wording * tired
     click = np.minimum(base("click")[kind] * settings.click_factor * pull, MOST)
     looks = np.minimum(
-        people.openness[who] * base("open")[kind] * hour**HOUR_IN_OPENS * tired**0.5, 0.97
+        people.openness[who] * base("open")[kind] * hour**HOUR_IN_OPENS * tired**FATIGUE_IN_OPENS,
+        0.97,
     )
     thrift = people.thrift[who]
     lure = 1 + 3 * mails.discount * (0.3 + 1.4 * thrift)
