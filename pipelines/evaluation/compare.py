@@ -14,12 +14,14 @@ import polars as pl
 from scipy import sparse
 from scipy.stats import t as student
 
+from pipelines.evaluation.logged import verdict_of
 from pipelines.evaluation.names import NOBODY, ONJE, ORACLE, POLICIES, RULES
 from pipelines.evaluation.outcome import Outcome
 from pipelines.evaluation.plan import Plan
 from pipelines.settings import Settings
 from training.evaluable import NotEvaluable
 from training.evaluate import Interval, Metric, intervals, mean
+from training.gate import Verdict
 from training.settings import ResamplingSettings
 from training.uplift import holdout_uplift
 
@@ -49,14 +51,15 @@ class Comparison:
     """`uplift` of Onje per customer is measured by the holdout, as a merchant would have to.
 
     `regret`: by policy the sum, week by week, of what the oracle's mails were expected to add to
-    the margin beyond its own, mean over seeds; empty without an oracle.
+    the margin beyond its own, mean over seeds; empty without an oracle. `verdict`: whether Onje may
+    replace the rules, as the gate judges from Onje's own log; None where it did not play.
     """
 
     plan: Plan
     lines: tuple[Line, ...]
     uplift: Interval | NotEvaluable
     regret: Mapping[str, tuple[float, ...]]
-    outcomes: Sequence[Outcome]
+    verdict: Verdict | None
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison as plain JSON."""
@@ -71,6 +74,11 @@ class Comparison:
             "policies": [_line_as_dict(line) for line in self.lines],
             "uplift": _as_json(self.uplift),
             "regret": {policy: list(sums) for policy, sums in self.regret.items()},
+            "gate": self.verdict
+            and {
+                "promote": self.verdict.promote,
+                "reasons": list(self.verdict.reasons),
+            },
         }
 
 
@@ -96,7 +104,7 @@ def compare(plan: Plan, outcomes: Sequence[Outcome], *, settings: Settings) -> C
         ),
         _uplift(customers.get(ONJE), resampling),
         _regret(by_policy, plan),
-        outcomes,
+        _verdict(by_policy.get(ONJE, ()), settings),
     )
 
 
@@ -199,6 +207,18 @@ def _uplift(
         before=customers.get_column("before").to_numpy(),
         level=resampling.level,
     )
+
+
+def _verdict(outcomes: Sequence[Outcome], settings: Settings) -> Verdict | None:
+    logs = [
+        one.log.with_columns(
+            pl.format("{} {}", pl.lit(one.figures.seed), "customer_id").alias("customer_id")
+        )
+        for one in outcomes
+    ]
+    if not logs:
+        return None
+    return verdict_of(pl.concat(logs), list(settings.emails), settings=settings.training.offpolicy)
 
 
 def _regret(by_policy: Mapping[str, Sequence[Outcome]], plan: Plan) -> dict[str, tuple[float, ...]]:

@@ -28,7 +28,6 @@ class Figures:
     complaints: int
     mails: int
     explored: int
-    decisions: int
     models: dict[str, str | None]
     fixed: str | None
 
@@ -37,12 +36,14 @@ class Figures:
 class Outcome:
     """`customers`: customer_id, holdout, margin, orders, unsubscribes, complaints, mails, before
     (their margin before the comparison began), gain (of mails not explored). `weekly`: week (from
-    0), gain, mails.
+    0), gain, mails. `log`: what each decision that had a choice was drawn from, and its reward
+    (pipelines.evaluation.logged); only Onje draws, so that of others is empty.
     """
 
     figures: Figures
     customers: pl.DataFrame
     weekly: pl.DataFrame
+    log: pl.DataFrame
 
 
 def save(outcome: Outcome, folder: Path) -> None:
@@ -53,6 +54,7 @@ def save(outcome: Outcome, folder: Path) -> None:
     (unfinished / "figures.json").write_text(json.dumps(asdict(outcome.figures), indent=2))
     outcome.customers.write_parquet(unfinished / "customers.parquet")
     outcome.weekly.write_parquet(unfinished / "weekly.parquet")
+    outcome.log.write_parquet(unfinished / "log.parquet")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 
@@ -65,4 +67,5 @@ def load(folder: Path) -> Outcome | None:
         Figures(**json.loads((folder / "figures.json").read_text())),
         pl.read_parquet(folder / "customers.parquet"),
         pl.read_parquet(folder / "weekly.parquet"),
+        pl.read_parquet(folder / "log.parquet"),
     )

@@ -44,6 +44,7 @@ def page_of(comparison: Comparison, currency: str) -> str:
             f"<h2>What the holdout says</h2><p>Uplift of <em>onje</em> over no mail, per customer "
             f"in {plan.weeks} weeks, measured from the holdout and not from the truth: "
             f"<strong>{_money(comparison.uplift, currency)}</strong>.</p>",
+            _gate(comparison),
             _regret(comparison.regret, currency),
             "<h2>The policies</h2><dl>",
             *(
@@ -116,6 +117,18 @@ def _money(found: Interval | NotEvaluable, currency: str) -> str:
     if isinstance(found, NotEvaluable):
         return escape(str(found))
     return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}] {escape(currency)}"
+
+
+def _gate(comparison: Comparison) -> str:
+    if comparison.verdict is None:
+        return ""
+    says = "may" if comparison.verdict.promote else "may not"
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in comparison.verdict.reasons)
+    return (
+        f"<h2>What the gate says</h2><p>By the log of <em>onje</em>'s own decisions with their "
+        f"propensities, its choice of e-mail <strong>{says}</strong> replace the rules':</p>"
+        f"<ul>{reasons}</ul>"
+    )
 
 
 def _regret(regret: Mapping[str, tuple[float, ...]], currency: str) -> str:

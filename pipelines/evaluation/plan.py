@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated
 
@@ -26,6 +27,10 @@ class Plan(BaseModel):
     retrain_weeks: Annotated[int, Field(ge=1, le=104)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1, max_length=100)]
     policies: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    def moments(self, start: datetime) -> list[datetime]:
+        """When is decided, if the comparison begins at `start`."""
+        return [start + timedelta(days=day) for day in range(0, 7 * self.weeks, self.every_days)]
 
     def folder_name(self, *, settings: str, code: str) -> str:
         """A name that changes with whatever a run's result depends on.

@@ -38,8 +38,22 @@ def table_of(comparison: Comparison, currency: str) -> Group:
             "per customer;\nof the oracle: share of its gain over the rules, outside holdout and "
             "exploration"
         ),
+        *_gate(comparison),
         Text(f"uplift of onje per customer, told by the holdout: {_interval(comparison.uplift)}"),
     )
+
+
+def _gate(comparison: Comparison) -> list[Text]:
+    verdict = comparison.verdict
+    if verdict is None:
+        return []
+    says = "may" if verdict.promote else "may not"
+    return [
+        Text(
+            f"by the log of its own decisions, onje's choice of e-mail {says} replace the rules':"
+        ),
+        *(Text(f"  {reason}") for reason in verdict.reasons),
+    ]
 
 
 def _interval(found: Interval | NotEvaluable) -> str:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from pipelines.evaluation.compare import compare
+from pipelines.evaluation.logged import LOG
 from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, RULES
 from pipelines.evaluation.outcome import Figures, Outcome, load, save
 from pipelines.evaluation.plan import planned
@@ -52,10 +53,10 @@ def outcome_of(policy, *, gain, seed=1, margin=None, weekly=(0.0, 0.0)):
     figures = Figures(
         policy=policy, seed=seed, margin=float(customers["margin"].sum()), gain=float(gains.sum()),
         orders=0, unsubscribes=0, complaints=0, mails=2 * CUSTOMERS, explored=0,
-        decisions=2 * CUSTOMERS, models={}, fixed=None,
+        models={}, fixed=None,
     )  # fmt: skip
     week = pl.DataFrame({"week": [0, 1], "gain": list(weekly), "mails": [1, 1]})
-    return Outcome(figures, customers, week)
+    return Outcome(figures, customers, week, LOG.to_frame().with_columns(reward=pl.lit(0.0)))
 
 
 def by_policy(comparison):
