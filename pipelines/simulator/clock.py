@@ -52,7 +52,8 @@ class Clock:
         start = (day - self.first) // SLOT
         of_day = self.hours[:, start : start + SLOTS]
         found = np.argmax(of_day[zone] == hour[:, None], axis=1)
-        return day + found * SLOT
+        start_of_hour: Ints = day + found * SLOT
+        return start_of_hour
 
     def _slot(self, at: Ints) -> Ints:
         return (at - self.first) // SLOT

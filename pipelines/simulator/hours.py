@@ -34,4 +34,5 @@ def _hours_drawn(
     bounds = np.cumsum(weight, axis=1)
     dice = random.random((2, len(at)))
     hour = (bounds[:, :-1] < (dice[0] * bounds[:, -1])[:, None]).sum(axis=1)
-    return start + hour * HOUR + (dice[1] * HOUR).astype(np.int64)
+    time: Ints = start + hour * HOUR + (dice[1] * HOUR).astype(np.int64)
+    return time

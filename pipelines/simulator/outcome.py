@@ -54,7 +54,8 @@ class Outcome:
 def delay(uniform: Floats) -> Ints:
     """Microseconds from send to click: the facts' curve, log-linear between its points."""
     shares, hours = np.array(CLICKED_WITHIN).T
-    return (np.exp(np.interp(uniform, shares, np.log(hours))) * HOUR).astype(np.int64)
+    after: Ints = (np.exp(np.interp(uniform, shares, np.log(hours))) * HOUR).astype(np.int64)
+    return after
 
 
 def drawn(truth: Truth, mails: Mails, chances: Chances, *, first: int, seed: int) -> Outcome:
@@ -209,7 +210,8 @@ def _first_shown(mails: Mails, uniform: Floats) -> Ints:
     count = (mails.products >= 0).sum(axis=1)
     place = np.minimum((uniform * count).astype(np.int64), SHOWN - 1)
     # Products stand in the first places; the others are NO_PRODUCT.
-    return mails.products[np.arange(len(mails)), place]
+    product: Ints = mails.products[np.arange(len(mails)), place]
+    return product
 
 
 @dataclass(frozen=True)

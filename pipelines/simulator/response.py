@@ -32,7 +32,7 @@ from pipelines.simulator.shelf import Shelf, category_of
 from pipelines.simulator.stages import State, stage_factors
 from pipelines.simulator.worlds import WorldSettings
 
-MOST = 0.9  # no chance is higher
+MOST, MOST_OPENED = 0.9, 0.97  # no chance is higher
 SOONER_DAYS, COUPON_DAYS = 14, 7
 HARD_BOUNCES = 0.15  # of mails to an address that stops working
 # Fit: what is shown by the taste of the customer, 1 = the favourite category.
@@ -97,10 +97,8 @@ def chances(truth: Truth, state: State, mails: Mails, *, now: int) -> Chances:
     ]
     pull = people.engagement[who] * hour * fit * click_stage * mails.wording * tired
     click = np.minimum(base("click")[kind] * settings.click_factor * pull, MOST)
-    looks = np.minimum(
-        people.openness[who] * base("open")[kind] * hour**HOUR_IN_OPENS * tired**FATIGUE_IN_OPENS,
-        0.97,
-    )
+    moved = hour**HOUR_IN_OPENS * tired**FATIGUE_IN_OPENS
+    looks = np.minimum(people.openness[who] * base("open")[kind] * moved, MOST_OPENED)
     thrift = people.thrift[who]
     lure = 1 + 3 * mails.discount * (0.3 + 1.4 * thrift)
     buys = works * np.minimum(base("order")[kind] * order_stage * lure, MOST)
@@ -193,7 +191,8 @@ def basket_after_mail(people: Population, shelf: Shelf, mails: Mails) -> Floats:
     prices = np.where(is_shown, shelf.cents[mails.products] / 100, 0).sum(axis=1)
     count = is_shown.sum(axis=1)
     shown = np.where(count > 0, prices / np.maximum(count, 1), own)
-    return (1 + TWO_OF_IT) * (shown + (_lines(people, who) - 1) * own)
+    price: Floats = (1 + TWO_OF_IT) * (shown + (_lines(people, who) - 1) * own)
+    return price
 
 
 def typical_margin(truth: Truth, who: Ints, at: Ints) -> Floats:
@@ -211,12 +210,15 @@ def typical_margin(truth: Truth, who: Ints, at: Ints) -> Floats:
     within = 1 - np.exp(-SOONER_DAYS / people.gap_days[who])
     orders = settings.mail_works * click * plain.order * (1 - plain.anyway * within)
     worth = (1 - settings.refunded) * settings.margin * basket_of(people, who, at)
-    return np.where(at < people.leaves[who], orders * worth, 0.1 * orders * worth)
+    left = np.where(at < people.leaves[who], 1.0, 0.1)
+    earned: Floats = left * orders * worth
+    return earned
 
 
 def _pressure(settings: WorldSettings, state: State, who: Ints, at: Ints) -> Floats:
     days = np.maximum(at - state.pressed_at[who], 0) / DAY
-    return state.pressure[who] * np.exp(-days / settings.recovery_days)
+    left: Floats = state.pressure[who] * np.exp(-days / settings.recovery_days)
+    return left
 
 
 def _lines(people: Population, who: Ints) -> Floats:

@@ -42,7 +42,8 @@ def rhythms(random: np.random.Generator, customers: int) -> Floats:
     profile = ALWAYS + (weights[:, None, :, None] * bumps).sum(axis=2)
     from_hour, until_hour, left = AT_NIGHT
     profile[..., from_hour:until_hour] *= left
-    return profile / profile.mean(axis=-1, keepdims=True)
+    normal: Floats = profile / profile.mean(axis=-1, keepdims=True)
+    return normal
 
 
 def hour_factors(
@@ -76,4 +77,5 @@ def oracle_gain(factor: NDArray[np.float32], engagement: Floats) -> float:
 
 def _powered(rhythm: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
     powered = rhythm**strength
-    return (powered / powered.mean(axis=-1, keepdims=True)).astype(np.float32)
+    normal: NDArray[np.float32] = powered / powered.mean(axis=-1, keepdims=True)
+    return normal
