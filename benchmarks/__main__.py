@@ -1,7 +1,7 @@
 """Run the benchmarks, or those that are named, and write docs/benchmarks.md.
 
-`python -m benchmarks [--json] [newcomer features rescoring serving churn]`; works on the
-installation of ONJE_HOME, so type `onje demo --once` first.
+`python -m benchmarks [--json] [newcomer features rescoring serving churn worlds coverage]`; works
+on the installation of ONJE_HOME, so type `onje demo --once` first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import churn, features, newcomer, rescoring, serving
+from benchmarks import churn, coverage, features, newcomer, rescoring, serving, worlds
 from benchmarks.copies import copied
 from pipelines.retrain import code_version
 
@@ -29,6 +29,8 @@ TITLES = {
     "rescoring": "The night",
     "features": "Features",
     "churn": "Churn",
+    "worlds": "Worlds",
+    "coverage": "Coverage",
 }
 
 
@@ -57,6 +59,9 @@ def measured(name: str) -> tuple[str, Any]:
     if name == "newcomer":
         run = newcomer.run()
         return newcomer.table(run), run
+    if name == "worlds":
+        run = worlds.run()
+        return worlds.table(run), run
     if name == "rescoring":
         with copied():
             run = rescoring.run()
@@ -66,6 +71,9 @@ def measured(name: str) -> tuple[str, Any]:
         return "\n\n".join(churn.as_markdown(shop) for shop in shops), [
             churn.as_json(shop) for shop in shops
         ]
+    if name == "coverage":
+        run = coverage.run()
+        return coverage.table(run), run
     module = {"features": features, "serving": serving}[name]
     with copied() as onje:
         run = module.run(onje)

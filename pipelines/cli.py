@@ -15,6 +15,7 @@ from features.errors import OnjeError
 VERBS = {
     "demo": "Run the whole loop on a year of groceries, up to a decision.",
     "doctor": "Check the installation and say what to do.",
+    "simulate": "Make a simulated shop whose truth is known, and bring its past into the lake.",
     "ingest": "Bring events, customers and products into the lake.",
     "features": "Show what Onje knows of a customer at a moment.",
     "train": "Train models on the lake and record them as challengers.",

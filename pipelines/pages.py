@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 import features.docs
+import pipelines.simulator.docs
 import serving.docs
 from pipelines.cli import VERBS, application
 from pipelines.settings import Settings, load_settings
@@ -82,6 +83,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "emails.md": serving.docs.page,
     "cli.md": cli_page,
     "settings.md": settings_page,
+    "worlds.md": pipelines.simulator.docs.page,
 }
 
 

@@ -38,7 +38,8 @@ class Fact:
 
 def _click_delay(hours: float, real: float, slack: float) -> Fact:
     source = f"{_REES46}, 17,826 of them clicked"
-    return Fact(clicked_within(hours), real, real - slack, real + slack, _ALL, source)
+    low, high = round(real - slack, 4), min(round(real + slack, 4), 1.0)
+    return Fact(clicked_within(hours), real, low, high, _ALL, source)
 
 
 def _opened_before(place: int, real: float, low: float, high: float) -> Fact:
@@ -64,7 +65,7 @@ def opened_after(ends: tuple[float, float]) -> str:
 
 def pressed(ends: tuple[int, int]) -> str:
     low, high = ends
-    return f"open rate after {low} to {high} mails in 30 days, over that after fewer"
+    return f"open rate after {low} to {high} mails in 30 days, over that after 0 to 5"
 
 
 def sent_on(weekday: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,11 @@ import polars as pl
 
 from features.errors import DamagedError
 from pipelines.simulator.population import Population
+from pipelines.simulator.size import Size
 from pipelines.simulator.worlds import WorldSettings
 
 FOLDER = "truth"
 _TIMES = ("signed_up", "leaves")
-
-
-@dataclass(frozen=True)
-class Size:
-    """Which world, how large and by which seed: what makes two simulations the same."""
-
-    world: str
-    customers: int
-    weeks: int
-    seed: int
-
-    def __str__(self) -> str:
-        return f"{self.world} ({self.customers:,} customers, {self.weeks} weeks, seed {self.seed})"
 
 
 def write_truth(

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from features.errors import DamagedError
-from pipelines.simulator.truth import Size, hidden, size_of, truth_of_customers, write_truth
+from pipelines.simulator.size import Size
+from pipelines.simulator.truth import hidden, size_of, truth_of_customers, write_truth
 from pipelines.simulator.world import create
 from pipelines.simulator.worlds import known_world
 
