@@ -36,8 +36,8 @@ def judge_policies(
     for number, arm in enumerate(arms):
         # An arm that was possible nowhere would be `otherwise` under another name.
         if log.possible[:, number].any():
-            name = f"{arm!r} for everybody"
-            opponents[name] = always(name, log, arm=number, otherwise=otherwise)
+            fixed = always(f"{arm} for everybody", log, arm=number, otherwise=otherwise)
+            opponents[repr(fixed.name)] = fixed
     gains = {
         name: difference(log, challenger, opponent, settings=settings)
         for name, opponent in opponents.items()

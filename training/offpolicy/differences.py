@@ -54,7 +54,8 @@ def dr_difference(
         return prepared
     differ, ours, theirs = prepared
     missed = log.reward - log.of_chosen(predicted)
-    gains = ((one.chances - other.chances) * predicted).sum(axis=1) + (ours - theirs) * missed
+    expected = np.einsum("ra,ra->r", one.chances - other.chances, predicted)
+    gains = expected + (ours - theirs) * missed
     value = float(gains.mean())
     influence = (gains - value) / log.rows
     found = support((ours - theirs)[differ])

@@ -83,7 +83,7 @@ def switch_dr(
     There the model is believed as it is. That spares the noise of great weights and costs whatever
     the model gets wrong, which no interval can show: read it beside `dr`, at several thresholds.
     """
-    expected = (target.chances * predicted).sum(axis=1)
+    expected = np.einsum("ra,ra->r", target.chances, predicted)
     missed = log.reward - log.of_chosen(predicted)
 
     def per_row(weight: Floats) -> Floats:

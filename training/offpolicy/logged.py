@@ -103,8 +103,9 @@ class Target:
     chances: Floats
 
     def __post_init__(self) -> None:
+        sums = self.chances @ np.ones(self.chances.shape[1])
         refuse(
-            (self.chances < 0).any(axis=1) | ~(abs(self.chances.sum(axis=1) - 1) <= ROUNDING),
+            (self.chances.min(axis=1) < 0) | ~(abs(sums - 1) <= ROUNDING),
             f"the chances of the policy {self.name!r} are not negative and sum to 1",
             "give the chance of every arm, waiting included",
         )

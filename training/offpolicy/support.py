@@ -46,9 +46,9 @@ def support(weight: Floats) -> Support:
 def unheard_of(log: Logged, target: Target) -> NotEvaluable | None:
     """A refusal where the target may choose what the log never could: nothing can be known then."""
     beyond = (target.chances > 0) & ~log.possible
-    rows = np.flatnonzero(beyond.any(axis=1))
-    if not len(rows):
+    if not beyond.any():
         return None
+    rows = np.flatnonzero(beyond.any(axis=1))
     named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
     arms = ", ".join(map(str, np.flatnonzero(beyond.any(axis=0))))
     return NotEvaluable(
