@@ -148,6 +148,7 @@ def compare(shop: Shop, settings: TrainingSettings, features: FeatureSettings) -
         truth,
         customer,
         baseline=BASELINE,
+        segments=None,
         facts=trained.report.facts,
         settings=settings.resampling,
     )

@@ -10,11 +10,16 @@ import polars as pl
 from scipy import sparse
 
 from training.affinity_cases import Cases
+from training.calibration import (
+    calibration_error,
+    highest_of_each,
+    observed_to_expected,
+    observed_to_expected_among,
+)
 from training.evaluate import (
     Floats,
     Interval,
     Metric,
-    calibration_error,
     intervals,
     log_losses,
     loss,
@@ -65,13 +70,21 @@ def _of_candidates(
     cases: Cases, probabilities: Mapping[str, Floats], baseline: str, settings: ResamplingSettings
 ) -> dict[tuple[str, str], Interval]:
     labels = cases.candidates.get_column("label").to_numpy()
+    customers = customer_numbers(cases.candidates).to_numpy()
+    lists = cases.candidates.select(pl.struct(KEY).rank("dense").cast(pl.Int64)).to_series()
     losses = {name: log_losses(labels, given) for name, given in probabilities.items()}
     metrics = {("model", "log_loss_gain"): mean(losses[baseline] - losses["model"])}
     for name, given in probabilities.items():
         metrics[name, "log_loss"] = loss(losses[name], most=np.inf)
         metrics[name, "brier"] = loss((labels - given) ** 2, most=1.0)
-        metrics[name, "ece"] = calibration_error(labels, given)
-    return intervals(metrics, customer_numbers(cases.candidates).to_numpy(), settings=settings)
+        metrics[name, "observed_to_expected"] = observed_to_expected(labels, given)
+        first = highest_of_each(lists.to_numpy(), given)
+        for chosen, metric in observed_to_expected_among(first, labels, given).items():
+            metrics[name, f"observed_to_expected_of_{chosen}"] = metric
+    found = intervals(metrics, customers, settings=settings)
+    for name, given in probabilities.items():
+        found[name, "ece"] = calibration_error(labels, given, customers, settings=settings)
+    return found
 
 
 def _of_lists(

@@ -134,6 +134,7 @@ def fit_churn(
         truth,
         customer.to_numpy(),
         baseline=BASELINE,
+        segments=test.get_column("segment", default=None),
         facts=_facts(train, test),
         settings=settings.resampling,
     )

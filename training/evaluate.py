@@ -15,13 +15,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 from training.settings import ResamplingSettings
 
 Floats = NDArray[np.float64]
 Name = TypeVar("Name", bound=Hashable)
 
-CALIBRATION_BINS = 15
 # No probability is believed to be 0 or 1: one such mistake would cost infinitely much.
 LEAST_PROBABILITY = 1e-6
 # Numbers in a block of draws: 16 MB.
@@ -49,7 +50,7 @@ class Metric:
     """A number about rows, made from weighted sums over them.
 
     `parts` [sums, rows] says what each row adds to each sum; `of` turns sums [sums, draws] into the
-    number of each draw [draws]. No interval goes beyond `least` and `most`.
+    number of each draw [draws]. `least` and `most` are where the number ends, so intervals do too.
     """
 
     parts: sparse.csr_array
@@ -63,8 +64,10 @@ def intervals(
 ) -> dict[Name, Interval]:
     """Each metric with its interval; `customers` [rows] says whose each row is.
 
-    The interval is the basic one (2 x estimate - quantile): a resampled calibration error is too
-    large by as much as the estimate itself, and reflection takes both out at once.
+    The interval is the normal one, with the spread of the draws, on the scale on which the metric
+    has no end: log-odds of what lies between 0 and 1, the logarithm of what lies above 0 (Efron and
+    Tibshirani 1993, ch. 13). Quantiles of the draws, as they are or mirrored, hold the truth less
+    often where outcomes are rare (`python -m benchmarks coverage-metrics`), and want more draws.
     """
     _, whose = np.unique(customers, return_inverse=True)
     rows, count = len(whose), int(whose.max()) + 1
@@ -75,14 +78,25 @@ def intervals(
         for name, metric in metrics.items():
             drawn[name].append(metric.of(sums[name] @ weights))
     everybody_once = np.ones((count, 1))
-    tail = (1 - settings.level) / 2
+    reach = float(norm.ppf((1 + settings.level) / 2))
     result = {}
     for name, metric in metrics.items():
         estimate = float(metric.of(sums[name] @ everybody_once)[0])
-        low, high = np.nanquantile(np.concatenate(drawn[name]), [tail, 1 - tail])
-        around = np.clip([2 * estimate - high, 2 * estimate - low], metric.least, metric.most)
-        result[name] = Interval(float(around[0]), estimate, float(around[1]))
+        spread = float(np.nanstd(np.concatenate(drawn[name])))
+        low, high = (_moved(metric, estimate, step) for step in (-reach * spread, reach * spread))
+        result[name] = Interval(low, estimate, high)
     return result
+
+
+def _moved(metric: Metric, estimate: float, step: float) -> float:
+    """`estimate` by `step`, the longer the way the farther from an end; one at an end stays."""
+    if not metric.least < estimate < metric.most:
+        return estimate
+    if (metric.least, metric.most) == (0.0, 1.0):
+        return float(expit(logit(estimate) + step / (estimate * (1 - estimate))))
+    if (metric.least, metric.most) == (0.0, np.inf):
+        return float(estimate * np.exp(step / estimate))
+    return float(np.clip(estimate + step, metric.least, metric.most))
 
 
 def log_losses(labels: Floats, probabilities: Floats) -> Floats:
@@ -129,28 +143,6 @@ def average_precision(labels: Floats, scores: Floats) -> Metric:
     return Metric(parts, of, least=0.0, most=1.0)
 
 
-def calibration_error(labels: Floats, probabilities: Floats) -> Metric:
-    """How far predicted and observed shares lie apart, over 15 bins of equal mass (ECE).
-
-    Equal probabilities share a bin, however many rows have them.
-    """
-    _, level, sizes = np.unique(probabilities, return_inverse=True, return_counts=True)
-    lower_rows = np.cumsum(sizes) - sizes
-    bins = (lower_rows * CALIBRATION_BINS // len(labels))[level]
-    rows = np.arange(len(labels))
-    parts = sparse.csr_array(
-        (
-            np.concatenate([labels - probabilities, np.ones(len(labels))]),
-            (
-                np.concatenate([bins, np.full(len(labels), CALIBRATION_BINS)]),
-                np.concatenate([rows, rows]),
-            ),
-        ),
-        shape=(CALIBRATION_BINS + 1, len(labels)),
-    )
-    return Metric(parts, lambda sums: np.abs(sums[:-1]).sum(axis=0) / sums[-1], least=0.0, most=1.0)
-
-
 def metrics_of(labels: Floats, probabilities: Floats) -> dict[str, Metric]:
     """The metrics by which a probability is judged; `ap_negative` ranks the other outcome."""
     return {
@@ -159,7 +151,6 @@ def metrics_of(labels: Floats, probabilities: Floats) -> dict[str, Metric]:
         "ap_negative": average_precision(1 - labels, -probabilities),
         "log_loss": loss(log_losses(labels, probabilities), most=np.inf),
         "brier": loss((labels - probabilities) ** 2, most=1.0),
-        "ece": calibration_error(labels, probabilities),
     }
 
 

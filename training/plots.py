@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.evaluate import CALIBRATION_BINS, Floats
+from training.calibration import CALIBRATION_BINS
+from training.evaluate import Floats
 
 Corner: TypeAlias = Literal["upper left", "lower right"]
 

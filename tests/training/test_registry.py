@@ -43,6 +43,7 @@ def trained(*, misled: bool = False, seed: int = 1) -> Trained:
         labels,
         customers,
         baseline="base_rate",
+        segments=None,
         facts={"test_rows": 600},
         settings=RESAMPLING,
     )
