@@ -211,9 +211,7 @@ def _uplift(
 
 def _verdict(outcomes: Sequence[Outcome], settings: Settings) -> Verdict | None:
     logs = [
-        one.log.with_columns(
-            pl.format("{} {}", pl.lit(one.figures.seed), "customer_id").alias("customer_id")
-        )
+        one.log.with_columns(customer_id=pl.format(f"{one.figures.seed} {{}}", "customer_id"))
         for one in outcomes
     ]
     if not logs:

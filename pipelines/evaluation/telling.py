@@ -49,9 +49,7 @@ def _gate(comparison: Comparison) -> list[Text]:
         return []
     says = "may" if verdict.promote else "may not"
     return [
-        Text(
-            f"by the log of its own decisions, onje's choice of e-mail {says} replace the rules':"
-        ),
+        Text(f"by its own log, onje's choice of e-mail {says} replace the rules':"),
         *(Text(f"  {reason}") for reason in verdict.reasons),
     ]
 
