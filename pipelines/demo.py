@@ -209,7 +209,9 @@ def _newest_event(lake: Lake) -> datetime:
 
 def _worth_asking_about(run: Path) -> tuple[str, str]:
     """The household whose decision of the night is worth most, and one that had better wait."""
-    decisions = pl.read_parquet(run / "decisions.parquet")
+    # What chance chose would be no example of how Onje chooses.
+    is_usual = ~(pl.col("explored_email") | pl.col("explored_hour") | pl.col("holdout"))
+    decisions = pl.read_parquet(run / "decisions.parquet").filter(is_usual)
     best = decisions.sort("value", "customer_id", descending=[True, False], nulls_last=True)
     nothing = pl.col("because").list.first().struct.field("code") == "nothing_applies"
     quiet = best.filter(nothing).get_column("customer_id").sort()

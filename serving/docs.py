@@ -53,6 +53,18 @@ value = (margin of the orders it brings - discount on all its orders) x lift of 
 
 Until a response model stands, the rates are those that `onje.toml` expects.
 
+## Chance
+
+- `holdout_share` of the customers get no e-mail at all, always the same ones; what e-mail earns is
+  measured against them. Their answer is `wait` with the reason `holdout`.
+- In `explore_emails` of the decisions the e-mail is drawn by chance among those that may go and no
+  e-mail, all alike, also where it is worth less than none; of `explore_hours` of the e-mails the
+  hour is drawn among those open to it. The reasons `explored_email` and `explored_hour` say so.
+- Chance never passes a guardrail. It is drawn once per customer and UTC day: asking again does not
+  draw anew. A question of time alone (one e-mail named) is not held out and explores only hours.
+- Every receipt holds the chance of what was chosen, of each other e-mail and of none, so that
+  another policy can be judged by what this one did (`docs/adr/0009`).
+
 ## Hours
 
 Each local hour of an e-mail's window offers one minute, which is the customer's own, so that a

@@ -73,10 +73,12 @@ def with_best_instants(arms: pl.DataFrame, instants: pl.DataFrame) -> pl.DataFra
         unconstrained_worth="worth",
         moved_by="shut_by",
     )
+    # What was never to be sent, though it might, is not forbidden.
+    is_shut = pl.col("shut_by").is_not_null()
     shut = (
         instants.lazy()
         .join(best.lazy().filter(pl.col("instant").is_null()), on="arm", how="semi")
-        .filter(pl.col("shut_by").is_not_null())
+        .filter(is_shut & (pl.col("worth").is_not_null() | is_shut.all().over("arm")))
         .select("arm", pl.col("shut_by").struct.unnest())
         .unique(["arm", "code"], keep="first", maintain_order=True)
     )

@@ -61,7 +61,8 @@ class _Answer(Message):
     customer_id: str
     because: list[Reason]
     propensity: Annotated[float, Field(gt=0, le=1)] = Field(
-        description="the chance that the policy chose this"
+        description="the chance that the policy chose this: of the e-mail, or of none, times that "
+        "of its hour; the receipt has those of the others"
     )
     known_customer: bool | None = Field(
         description="false: nobody of this id is known and the population answers; "
@@ -135,6 +136,7 @@ class DecisionRecord(Standing):
     """A decision with its receipt: everything that explains it and lets it be replayed."""
 
     receipt: dict[str, Any] = Field(
-        description="what was asked, each arm with its value and what forbade it, the unconstrained"
-        " best, feature values, versions of models, policy and settings, the seed"
+        description="what was asked, each arm with its value, its propensity and what forbade it, "
+        "what was left to chance, the unconstrained best, feature values, versions of models, "
+        "policy and settings, the seed"
     )

@@ -189,6 +189,19 @@ def test_another_moment_is_another_run_and_the_old_one_stays(onje, now, tmp_path
     assert (tmp_path / "latest").resolve() == later.folder.resolve()
 
 
+def test_another_policy_is_another_run(onje, now, tmp_path):
+    def nobody(instants):
+        return instants.with_columns(worth=pl.lit(None, pl.Float64)).get_column("worth")
+
+    usual = night(onje, now, tmp_path)
+    other = rescore(
+        onje.lake, onje.store, models_of(onje), as_of=now, out=tmp_path,
+        settings=onje.settings, policy="nobody", valuation=nobody, step=silent,
+    )  # fmt: skip
+    assert usual.send > 0 == other.send
+    assert other.run_id != usual.run_id
+
+
 def test_a_night_that_fails_leaves_the_old_output(onje, now, tmp_path, monkeypatch):
     first = night(onje, now, tmp_path)
 
