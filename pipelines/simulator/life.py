@@ -90,9 +90,9 @@ def _orders(
     total = np.bincount(line_order, cents, minlength=len(at)).astype(np.int64)
     later = random.random((2, len(at)))
     back = at + ((4 + 10 * later[0]) * DAY).astype(np.int64)
-    refunded_at = np.where(later[1] < refunded, back, NEVER)
-    orders = orders_of(customer, at, total, refunded_at, customers=population.size)
     told = at >= begins
+    refunded_at = np.where(told & (later[1] < refunded), back, NEVER)
+    orders = orders_of(customer, at, total, refunded_at, customers=population.size)
     line = told[line_order]
     lines = {
         "product": product[line],
@@ -105,7 +105,7 @@ def _orders(
     looks = random.random((3, len(at)))
     reviews = told & (looks[0] < REVIEWED)
     first_line = np.concatenate([[0], np.cumsum(count)[:-1]])
-    returns = told & (refunded_at < NEVER)
+    returns = refunded_at < NEVER
     began = at - ((10 + 15 * looks[1]) * 60 * SECOND).astype(np.int64)
     return orders, together(
         [

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.simulator.arrays import Ints
 
-# A key is a customer and milliseconds: 36 bits last two years, 27 are left for customers.
-BITS = 36
+# A key is a customer and milliseconds: 40 bits last 34 years, 23 are left for customers.
+BITS = 40
 MILLISECOND = 1000
 
 
