@@ -107,7 +107,7 @@ def _port(at: Places) -> Finding:
 
 def _settings(onje: Installation) -> Finding:
     offset = onje.settings.clock.offset_days
-    clock = f"; the clock is {offset} days behind (demo)" if offset else ""
+    clock = f"; the clock is {offset} days behind (demo or simulation)" if offset else ""
     found = f"{onje.places.settings_file}, {len(onje.settings.emails)} e-mails{clock}"
     return Finding("settings", True, found, "")
 

@@ -127,8 +127,8 @@ def test_delays_run_from_the_send_to_the_first_click():
         *mail("m3", "c1", clicked=100),
         *mail("m4", "c1", clicked=200),
     ]
-    again = {**rows[-1], "at": rows[-1]["at"] + timedelta(hours=1)}
-    found = figures([*rows, again])
+    again = {**rows[1], "at": rows[1]["at"] + timedelta(hours=90)}  # m1 is clicked once more
+    found = figures([again, *rows])
     assert [found[facts.clicked_within(hours)] for hours in facts.CLICK_HOURS] == [
         0.25, 0.25, 0.5, 0.5, 0.5, 0.75,
     ]  # fmt: skip

@@ -10,13 +10,18 @@ from typer.testing import CliRunner
 
 from features.errors import NotReadyError, SettingsError
 from features.lake import Lake
+from features.once import unique_events
+from features.tables import EVENTS
 from pipelines.cli import application
 from pipelines.simulator import into_lake
 from pipelines.simulator.facts import FACTS
 from pipelines.simulator.into_lake import simulate
+from pipelines.simulator.past_mail import send_history
+from pipelines.simulator.run import begin
 from pipelines.simulator.size import Size
 from pipelines.simulator.truth import size_of, truth_of_customers
-from pipelines.simulator.world import START
+from pipelines.simulator.world import START, create
+from pipelines.simulator.worlds import known_world
 
 SIZE = Size("tiny", 150, 6, 3)
 
@@ -54,6 +59,18 @@ def test_the_lake_holds_a_past_that_ends_where_the_evaluation_starts(home):
     assert set(events["customer_id"]) <= set(customers["customer_id"])
     assert set(events["source"]) == {"simulated"}
     assert not Lake(home / "lake").exists("rejected")
+
+
+def test_every_event_of_the_past_comes_in(home):
+    world = create(known_world("tiny"), customers=150, history_weeks=6, weeks=0, seed=3)
+    run = begin(world)
+    send_history(world, run)
+    told = unique_events(EVENTS.shape(run.events(START))).sort("event_id")
+    assert (
+        contents(home)["events"]
+        .select("event_id", "known_at", "at", "kind")
+        .equals(told.select("event_id", "known_at", "at", "kind"))
+    )
 
 
 def test_the_truth_lies_beside_the_lake(home):
