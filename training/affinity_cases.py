@@ -25,8 +25,8 @@ MOST_KNOWN = 5_000
 class Cases:
     """Candidates with `label` (1.0 = ordered within the horizon), and all that was ordered.
 
-    `ordered` also holds what was no candidate (customer_id, as_of, item), with `known`: whether
-    the customer had to do with the item before.
+    `ordered` also holds what was no candidate (customer_id, as_of, item), with `repeat`: whether
+    the customer had ordered the item before.
     """
 
     candidates: pl.DataFrame
@@ -73,8 +73,10 @@ def cases_at(
             pl.col("label").fill_null(0.0)
         ),
         ordered=ordered.join(
-            items.select(*pair, known=pl.lit(True)), on=pair, how="left"
-        ).with_columns(pl.col("known").fill_null(False)),
+            items.select(*pair, repeat=pl.col("days_since_order").is_not_null()),
+            on=pair,
+            how="left",
+        ).with_columns(pl.col("repeat").fill_null(False)),
     )
 
 

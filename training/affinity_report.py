@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from training.affinity_cases import Cases
 from training.calibration import (
@@ -19,22 +18,15 @@ from training.calibration import (
 from training.evaluate import (
     Floats,
     Interval,
-    Metric,
     intervals,
     log_losses,
     loss,
     mean,
 )
 from training.model.items import KEY
+from training.ranking import list_metrics, mean_where_known, measured_lists
 from training.settings import ResamplingSettings
 from training.trained import Report
-
-# Of all that a customer ordered, of what they had ordered or looked at before, of what was new.
-KINDS = {
-    "recall": pl.lit(True),
-    "known_recall": pl.col("known"),
-    "new_recall": ~pl.col("known"),
-}
 
 
 def report_on_lists(
@@ -47,11 +39,11 @@ def report_on_lists(
     facts: Mapping[str, Any],
     settings: ResamplingSettings,
 ) -> Report:
-    """Log-loss, Brier score and ECE of all candidates, and recall in the `top` of each list.
+    """Log-loss, Brier score and calibration of all candidates; recall, nDCG and hits of each list.
 
     `probabilities` and `orders` (of the list, highest first) are by contestant: "model",
-    `baseline`, others. Recall is the share of what a customer ordered that the list held, also of
-    what was no candidate, averaged over everybody who ordered.
+    `baseline`, others. Lists are judged by their first `top` items and by all that a customer
+    ordered, also what was no candidate (see training.ranking).
     """
     found = _of_candidates(cases, probabilities, baseline, settings)
     found |= _of_lists(cases, orders, baseline, top, settings)
@@ -94,30 +86,19 @@ def _of_lists(
     top: int,
     settings: ResamplingSettings,
 ) -> dict[tuple[str, str], Interval]:
-    lists = cases.ordered
-    for name, order in orders.items():
-        lists = lists.join(
-            _top(cases, order, top).with_columns(pl.lit(True).alias(name)),
-            on=[*KEY, "item"],
-            how="left",
-        ).with_columns(pl.col(name).fill_null(False))
-    recall = lists.group_by(KEY, maintain_order=True).agg(
-        pl.col(name).filter(which).mean().alias(f"{name} {kind}")
-        for name in orders
-        for kind, which in KINDS.items()
-    )
-    # Where nobody ordered anything new, there is no recall of new items to speak of.
-    metrics = {
-        (name, f"{kind}_at_{top}"): _mean_where_known(
-            recall.get_column(f"{name} {kind}"), least=0.0
-        )
-        for name in orders
-        for kind in KINDS
-        if recall.get_column(f"{name} {kind}").is_not_null().any()
+    measured = {
+        name: measured_lists(cases.ordered, _top(cases, order, top), key=KEY, top=top)
+        for name, order in orders.items()
     }
-    gain = recall.get_column("model recall") - recall.get_column(f"{baseline} recall")
-    metrics["model", f"recall_at_{top}_gain"] = _mean_where_known(gain, least=-1.0)
-    return intervals(metrics, customer_numbers(recall).to_numpy(), settings=settings)
+    metrics = {
+        (name, metric): mean_over_lists
+        for name, lists in measured.items()
+        for metric, mean_over_lists in list_metrics(lists, top=top).items()
+    }
+    gain = measured["model"].get_column("recall") - measured[baseline].get_column("recall")
+    metrics["model", f"recall_at_{top}_gain"] = mean_where_known(gain, least=-1.0)
+    customers = customer_numbers(measured["model"]).to_numpy()
+    return intervals(metrics, customers, settings=settings)
 
 
 def customer_numbers(frame: pl.DataFrame) -> pl.Series:
@@ -130,22 +111,9 @@ def _top(cases: Cases, order: Floats, top: int) -> pl.DataFrame:
     return (
         cases.candidates.select(*KEY, "item", order=pl.Series(order))
         .sort("order", "item", descending=[True, False])
-        .filter(pl.int_range(pl.len()).over(KEY) < top)
-        .select(*KEY, "item")
+        .select(*KEY, "item", rank=pl.int_range(1, pl.len() + 1).over(KEY))
+        .filter(pl.col("rank") <= top)
     )
-
-
-def _mean_where_known(values: pl.Series, *, least: float) -> Metric:
-    known = values.is_not_null().cast(pl.Float64).to_numpy()
-    parts = sparse.csr_array(np.stack([values.fill_null(0.0).to_numpy(), known]))
-    return Metric(parts, _share, least=least, most=1.0)
-
-
-def _share(sums: Floats) -> Floats:
-    """NaN where a draw holds nobody for whom the number is known."""
-    unknown = np.full_like(sums[0], np.nan)
-    share: Floats = np.divide(sums[0], sums[1], out=unknown, where=sums[1] > 0)
-    return share
 
 
 def _candidate_recall(cases: Cases) -> float | None:

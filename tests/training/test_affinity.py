@@ -305,10 +305,10 @@ def test_what_was_spent_in_another_currency_stays_unknown() -> None:
 
 def test_no_interval_goes_where_its_metric_cannot() -> None:
     people = [f"c{number}" for number in range(12)]
-    ordered = now(*people).with_columns(item=pl.lit("tea"), known=pl.lit(True))
+    ordered = now(*people).with_columns(item=pl.lit("tea"), repeat=pl.lit(True))
     cases = Cases(
         candidates=pl.concat([ordered, ordered.with_columns(item=pl.lit("ink"))])
-        .drop("known")
+        .drop("repeat")
         .with_columns(label=(pl.col("item") == "tea").cast(pl.Float64)),
         ordered=ordered,
     )
@@ -338,7 +338,7 @@ def test_recall_counts_what_was_no_candidate() -> None:
     cases = Cases(
         candidates=pairs("tea", "coffee", "bread").with_columns(label=pl.Series([1.0, 0.0, 1.0])),
         ordered=pairs("tea", "bread", "honey", "sugar").with_columns(
-            known=pl.Series([True, True, False, False])
+            repeat=pl.Series([True, True, False, False])
         ),
     )
     chances = np.array([0.9, 0.5, 0.1])
@@ -353,8 +353,8 @@ def test_recall_counts_what_was_no_candidate() -> None:
     )
     model, rule = report.metrics["model"], report.metrics["rule"]
     assert model["recall_at_2"].estimate == pytest.approx(1 / 4)  # of four, only tea
-    assert model["known_recall_at_2"].estimate == pytest.approx(1 / 2)
-    assert model["new_recall_at_2"].estimate == 0
+    assert model["repeat_recall_at_2"].estimate == pytest.approx(1 / 2)
+    assert model["explore_recall_at_2"].estimate == 0
     assert rule["recall_at_2"].estimate == pytest.approx(1 / 4)  # only bread
     assert model["recall_at_2_gain"].estimate == 0
     assert report.facts["candidate_recall"] == pytest.approx(2 / 4)
