@@ -116,8 +116,7 @@ def chances(truth: Truth, state: State, mails: Mails, *, now: int) -> Chances:
     basket = kept * basket_of(people, who, at)
     after_mail = kept * basket_after_mail(people, truth.shelf, mails)
     ordered = click * buys
-    in_time = own_order_within(truth, who, at, SOONER_DAYS, now=now)
-    in_coupon_time = own_order_within(truth, who, at, COUPON_DAYS, now=now)
+    in_time, in_coupon_time = own_order_within(truth, who, at, SOONER_DAYS, COUPON_DAYS, now=now)
     given = (1 - ordered * sooner) * in_coupon_time * redeems * mails.discount * basket
     gained = ordered * (
         (settings.margin - mails.discount) * after_mail
@@ -160,22 +159,26 @@ def fit_of(people: Population, mails: Mails) -> Floats:
     return UNFITTING + FITTING * mean
 
 
-def own_order_within(truth: Truth, who: Ints, at: Ints, days: int, *, now: int) -> Floats:
+def own_order_within(truth: Truth, who: Ints, at: Ints, *days: int, now: int) -> list[Floats]:
     """Chance of an own order within so many days of `at`, given the time since the last one.
 
     Gaps are gamma of shape 2 in average days, so S(x) = (1 + r x) exp(-r x) with r = 2 / mean.
-    Nobody knows when a customer who is still there leaves: half of the time's hazard is taken.
+    Orders from `now` on are not looked at. Nobody knows when a customer who is still there
+    leaves: half of the time's hazard is taken.
     """
     people, season = truth.population, truth.season
     rate = GAP_SHAPE / people.gap_days[who]
-    seen = np.minimum(at, now)
-    last = truth.orders.last_before(who, seen, otherwise=people.signed_up[who])
-    since = np.maximum(season.counted(at) - season.counted(last), 0)
-    until = since + season.counted(at + days * DAY) - season.counted(at)
-    survives = (1 + rate * until) / (1 + rate * since) * np.exp(-rate * (until - since))
-    stays = np.exp(-days / 2 / truth.settings.mean_lifetime_days)
+    last = truth.orders.last_before(who, np.minimum(at, now), otherwise=people.signed_up[who])
+    today = season.counted(at)
+    since = np.maximum(today - season.counted(last), 0)
     is_there: Flags = at < people.leaves[who]
-    return np.where(is_there, (1 - survives) * stays, 0.0)
+    found = []
+    for within in days:
+        more = season.counted(at + within * DAY) - today
+        survives = (1 + rate * (since + more)) / (1 + rate * since) * np.exp(-rate * more)
+        stays = np.exp(-within / 2 / truth.settings.mean_lifetime_days)
+        found.append(np.where(is_there, (1 - survives) * stays, 0.0))
+    return found
 
 
 def basket_of(people: Population, who: Ints, at: Ints) -> Floats:

@@ -92,7 +92,7 @@ class Run:
         known = pl.concat([self._waiting, seen.select(_NO_EVENTS.columns)])
         is_known = pl.col("known_at") < until
         self._waiting = known.filter(~is_known)
-        return known.filter(is_known).sort("known_at", "at", "event_id")
+        return known.filter(is_known).sort("known_at", maintain_order=True)
 
     def chances(self, mails: pl.DataFrame) -> pl.DataFrame:
         """The truth about each mail by itself, without sending it.
