@@ -16,12 +16,13 @@ from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from pipelines.console import Step
 from pipelines.ingest.ingested import Ingested, Intake
 from pipelines.ingest.into_lake import store
+from pipelines.simulator.luck import luck
 from pipelines.simulator.measure import COLUMNS as MAIL_COLUMNS
 from pipelines.simulator.measure import KINDS as MAIL_KINDS
 from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.run import begin
 from pipelines.simulator.size import Size
-from pipelines.simulator.truth import size_of, write_truth
+from pipelines.simulator.truth import past_of, size_of, write_truth
 from pipelines.simulator.world import World, create
 from pipelines.simulator.worlds import known_world
 
@@ -64,15 +65,36 @@ def simulate(home: Path, lake: Lake, size: Size, *, step: Step) -> Stored:
     """
     refuse_other_data(home, lake, size)
     settings = known_world(size.world)
-    step("a shop and its customers", 0, 1)
+    doing = "a shop, its customers, their past"
+    step(doing, 0, 3)
     world = create(
         settings, customers=size.customers, history_weeks=size.weeks, weeks=0, seed=size.seed
     )
-    write_truth(home, size, settings, world.truth.population, start=world.start)
-    step("a shop and its customers", 1, 1)
+    step(doing, 1, 3)
     run = begin(world)
     send_history(world, run)
-    return into_lake(world, run.events(world.start), lake, step=step)
+    step(doing, 2, 3)
+    events = run.events(world.start)
+    past = _mark_of(events)
+    if past_of(home) not in (None, past):
+        raise NotReadyError(
+            f"{home} holds {size} as another version of Onje made it; one must not be mixed with "
+            "the other: set ONJE_HOME to a new folder"
+        )
+    write_truth(home, size, settings, world.truth.population, start=world.start, past=past)
+    step(doing, 3, 3)
+    return into_lake(world, events, lake, step=step)
+
+
+def _mark_of(events: pl.DataFrame) -> str:
+    """A short text that another past would hardly share."""
+    numbers = events.select(
+        pl.len(),
+        pl.col("at", "known_at").to_physical().sum(),
+        pl.col("amount").sum().cast(pl.String),
+        luck=pl.lit(float(luck(events["event_id"], "mark", seed=0).sum())).round(2),
+    )
+    return " ".join(str(number) for number in numbers.row(0))
 
 
 def into_lake(world: World, events: pl.DataFrame, lake: Lake, *, step: Step) -> Stored:

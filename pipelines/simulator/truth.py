@@ -26,9 +26,18 @@ _TIMES = ("signed_up", "leaves")
 
 
 def write_truth(
-    home: Path, size: Size, settings: WorldSettings, population: Population, *, start: datetime
+    home: Path,
+    size: Size,
+    settings: WorldSettings,
+    population: Population,
+    *,
+    start: datetime,
+    past: str,
 ) -> None:
-    """customers.parquet, one row per customer, then world.json, which says what it is of."""
+    """customers.parquet, one row per customer, then world.json, which says what it is of.
+
+    `past` tells this past from another of the same size, made by other code.
+    """
     folder = home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / "customers.unfinished"
@@ -38,6 +47,7 @@ def write_truth(
         "synthetic": "every figure is simulated",
         **asdict(size),
         "start": start.isoformat(),
+        "past": past,
         "settings": settings.model_dump(),
     }
     unfinished = folder / "world.unfinished"
@@ -50,12 +60,23 @@ def size_of(home: Path) -> Size | None:
 
     DamagedError where its world.json cannot be read.
     """
+    held = _written(home)
+    return None if held is None else held[0]
+
+
+def past_of(home: Path) -> str | None:
+    """What `write_truth` was given as `past`."""
+    held = _written(home)
+    return None if held is None else held[1]
+
+
+def _written(home: Path) -> tuple[Size, str] | None:
     file = home / FOLDER / "world.json"
     if not file.exists():
         return None
     try:
         said: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        return Size(**{field.name: said[field.name] for field in fields(Size)})
+        return Size(**{field.name: said[field.name] for field in fields(Size)}), said["past"]
     except (ValueError, KeyError, TypeError) as fault:
         raise DamagedError(
             f"{file} does not say which world it is of; remove the folder {home} and simulate anew"

@@ -117,6 +117,16 @@ def test_another_world_in_the_same_home_is_refused(home):
         made(home, Size("tiny", 150, 6, 4))
 
 
+def test_the_same_world_made_by_other_code_is_not_mixed_in(home, tmp_path):
+    shutil.copytree(home, tmp_path / "home")
+    file = tmp_path / "home" / "truth" / "world.json"
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps(said | {"past": "1 2 3"}))
+    with pytest.raises(NotReadyError, match="another version"):
+        made(tmp_path / "home")
+    assert contents(tmp_path / "home")["events"].equals(contents(home)["events"])
+
+
 def test_somebody_s_data_is_not_mixed_with_a_world(home, tmp_path):
     shutil.copytree(home / "lake", tmp_path / "lake")
     with pytest.raises(NotReadyError, match="not simulated.*ONJE_HOME"):

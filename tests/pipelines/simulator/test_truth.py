@@ -11,7 +11,7 @@ import pytest
 
 from features.errors import DamagedError
 from pipelines.simulator.size import Size
-from pipelines.simulator.truth import hidden, size_of, truth_of_customers, write_truth
+from pipelines.simulator.truth import hidden, past_of, size_of, truth_of_customers, write_truth
 from pipelines.simulator.world import create
 from pipelines.simulator.worlds import known_world
 
@@ -45,9 +45,9 @@ def test_what_drifts_is_told_before_and_after(people):
 
 
 def test_it_is_read_as_it_was_written(people, tmp_path):
-    assert size_of(tmp_path) is None
-    write_truth(tmp_path, SIZE, known_world("drift"), people, start=START)
-    assert size_of(tmp_path) == SIZE
+    assert size_of(tmp_path) is None and past_of(tmp_path) is None
+    write_truth(tmp_path, SIZE, known_world("drift"), people, start=START, past="7 events")
+    assert size_of(tmp_path) == SIZE and past_of(tmp_path) == "7 events"
     assert truth_of_customers(tmp_path).equals(hidden(people))
     said = json.loads((tmp_path / "truth" / "world.json").read_text())
     assert "simulated" in said["synthetic"]
