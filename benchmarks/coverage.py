@@ -1,12 +1,13 @@
 """How often a 95 % interval holds the truth, in simulated worlds whose truth is known.
 
-Synthetic: 20,000 customers with heavy-tailed chances around 3 %, six arms of which some are
-possible, up to eight decisions each; a log draws customers, and the policy in force explores with
-epsilon .1. A log has about 36,000 decisions. Everything but the last lines of the first table has
-to hold the truth in 93.5 to 96.5 % of the logs; bias and standard deviation are in shares of the
-truth. Not kept on purpose: Switch-DR with a low threshold (it believes its model, whose errors no
-interval shows), rows as if independent, and the naive mean. The gate may promote a challenger that
-is no better in at most 5 % of the logs.
+Synthetic: 20,000 customers of very different engagement, six arms of which about four are possible,
+up to eight decisions each; a log draws 8,000 customers (36,000 decisions), and the policy in force
+explores with epsilon .1. Estimators have to hold the truth in 93.5 to 96.5 % of the logs, and do
+but for those that are listed because they do not: Switch-DR with a low threshold believes its
+model about rare choices, and no interval shows what the model gets wrong; rows of a customer are
+not independent; the naive mean compares customers, not policies. Bias and standard deviation are
+in shares of the challenger's value. A challenger that is no better may be promoted in at most 5 %
+of the logs; "no better than the best arm" is the hardest such case, better than all but one arm.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.coverage_offpolicy import contests, estimates, summary, verdicts
-from benchmarks.coverage_world import contest_in, sampled, truth
+from benchmarks.coverage_offpolicy import POPULATION, contests, estimates, summary, verdicts
+from benchmarks.coverage_world import contest_in, drawn_chances, sampled, truth
 from tests.training.offpolicy.logs import LENIENT
 from training.evaluate import Floats
 from training.offpolicy.cross_fit import Predict
@@ -25,7 +25,11 @@ def arm_means(inputs: Floats, rewards: Floats) -> Predict:
 @pytest.fixture(scope="module")
 def seen() -> dict[str, dict[str, float]]:
     found = estimates(
-        range(REPLICATIONS), base=BASE, customers=CUSTOMERS, learn=arm_means, settings=SMALL
+        range(REPLICATIONS),
+        chances=drawn_chances(POPULATION, base=BASE, effect=0.5, seed=1),
+        customers=CUSTOMERS,
+        learn=arm_means,
+        settings=SMALL,
     )
     return {one["estimator"]: one for one in summary(found)}
 
