@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.simulator import dirt
+from pipelines.simulator import dirt, worlds
 from pipelines.simulator.facts import FACTS
 from pipelines.simulator.worlds import DEFAULT, WORLDS
 
@@ -79,7 +80,7 @@ def lines() -> Iterator[str]:
 def page() -> str:
     """`docs/worlds.md`, with the figures that `python -m benchmarks worlds` measured last."""
     measured: dict[str, Any] = json.loads(RESULTS.read_text("utf-8"))
-    parts = [_INTRO, *_worlds(), _HIDDEN, *_dirt(), *_facts(measured)]
+    parts = [_INTRO, *_worlds(), *_figures(), _HIDDEN, *_dirt(), *_facts(measured)]
     return "\n".join(parts)
 
 
@@ -95,6 +96,18 @@ def _worlds() -> Iterator[str]:
         size = f"; {world.customers:,} customers, {world.history_weeks} weeks if not said otherwise"
         what = WHAT[name] + (size if name in ("default", "tiny") else "")
         yield f"| `{name}` | {what} | {', '.join(own) or '–'} |"
+
+
+def _figures() -> Iterator[str]:
+    yield "\n## The figures of a world\n"
+    yield "Shares are from 0 to 1; where nothing is said, the name says it.\n"
+    yield "| figure | in `default` | meaning |\n|---|---|---|"
+    source = Path(worlds.__file__).read_text("utf-8")
+    meanings = dict(re.findall(r"^    (\w+): .*?  # (.+)$", source, re.M))
+    for field, value in DEFAULT.model_dump().items():
+        if field != "name":
+            meaning = meanings.get(field, field.replace("_", " "))
+            yield f"| {field} | {_figure(value)} | {meaning} |"
 
 
 def _figure(value: object) -> str:
@@ -157,7 +170,8 @@ def _facts(measured: dict[str, Any]) -> Iterator[str]:
     yield (
         f"World `{measured['world']}`, {customers:,} customers, {weeks} weeks, seed {seed}: "
         f"{measured['events']:,} events, {measured['mails']:,} of them mails sent, in "
-        f"{measured['seconds']:.0f} s and {measured['peak_gib']:.1f} GiB on 2 cores "
+        f"{measured['seconds']:.0f} s ({measured['processor_seconds']:.0f} s of processors) and "
+        f"{measured['peak_gib']:.1f} GiB on 2 cores "
         "(`python -m benchmarks worlds` measures it again).\n"
     )
     yield (
@@ -183,6 +197,8 @@ def figure(value: float | None) -> str:
     """A rate with as many digits as say something."""
     if value is None:
         return "–"
+    if value == 0:
+        return "0"
     return f"{value:.5f}" if value < 0.001 else f"{value:.4f}" if value < 0.01 else f"{value:.3f}"
 
 

@@ -19,6 +19,13 @@ def test_each_world_differs_from_the_default_in_what_its_line_says():
     assert all(row.endswith("| – |") == (name == "default") for name, row in rows.items())
 
 
+def test_each_figure_of_a_world_is_in_the_page_with_its_meaning():
+    page = docs.page()
+    for field in set(WORLDS["default"].model_dump()) - {"name"}:
+        assert f"| {field} |" in page
+    assert "| mpp_share | 0.04 | of customers" in page
+
+
 def test_the_page_shows_the_stored_figures_of_every_fact():
     measured = json.loads(docs.RESULTS.read_text("utf-8"))
     page = docs.page()
@@ -30,5 +37,5 @@ def test_the_page_shows_the_stored_figures_of_every_fact():
 
 
 def test_figures_have_as_many_digits_as_say_something():
-    shown = [docs.figure(value) for value in (None, 0.00021, 0.0024, 0.1873, 2.75)]
-    assert shown == ["–", "0.00021", "0.0024", "0.187", "2.750"]
+    shown = [docs.figure(value) for value in (None, 0.0, 0.00021, 0.0024, 0.1873, 2.75)]
+    assert shown == ["–", "0", "0.00021", "0.0024", "0.187", "2.750"]
