@@ -17,7 +17,7 @@ from training.baselines import BaseRate, FlagRule, Rule, SilenceRule
 from training.evaluate import log_losses
 from training.labels import churned
 from training.model.model import UNRECORDED, Model, sigmoid
-from training.plots import calibration_plot, gain_plot
+from training.plots import calibration_plot, gain_plot, lift_plot
 from training.report import report_on
 from training.settings import ChurnSettings, TrainingSettings
 from training.snapshots import Split, snapshot_dates, spine_of
@@ -164,6 +164,7 @@ def fit_churn(
         figures={
             "calibration": calibration_plot(truth, shown),
             "gain": gain_plot(truth, shown),
+            "lift": lift_plot(truth, shown),
         },
     )
 

@@ -67,7 +67,7 @@ def intervals(
     The interval is the normal one, with the spread of the draws, on the scale on which the metric
     has no end: log-odds of what lies between 0 and 1, the logarithm of what lies above 0 (Efron and
     Tibshirani 1993, ch. 13). Quantiles of the draws, as they are or mirrored, hold the truth less
-    often where outcomes are rare (`python -m benchmarks coverage-metrics`), and want more draws.
+    often where outcomes are rare (`python -m benchmarks coverage`), and want more draws.
     """
     _, whose = np.unique(customers, return_inverse=True)
     rows, count = len(whose), int(whose.max()) + 1
@@ -119,7 +119,7 @@ def loss(values: Floats, *, most: float) -> Metric:
 
 def auc(labels: Floats, scores: Floats) -> Metric:
     """The chance that a positive row scores above a negative one; a tie counts half."""
-    levels, parts = _by_score(labels, scores)
+    levels, parts = answers_by_score(labels, scores)
 
     def of(sums: Floats) -> Floats:
         hits, misses = sums[:levels], sums[levels:]
@@ -132,7 +132,7 @@ def auc(labels: Floats, scores: Floats) -> Metric:
 
 def average_precision(labels: Floats, scores: Floats) -> Metric:
     """The mean precision over the recall, highest scores first (scikit-learn's definition)."""
-    levels, parts = _by_score(labels, -scores)
+    levels, parts = answers_by_score(labels, -scores)
 
     def of(sums: Floats) -> Floats:
         hits, misses = sums[:levels], sums[levels:]
@@ -164,7 +164,7 @@ def _draws(count: int, *, block: int, settings: ResamplingSettings) -> Iterator[
         yield np.ascontiguousarray(times.T, dtype=np.float64)
 
 
-def _by_score(labels: Floats, scores: Floats) -> tuple[int, sparse.csr_array]:
+def answers_by_score(labels: Floats, scores: Floats) -> tuple[int, sparse.csr_array]:
     """The number of distinct scores, and parts that count first positives, then negatives of each.
 
     The sums come in rising order of scores.

@@ -1,4 +1,4 @@
-"""Two pictures that tell whether probabilities can be trusted and whether ranking pays."""
+"""Pictures that tell whether probabilities can be trusted and whether ranking pays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from training.calibration import CALIBRATION_BINS
 from training.evaluate import Floats
 
-Corner: TypeAlias = Literal["upper left", "lower right"]
+Corner: TypeAlias = Literal["upper left", "upper right", "lower right"]
+
+LEAST_SHARE = 0.02
 
 
 def calibration_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
@@ -40,6 +42,19 @@ def gain_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
         found = np.cumsum(labels[np.argsort(-probabilities, kind="stable")])
         axes.plot(np.arange(1, len(found) + 1) / len(found), found / found[-1], label=name)
     return _png(figure, axes, legend="lower right")
+
+
+def lift_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
+    """How many times as many positives as by lot, among the rows of highest probability."""
+    figure, axes = _empty("share of rows, most probable first", "lift")
+    axes.axhline(1, color="lightgrey")
+    for name, probabilities in contestants.items():
+        found = np.cumsum(labels[np.argsort(-probabilities, kind="stable")])
+        share = np.arange(1, len(found) + 1) / len(found)
+        # Of the first few rows chance alone decides.
+        told = share >= LEAST_SHARE
+        axes.plot(share[told], (found / found[-1] / share)[told], label=name)
+    return _png(figure, axes, legend="upper right")
 
 
 def _empty(across: str, up: str) -> tuple[Figure, Axes]:

@@ -14,6 +14,7 @@ from training.calibration import (
     observed_to_expected,
     observed_to_expected_by,
 )
+from training.curves import lift_at
 from training.evaluate import Floats, Interval, intervals, log_losses, mean, metrics_of
 from training.settings import ResamplingSettings
 from training.trained import Report
@@ -42,6 +43,7 @@ def report_on(
     }
     for contestant, probabilities in contestants.items():
         metrics[contestant, "observed_to_expected"] = observed_to_expected(labels, probabilities)
+        metrics[contestant, "lift_at_10_percent"] = lift_at(0.1, labels, probabilities)
     if segments is not None:
         of_each = observed_to_expected_by(segments, labels, contestants["model"])
         metrics |= {

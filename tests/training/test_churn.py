@@ -141,7 +141,7 @@ def test_a_model_fits_only_the_feature_settings_it_was_trained_with() -> None:
 
 
 def test_figures_are_pictures() -> None:
-    assert set(trained().figures) == {"calibration", "gain"}
+    assert set(trained().figures) == {"calibration", "gain", "lift"}
     assert all(image.startswith(b"\x89PNG") for image in trained().figures.values())
 
 
