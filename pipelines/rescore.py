@@ -26,7 +26,7 @@ from pipelines.effective import effective
 from pipelines.settings import Settings
 from serving.answer import decisions_of
 from serving.knowledge import Knowledge
-from serving.receipts import decision_hash, record_of
+from serving.receipts import DECIDED, decision_hash, record_of, rows_of
 from serving.schemas.decisions import DecisionRequest
 from serving.score_table import SCORES, score_table
 from serving.scores import Models, scores_of
@@ -172,7 +172,8 @@ def _parts(
 
 
 def _with_hash(decisions: pl.DataFrame) -> pl.DataFrame:
-    hashes = [decision_hash(row) for row in decisions.iter_rows(named=True)]
+    decided = decisions.select(DECIDED)
+    hashes = [decision_hash(row) for row in decided.iter_rows(named=True)]
     return decisions.with_columns(hash=pl.Series(hashes, dtype=pl.String))
 
 
@@ -246,7 +247,7 @@ def _plans(decisions: pl.DataFrame, settings: Settings) -> list[Record]:
             in_force,
             revision=0,
         )
-        for row in decisions.iter_rows(named=True)
+        for row in rows_of(decisions)
     ]
 
 

@@ -79,6 +79,7 @@ def with_best_instants(arms: pl.DataFrame, instants: pl.DataFrame) -> pl.DataFra
         instants.lazy()
         .join(best.lazy().filter(pl.col("instant").is_null()), on="arm", how="semi")
         .filter(is_shut & (pl.col("worth").is_not_null() | is_shut.all().over("arm")))
+        .sort("instant")  # a join may bring its rows in any order
         .select("arm", pl.col("shut_by").struct.unnest())
         .unique(["arm", "code"], keep="first", maintain_order=True)
     )

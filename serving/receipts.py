@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import polars as pl
 from pydantic_core import to_json
 
 from serving.effective import Effective
@@ -38,6 +40,23 @@ def decision_hash(row: Mapping[str, Any]) -> str:
     """
     decided = to_json([row[name] for name in DECIDED], inf_nan_mode="null")
     return sha256(decided).hexdigest()
+
+
+def rows_of(decisions: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows of DECISIONS by name, as `iter_rows` gives them, in less than half the time.
+
+    Lists of structs are slow to read row by row; as columns of their own they are not.
+    """
+    arms = decisions.get_column("arms")
+    lengths = arms.list.len().to_list()
+    # An empty list would leave a row of its own when exploded.
+    each = arms.filter(arms.list.len() > 0).explode().struct.unnest()
+    columns = [each.get_column(name).to_list() for name in each.columns]
+    told = (dict(zip(each.columns, values, strict=True)) for values in zip(*columns, strict=True))
+    rows = decisions.with_columns(arms=None).iter_rows(named=True)
+    for row, length in zip(rows, lengths, strict=True):
+        row["arms"] = None if length is None else list(islice(told, length))
+        yield row
 
 
 def answer_of(row: Mapping[str, Any]) -> Send | Wait:
