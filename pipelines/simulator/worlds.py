@@ -129,7 +129,7 @@ WORLDS: Mapping[str, WorldSettings] = {
         altered(DEFAULT, name="small-hour", hour_gain=0.05),
         altered(DEFAULT, name="strong-hour", hour_gain=0.25),
         altered(DEFAULT, name="null-everything", mail_works=False),
-        altered(DEFAULT, name="bot-flood", gateway_share=0.10, scanned_share=0.0145),
+        altered(DEFAULT, name="bot-flood", gateway_share=0.10, scanned_share=0.0114),
         altered(DEFAULT, name="mpp", mpp_share=0.20),
         altered(DEFAULT, name="confounded", night_mails=4.0),
         altered(DEFAULT, name="tiny", customers=500, history_weeks=8),
