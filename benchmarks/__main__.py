@@ -1,7 +1,7 @@
 """Run the benchmarks, or those that are named, and write docs/benchmarks.md.
 
-`python -m benchmarks [--json] [newcomer features rescoring serving churn worlds coverage]`; works
-on the installation of ONJE_HOME, so type `onje demo --once` first.
+`python -m benchmarks [--json] [newcomer features rescoring serving churn worlds coverage policies]`
+works on the installation of ONJE_HOME, so type `onje demo --once` first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import churn, coverage, features, newcomer, rescoring, serving, worlds
+from benchmarks import churn, coverage, features, newcomer, policies, rescoring, serving, worlds
 from benchmarks.copies import copied
 from pipelines.retrain import code_version
 
@@ -31,6 +31,7 @@ TITLES = {
     "churn": "Churn",
     "worlds": "Worlds",
     "coverage": "Coverage",
+    "policies": "Policies",
 }
 
 
@@ -59,6 +60,9 @@ def measured(name: str) -> tuple[str, Any]:
     if name == "newcomer":
         run = newcomer.run()
         return newcomer.table(run), run
+    if name == "policies":
+        run = policies.run()
+        return policies.table(run), run
     if name == "worlds":
         run = worlds.run()
         return worlds.table(run), run
