@@ -73,3 +73,18 @@ def test_the_level_decides_how_sure_one_has_to_be(level: float) -> None:
     strict = RESAMPLING.model_copy(update={"level": level})
     by_level = judge(GOOD, None, examples(800), settings=strict)
     assert by_level.reasons != judge(GOOD, None, examples(800), settings=RESAMPLING).reasons
+
+
+def test_a_challenger_that_differs_by_noise_alone_is_rarely_promoted() -> None:
+    rows = examples(200)
+    losses = log_losses(
+        rows.get_column("label").to_numpy(), GOOD.probability(rows.select(grown.INPUTS)).to_numpy()
+    )
+    settings = RESAMPLING.model_copy(update={"replicates": 200})
+    promoted = []
+    for seed in range(400):
+        # The hard case: mostly a small gain, now and then a great loss, and nothing on average.
+        noise = 1 - np.random.default_rng([7, seed]).exponential(size=200)
+        against = rows.with_columns(baseline_loss=losses + 0.2 * noise)
+        promoted.append(judge(GOOD, None, against, settings=settings).promote)
+    assert np.mean(promoted) <= 0.05
