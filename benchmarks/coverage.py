@@ -17,7 +17,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import coverage_offpolicy
+from benchmarks import coverage_offpolicy, coverage_uplift
 
 WORKERS = 2
 
@@ -27,9 +27,17 @@ def run() -> dict[str, Any]:
     # Each worker on its own core: threads of BLAS that wait for each other are slower.
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn")) as workers:
-        return {"offpolicy": coverage_offpolicy.run(workers)}
+        return {
+            "offpolicy": coverage_offpolicy.run(workers),
+            "uplift": coverage_uplift.run(workers),
+        }
 
 
 def table(measured: dict[str, Any]) -> str:
     """The figures as markdown tables."""
-    return coverage_offpolicy.table(measured["offpolicy"])
+    return "\n\n".join(
+        [
+            coverage_offpolicy.table(measured["offpolicy"]),
+            coverage_uplift.table(measured["uplift"]),
+        ]
+    )
