@@ -54,6 +54,25 @@ def test_no_customer_is_predicted_from_their_own_rows() -> None:
     assert set.union(*asked) == set(log.customer)
 
 
+def test_a_model_sees_of_each_arm_its_own_features() -> None:
+    log, _ = logged(60, seed=8)
+    features = 10.0 * np.arange(180).reshape(60, 3, 1)
+    predicted = cross_fitted(
+        log, features, learn=lambda inputs, rewards: lambda asked: asked @ [1, 1, 2, 3],
+        settings=LENIENT,
+    )  # fmt: skip
+    assert (predicted == features[..., 0] + [1, 2, 3]).all()
+    seen: list[Floats] = []
+
+    def spy(inputs: Floats, rewards: Floats) -> Predict:
+        seen.append(inputs)
+        return lambda asked: np.zeros(len(asked))
+
+    cross_fitted(log, features, learn=spy, settings=LENIENT)
+    of_chosen = log.of_chosen(features[..., 0])
+    assert sorted(np.concatenate(seen)[:, 0]) == sorted(of_chosen)
+
+
 @pytest.mark.parametrize("learn", [trees(LENIENT), logistic], ids=["trees", "logistic"])
 def test_a_model_learns_what_arms_bring(learn) -> None:
     log, features = logged(6000, seed=2)
