@@ -130,7 +130,6 @@ def born(
     return Population(
         names=pl.Series([f"c{number:06d}" for number in range(customers)]),
         zone=zone,
-        # Nobody signs up within the minutes in which a history would begin in mid-visit.
         signed_up=signed_up,
         leaves=signed_up + np.maximum(lifetime, HOUR).astype(np.int64),
         consents=random.random(customers) >= settings.never_consent,

@@ -54,7 +54,7 @@ def stage_factors(population: Population, state: State, mails: Mails) -> tuple[F
     cart_hours = (at - state.last_cart[customer]) / HOUR
     is_open = (state.last_cart > state.last_order)[customer] & (cart_hours < CART_HOURS)
     since_order = (at - state.last_order[customer]) / DAY
-    since_signup = (at - population.signed_up[customer]) / DAY
+    since_signup = np.maximum(at - population.signed_up[customer], 0) / DAY
     orders = state.orders[customer]
     cycles = np.maximum(since_order, 0.01) / population.gap_days[customer]
     due = np.exp(-(((np.log(cycles) - 0.1) / 0.6) ** 2))
