@@ -32,8 +32,12 @@ def with_variant(arms: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
 
 
 def in_holdout(customers: pl.Series, policy: PolicySettings) -> pl.Series:
-    """Whether each customer belongs to those who get no e-mail: the same ones at every date."""
-    return _happens("holdout", customers, policy.holdout_share, policy)
+    """Whether each customer belongs to those who get no e-mail: the same ones for good.
+
+    No seed takes part: a holdout that could be dealt anew would be full of people mailed before.
+    """
+    held_out = [stable_share(name, "holdout") < policy.holdout_share for name in customers]
+    return pl.Series("holdout", held_out, pl.Boolean)
 
 
 def _happens(what: str, keys: Iterable[str], share: float, policy: PolicySettings) -> pl.Series:

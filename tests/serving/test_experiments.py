@@ -109,8 +109,8 @@ def test_the_holdout_is_as_large_as_said_and_always_the_same_people():
     # A larger one holds the smaller: nobody who was held out comes back.
     larger = in_holdout(people, shop({"holdout_share": 0.1}, {}).policy)
     assert (larger & held).equals(held)
-    another = in_holdout(people, shop({"holdout_share": 0.05, "seed": 2}, {}).policy)
-    assert is_fair((another & held).sum(), [0.05**2] * len(people))
+    # Dealt anew it would be full of people who were mailed before.
+    assert held.equals(in_holdout(people, shop({"holdout_share": 0.05, "seed": 2}, {}).policy))
 
 
 def test_the_same_people_are_held_out_in_every_decision_at_every_date():
