@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -55,6 +55,14 @@ def lift_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:
         told = share >= LEAST_SHARE
         axes.plot(share[told], (found / found[-1] / share)[told], label=name)
     return _png(figure, axes, legend="upper right")
+
+
+def regret_plot(regret: Mapping[str, Sequence[float]], currency: str) -> bytes:
+    """What each policy missed until the end of each week, by policy; synthetic, and says so."""
+    figure, axes = _empty("week (synthetic world)", f"expected margin missed so far, {currency}")
+    for policy, sums in regret.items():
+        axes.plot(range(1, len(sums) + 1), sums, marker="o", markersize=3, label=policy)
+    return _png(figure, axes, legend="upper left")
 
 
 def _empty(across: str, up: str) -> tuple[Figure, Axes]:

@@ -91,14 +91,18 @@ def policy(
         str, typer.Option(help="Which policies, with commas between.")
     ] = "nobody,everybody-best-fixed,rules,random-eligible,onje,oracle",
     weeks: Annotated[int, typer.Option(help="How long they are compared, 1 to 104.")] = 8,
-    customers: Annotated[int, typer.Option(help="How many customers, 100 to 100,000.")] = 1000,
+    customers: Annotated[
+        int | None,
+        typer.Option(help="How many customers, 100 to 100,000; 2,000, or all of a smaller world."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The first world's seed.")] = 1,
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="How many worlds, from --seed upwards.")
     ] = 1,
     history_weeks: Annotated[
-        int, typer.Option(help="Weeks lived and learnt from before, 8 to 104.")
-    ] = 26,
+        int | None,
+        typer.Option(help="Weeks lived and learnt from before, 8 to 104; 26, or all of the world."),
+    ] = None,
     every_days: Annotated[
         int, typer.Option(help="Days from one decision to the next, 1 to 7.")
     ] = 1,

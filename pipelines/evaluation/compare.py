@@ -34,12 +34,14 @@ TOTALS = ("margin", "gain", "orders", "unsubscribes", "complaints", "mails")
 class Line:
     """One policy; totals are means over seeds, of all customers of one world together.
 
+    `over_seeds` holds the interval of each total, empty with fewer than SEEDS_FOR_INTERVAL seeds.
     `over_nobody` is margin per customer beyond the world without mail, `share` is the part of the
     oracle's gain over the rules that it reaches.
     """
 
     policy: str
     totals: Mapping[str, float]
+    over_seeds: Mapping[str, Interval]
     mails_per_customer: float
     over_nobody: Interval | NotEvaluable
     share: Interval | NotEvaluable
@@ -125,12 +127,19 @@ def _line(
     gains: Mapping[str, Any],
     resampling: ResamplingSettings,
 ) -> Line:
-    totals = {
-        name: float(np.mean([getattr(one.figures, name) for one in outcomes])) for name in TOTALS
+    found = {
+        name: np.array([float(getattr(one.figures, name)) for one in outcomes]) for name in TOTALS
+    }
+    totals = {name: float(values.mean()) for name, values in found.items()}
+    over_seeds = {
+        name: _over_seeds(values, resampling)
+        for name, values in found.items()
+        if len(values) >= SEEDS_FOR_INTERVAL
     }
     return Line(
         policy,
         totals,
+        over_seeds,
         totals["mails"] / plan.customers,
         _over_nobody(policy, customers, resampling),
         _share(policy, customers, gains, resampling),
@@ -242,6 +251,7 @@ def _line_as_dict(line: Line) -> dict[str, Any]:
         "policy": line.policy,
         "means": POLICIES[line.policy],
         **{name: round(value, 4) for name, value in line.totals.items()},
+        "over_seeds": {name: _as_json(found) for name, found in line.over_seeds.items()},
         "mails_per_customer": round(line.mails_per_customer, 4),
         "margin_per_customer_over_nobody": _as_json(line.over_nobody),
         "share_of_oracle": _as_json(line.share),

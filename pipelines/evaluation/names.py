@@ -10,7 +10,7 @@ NOBODY, FIXED, RULES, RANDOM, ONJE, ORACLE = (
 
 POLICIES: Mapping[str, str] = {
     NOBODY: "no marketing e-mail at all",
-    FIXED: "one e-mail at one hour for everybody: of all pairs the worthiest in truth on the first night",
+    FIXED: "one e-mail at one hour for everybody: the pair worth most in truth on the first night",
     RULES: "the first e-mail of onje.toml that applies, at the default hour or at once",
     RANDOM: "any allowed e-mail at any allowed hour, by chance",
     ONJE: "models and policy as they would run, with holdout and exploration",

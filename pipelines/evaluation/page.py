@@ -5,12 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
-from io import BytesIO
 
 from pipelines.evaluation.compare import Comparison, Line
 from pipelines.evaluation.names import POLICIES
 from training.evaluable import NotEvaluable
 from training.evaluate import Interval
+from training.plots import regret_plot
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -57,26 +57,6 @@ def page_of(comparison: Comparison, currency: str) -> str:
     )
 
 
-def regret_figure(regret: Mapping[str, tuple[float, ...]], currency: str) -> bytes:
-    """A PNG of the cumulative regret by week."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for policy, sums in regret.items():
-        axes.plot(range(1, len(sums) + 1), sums, marker="o", markersize=3, label=policy)
-    axes.set_xlabel("week")
-    axes.set_ylabel(f"expected margin missed so far ({currency})")
-    axes.set_title("Cumulative regret against the oracle (synthetic)")
-    axes.legend()
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
-
-
 def _table(comparison: Comparison, currency: str) -> str:
     head = (
         "policy", f"margin, {currency}", "orders", "unsubscribes", "complaints",
@@ -85,10 +65,10 @@ def _table(comparison: Comparison, currency: str) -> str:
     rows = [
         [
             escape(line.policy),
-            f"{line.totals['margin']:,.0f}",
-            f"{line.totals['orders']:,.0f}",
-            f"{line.totals['unsubscribes']:,.1f}",
-            f"{line.totals['complaints']:,.1f}",
+            _total(line, "margin", ",.0f"),
+            _total(line, "orders", ",.0f"),
+            _total(line, "unsubscribes", ",.1f"),
+            _total(line, "complaints", ",.1f"),
             f"{line.mails_per_customer:.2f}",
             _money(line.over_nobody, currency),
             share_text(line.share),
@@ -104,6 +84,12 @@ def _table(comparison: Comparison, currency: str) -> str:
         "holdout and exploration. Brackets hold the 95&nbsp;% interval: over seeds from three "
         "seeds on, else over customers.</p>"
     )
+
+
+def _total(line: Line, name: str, form: str) -> str:
+    text = f"{line.totals[name]:{form}}"
+    found = line.over_seeds.get(name)
+    return f"{text} [{found.low:{form}}, {found.high:{form}}]" if found else text
 
 
 def share_text(share: Interval | NotEvaluable) -> str:
@@ -134,7 +120,7 @@ def _gate(comparison: Comparison) -> str:
 def _regret(regret: Mapping[str, tuple[float, ...]], currency: str) -> str:
     if not regret:
         return ""
-    image = b64encode(regret_figure(regret, currency)).decode()
+    image = b64encode(regret_plot(regret, currency)).decode()
     return (
         "<h2>Cumulative regret</h2><p>What each policy's mails were expected to earn less than the "
         f"oracle's, summed up week by week.</p><img alt='cumulative regret by week' "

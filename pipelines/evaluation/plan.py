@@ -43,11 +43,15 @@ class Plan(BaseModel):
         return f"{self.world}-{sha256(text.encode()).hexdigest()[:12]}"
 
 
+# How large a comparison is if nobody says how large: so many, or all that the world has.
+CUSTOMERS, HISTORY_WEEKS = 2_000, 26
+
+
 def planned(
     *,
     world: str,
-    customers: int,
-    history_weeks: int,
+    customers: int | None,
+    history_weeks: int | None,
     weeks: int,
     every_days: int,
     retrain_weeks: int,
@@ -55,7 +59,11 @@ def planned(
     policies: str,
 ) -> Plan:
     """The plan, with `policies` read from a list with commas; SettingsError names what is wrong."""
-    known_world(world)
+    rules = known_world(world)
+    if customers is None:
+        customers = min(CUSTOMERS, rules.customers)
+    if history_weeks is None:
+        history_weeks = min(HISTORY_WEEKS, rules.history_weeks)
     names = tuple(dict.fromkeys(name.strip() for name in policies.split(",") if name.strip()))
     unknown = [name for name in names if name not in POLICIES]
     if unknown:

@@ -126,6 +126,8 @@ def test_from_three_seeds_on_the_interval_is_over_seeds(settings):
     found = by_policy(compare(plan, outcomes, settings=settings))[FIXED].over_nobody
     assert found.estimate == pytest.approx(2)
     assert found.high - found.estimate == pytest.approx(4.3027 / 3**0.5, rel=1e-3)
+    total = by_policy(compare(plan, outcomes, settings=settings))[FIXED].over_seeds["margin"]
+    assert total.high - total.estimate == pytest.approx(400 * 4.3027 / 3**0.5, rel=1e-3)
 
 
 def test_regret_is_what_the_oracle_gained_beyond_week_by_week(settings):
