@@ -5,9 +5,11 @@ up to eight decisions each; a log draws 8,000 customers (36,000 decisions), and 
 explores with epsilon .1. Estimators have to hold the truth in 93.5 to 96.5 % of the logs, and do
 but for those that are listed because they do not: Switch-DR with a low threshold believes its
 model about rare choices, and no interval shows what the model gets wrong; rows of a customer are
-not independent; the naive mean compares customers, not policies. Bias and standard deviation are
-in shares of the challenger's value. A challenger that is no better may be promoted in at most 5 %
-of the logs; "no better than the best arm" is the hardest such case, better than all but one arm.
+not independent; the naive mean compares customers, not policies. (With rewards around 3 % instead
+of 5, logs of this size held the truth in 93.4 to 94.7 %: the fewer rewards, the later the limit.)
+Bias and standard deviation are in shares of the challenger's value. A challenger that is no better
+may be promoted in at most 5 % of the logs; "no better than the best arm" is the hardest such case,
+better than all arms but one.
 """
 
 from __future__ import annotations

@@ -151,15 +151,15 @@ def contest_in(chances: Floats, *, blur: float, most_rows: int, seed: int) -> Co
 def as_good_as_the_best_arm(customers: int, *, base: float, most_rows: int, seed: int) -> Contest:
     """The hardest case for a gate: a challenger that beats all fixed arms but one, and equals that.
 
-    Arm 1 is best for everybody. For half of the customers arm 2 is as good, for the others it is as
-    bad as the rest; the challenger chooses it for just that half.
+    Arm 1 is best for everybody and in force. For half of the customers arm 2 is as good, for the
+    others it is as bad as the rest; the challenger chooses it for just that half.
     """
     chances = drawn_chances(customers, base=base, effect=0.0, seed=seed)
     half = np.random.default_rng([seed, 5]).random(customers) < 0.5
     chances[:, [0, 3, 4, 5]] *= 0.3
     chances[~half, 2] *= 0.3
     world = world_of(chances, most_rows=most_rows, seed=seed)
-    ranks = np.tile([0.0, 2.0, 1.0, 0.0, 0.0, 0.0], (customers, 1))
+    ranks = np.tile([1.0, 2.0, 0.0, 0.0, 0.0, 0.0], (customers, 1))
     in_force = best_known(world, of=ranks)
     swapped = world.possible[..., 1] & world.possible[..., 2] & half[:, None]
     return Contest(world, in_force=in_force, challenger=np.where(swapped, 2, in_force))

@@ -3,10 +3,10 @@
 All intervals are by linearisation, clustered by customer: an estimator is, up to terms of order
 1 / n, a sum of one number per row (its influence), and the variance of that sum is estimated from
 the squared sums per customer (Binder 1983; Liang and Zeger 1986), its skewness from their cubes.
-The clustered bootstrap of training.evaluate was weighed and not taken: its percentiles know as
-little of the skewness of a studentised mean as a symmetrical interval does (rewards are rare and
-weights large, so both miss the truth above them five times as often as below), and it costs a
-thousand times as much. `python -m benchmarks coverage` shows how often each holds the truth.
+The clustered bootstrap of training.evaluate was tried and not taken: rare rewards of great weight
+make an estimate skewed, and its basic interval reflects the skewness to the wrong side. It held the
+truth in 88 % of 400 logs with rewards around 3 %, a symmetrical interval in 91 %, these in 92 %
+(in 94 % of 2,000); with more rewards all come nearer: `python -m benchmarks coverage`.
 """
 
 from __future__ import annotations
