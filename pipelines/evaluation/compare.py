@@ -19,6 +19,7 @@ from pipelines.evaluation.names import NOBODY, ONJE, ORACLE, POLICIES, RULES
 from pipelines.evaluation.outcome import Outcome
 from pipelines.evaluation.plan import Plan
 from pipelines.settings import Settings
+from pipelines.simulator.world import START
 from training.evaluable import NotEvaluable
 from training.evaluate import Interval, Metric, intervals, mean
 from training.gate import Verdict
@@ -239,11 +240,9 @@ def _regret(by_policy: Mapping[str, Sequence[Outcome]], plan: Plan) -> dict[str,
 
 
 def _weekly_gain(outcomes: Sequence[Outcome], plan: Plan) -> Any:
-    gain = np.zeros(plan.weeks)
-    for one in outcomes:
-        for week, added in one.weekly.select("week", "gain").iter_rows():
-            gain[week] += added / len(outcomes)
-    return gain
+    mails = pl.concat([one.mails for one in outcomes])
+    week = (mails.get_column("at") - START).dt.total_days() // 7
+    return np.bincount(week, mails.get_column("gain"), plan.weeks) / len(outcomes)
 
 
 def _line_as_dict(line: Line) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -66,8 +66,7 @@ def take_in(
 
 def models_at(desk: Desk, plan: Plan, *, start: datetime, now: datetime) -> Models:
     """The champions, after training new ones where it is time for that."""
-    weeks, rest = divmod(now - start, timedelta(weeks=plan.retrain_weeks))
-    if weeks > 0 and rest < timedelta(days=plan.every_days):
+    if plan.trains_anew(start, now):
         learn(desk.home, now, desk.settings)
     desk.shelf.refresh(desk.settings.features)
     return desk.shelf.current

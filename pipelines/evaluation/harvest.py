@@ -24,6 +24,7 @@ MAILS = pl.Schema(
     {
         "customer_id": pl.String(),
         "at": pl.Datetime("us", "UTC"),
+        "email": pl.String(),
         "explored": pl.Boolean(),
         "gain": pl.Float64(),
     }
@@ -68,11 +69,6 @@ def harvest(
             holdout=in_holdout(truth.get_column("customer_id"), settings.policy),
         )
     )
-    weekly = (
-        mails.group_by(week=(pl.col("at") - start).dt.total_days() // 7)
-        .agg(pl.col("gain").sum(), mails=pl.len())
-        .sort("week")
-    )
     totals = truth.select(pl.col("margin", "orders", "unsubscribes", "complaints", "mails").sum())
     figures = Figures(
         policy=policy,
@@ -84,4 +80,4 @@ def harvest(
         fixed=f"{fixed.email} at {fixed.hour:02d}:00" if fixed else None,
     )
     log = pl.concat([LOG.to_frame(), *(one.log for one in nights if one.log is not None)])
-    return Outcome(figures, customers, weekly, rewarded(log, run))
+    return Outcome(figures, customers, mails, rewarded(log, run))

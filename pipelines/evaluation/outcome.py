@@ -35,15 +35,18 @@ class Figures:
 @dataclass(frozen=True)
 class Outcome:
     """`customers`: customer_id, holdout, margin, orders, unsubscribes, complaints, mails, before
-    (their margin before the comparison began), gain (of mails not explored). `weekly`: week (from
-    0), gain, mails. `log`: what each decision that had a choice was drawn from, and its reward
-    (pipelines.evaluation.logged); only Onje draws, so that of others is empty.
+    (their margin before the comparison began), gain (of mails not explored). `mails`: customer_id,
+    at, email, explored, gain. `log`: what each decision that had a choice was drawn from, and its
+    reward (pipelines.evaluation.logged); only Onje draws, so that of others is empty.
     """
 
     figures: Figures
     customers: pl.DataFrame
-    weekly: pl.DataFrame
+    mails: pl.DataFrame
     log: pl.DataFrame
+
+
+FRAMES = ("customers", "mails", "log")
 
 
 def save(outcome: Outcome, folder: Path) -> None:
@@ -52,20 +55,16 @@ def save(outcome: Outcome, folder: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     (unfinished / "figures.json").write_text(json.dumps(asdict(outcome.figures), indent=2))
-    outcome.customers.write_parquet(unfinished / "customers.parquet")
-    outcome.weekly.write_parquet(unfinished / "weekly.parquet")
-    outcome.log.write_parquet(unfinished / "log.parquet")
+    for name in FRAMES:
+        getattr(outcome, name).write_parquet(unfinished / f"{name}.parquet")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 
 
 def load(folder: Path) -> Outcome | None:
-    """The outcome kept in `folder`, None where there is none."""
-    if not (folder / "figures.json").exists():
+    """The outcome kept in `folder`; None where there is none, or none that can be read."""
+    try:
+        figures = Figures(**json.loads((folder / "figures.json").read_text()))
+        return Outcome(figures, *(pl.read_parquet(folder / f"{name}.parquet") for name in FRAMES))
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError):
         return None
-    return Outcome(
-        Figures(**json.loads((folder / "figures.json").read_text())),
-        pl.read_parquet(folder / "customers.parquet"),
-        pl.read_parquet(folder / "weekly.parquet"),
-        pl.read_parquet(folder / "log.parquet"),
-    )

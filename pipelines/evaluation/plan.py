@@ -32,6 +32,11 @@ class Plan(BaseModel):
         """When is decided, if the comparison begins at `start`."""
         return [start + timedelta(days=day) for day in range(0, 7 * self.weeks, self.every_days)]
 
+    def trains_anew(self, start: datetime, now: datetime) -> bool:
+        """Whether models are trained at the moment `now`: the first after each so many weeks."""
+        rounds, since = divmod(now - start, timedelta(weeks=self.retrain_weeks))
+        return rounds > 0 and since < timedelta(days=self.every_days)
+
     def folder_name(self, *, settings: str, code: str) -> str:
         """A name that changes with whatever a run's result depends on.
 

@@ -1,6 +1,7 @@
 """Outcomes side by side: hand-made ones, whose comparison can be worked out on paper."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, RULES
 from pipelines.evaluation.outcome import Figures, Outcome, load, save
 from pipelines.evaluation.plan import planned
 from pipelines.settings import load_settings
+from pipelines.simulator.world import START
 from training.evaluable import NotEvaluable
 
 ROOT = Path(__file__).parents[3]
@@ -55,8 +57,10 @@ def outcome_of(policy, *, gain, seed=1, margin=None, weekly=(0.0, 0.0)):
         orders=0, unsubscribes=0, complaints=0, mails=2 * CUSTOMERS, explored=0,
         models={}, fixed=None,
     )  # fmt: skip
-    week = pl.DataFrame({"week": [0, 1], "gain": list(weekly), "mails": [1, 1]})
-    return Outcome(figures, customers, week, LOG.to_frame().with_columns(reward=pl.lit(0.0)))
+    mails = pl.DataFrame(
+        {"at": [START + timedelta(days=2), START + timedelta(days=13)], "gain": list(weekly)}
+    )
+    return Outcome(figures, customers, mails, LOG.to_frame().with_columns(reward=pl.lit(0.0)))
 
 
 def by_policy(comparison):
@@ -146,4 +150,14 @@ def test_an_outcome_comes_back_as_it_was_kept(tmp_path):
     save(outcome, tmp_path / "rules")
     again = load(tmp_path / "rules")
     assert again.figures == outcome.figures
-    assert again.customers.equals(outcome.customers) and again.weekly.equals(outcome.weekly)
+    assert again.customers.equals(outcome.customers) and again.mails.equals(outcome.mails)
+
+
+@pytest.mark.parametrize("broken", ["figures.json", "customers.parquet", "mails.parquet"])
+def test_an_outcome_that_cannot_be_read_is_none(tmp_path, broken):
+    save(outcome_of(RULES, gain=1), tmp_path / "rules")
+    file = tmp_path / "rules" / broken
+    file.write_bytes(file.read_bytes()[:20])
+    assert load(tmp_path / "rules") is None
+    file.unlink()
+    assert load(tmp_path / "rules") is None
