@@ -32,6 +32,9 @@ EFFECTS: Mapping[str, Effect] = {
     "review_request": Effect(click=0.025, order=0.04, anyway=0.5, open=1.2, unsubscribe=0.5),
 }
 
+# The places of the kinds, by which mails in numbers name them.
+TRIGGER_NUMBER: Mapping[str, int] = {name: number for number, name in enumerate(EFFECTS)}
+
 
 def base(figure: str) -> Floats:
     """One figure of all kinds, in their order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 from features.errors import DataError
 from features.hashing import stable_share
 from pipelines.simulator.arrays import Floats, Ints
-from pipelines.simulator.effects import EFFECTS, PLAIN
+from pipelines.simulator.effects import PLAIN, TRIGGER_NUMBER
 
 # More products than this are not looked at.
 SHOWN = 6
@@ -20,7 +21,6 @@ NO_PRODUCT = -1
 COLUMNS = (
     "customer_id", "email", "trigger", "variant", "at", "products", "discount", "send_cost",
 )  # fmt: skip
-_TRIGGERS = {name: number for number, name in enumerate(EFFECTS)}
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,15 @@ class Mails:
     at: Ints
     trigger: Ints  # place in EFFECTS
     products: Ints  # mail x SHOWN, NO_PRODUCT where there are fewer
-    discount: Floats
-    cost: Floats
+    discount: Floats  # share
+    cost: Floats  # of sending, in units of the currency
     wording: Floats  # factor
 
     def __len__(self) -> int:
         return len(self.customer)
 
     def only(self, which: Ints) -> Mails:
-        return Mails(
-            self.customer[which], self.at[which], self.trigger[which], self.products[which],
-            self.discount[which], self.cost[which], self.wording[which],
-        )  # fmt: skip
+        return Mails(**{name: values[which] for name, values in vars(self).items()})
 
 
 def joined(parts: list[Mails]) -> Mails:
@@ -56,11 +53,12 @@ def joined(parts: list[Mails]) -> Mails:
 
 
 def trigger_number(name: str) -> int:
-    """A trigger that the world has never heard of works like a newsletter."""
-    return _TRIGGERS.get(name, _TRIGGERS[PLAIN])
+    """The place in EFFECTS; a trigger that nobody has heard of works like a newsletter."""
+    return TRIGGER_NUMBER.get(name, TRIGGER_NUMBER[PLAIN])
 
 
 def wording_of(email: str, variant: str, *, seed: int) -> float:
+    """What the words of this variant multiply clicks by, in the world of that seed."""
     return 1 + WORDING * (2 * stable_share(f"{email} {variant}", f"wording {seed}") - 1)
 
 
@@ -99,10 +97,10 @@ def mails_of(frame: pl.DataFrame, *, customers: pl.Enum, products: pl.Enum, seed
     )
 
 
-def _by_value(frame: pl.DataFrame, of: object) -> pl.Series:
+def _by_value(frame: pl.DataFrame, of: Callable[..., float]) -> pl.Series:
     """`of` each distinct row of text columns, at the place of each row."""
     distinct = frame.unique(maintain_order=True)
-    values = [of(*row) for row in distinct.rows()]  # type: ignore[operator]
+    values = [of(*row) for row in distinct.rows()]
     return frame.join(
         distinct.with_columns(value=pl.Series(values, dtype=pl.Float64)),
         on=frame.columns,

@@ -126,7 +126,7 @@ def drawn(truth: Truth, mails: Mails, chances: Chances, *, first: int, seed: int
         of("unsubscribe", unsubscribes, unsubscribed_at, by_mail=True),
         of("complaint", complains, complained_at, by_mail=True),
         of("session", clicks, clicked_at + SECOND, by_mail=False, seconds=seconds),
-        viewed.assign(number),
+        viewed.as_rows(number),
         of("cart_add", leaves_cart, carted_at, by_mail=False, product=cart_product,
            quantity=np.ones(len(cart_product)), cents=truth.shelf.cents[cart_product]),
         rows("cart_add", who[basket.mail], ordered_at[basket.mail] - PAYING,
@@ -157,7 +157,6 @@ class _Basket:
     """Lines of the orders of a block of mails; `mail` is the place in the block."""
 
     mail: Ints
-    customer: Ints
     product: Ints
     quantity: Floats
     cents: Ints
@@ -165,6 +164,10 @@ class _Basket:
     line: Ints
 
     def columns(self, number: Ints, *, off: bool) -> dict[str, object]:
+        """Of the lines as ordered, less what is taken `off`; else as they are put into the cart.
+
+        `number` is that of each mail of the block in the run.
+        """
         columns: dict[str, object] = {
             "product": self.product,
             "quantity": self.quantity,
@@ -198,7 +201,7 @@ def _basket(truth: Truth, mails: Mails, buying: Ints, *, seed: int) -> _Basket:
     quantity = 1.0 + (dice[5] < TWO_OF_IT)
     cents = (shelf.cents[product] * quantity).astype(np.int64)
     off = np.rint(cents * of_mail.discount[place]).astype(np.int64)
-    return _Basket(buying[place], who[place], product, quantity, cents, off, line)
+    return _Basket(buying[place], product, quantity, cents, off, line)
 
 
 def _by_line(purpose: str, who: Ints, at: Ints, line: Ints, *, seed: int) -> Floats:
@@ -216,6 +219,8 @@ def _first_shown(mails: Mails, uniform: Floats) -> Ints:
 
 @dataclass(frozen=True)
 class _Views:
+    """Products looked at after clicks; `mail` is the place in the block, `view` in the visit."""
+
     mail: Ints
     customer: Ints
     at: Ints
@@ -223,7 +228,7 @@ class _Views:
     seconds: Floats
     view: Ints
 
-    def assign(self, number: Ints) -> pl.DataFrame:
+    def as_rows(self, number: Ints) -> pl.DataFrame:
         return rows(
             "view", self.customer, self.at, product=self.product, seconds=self.seconds,
             mail=number[self.mail], caused=np.ones(len(self.mail), dtype=bool),

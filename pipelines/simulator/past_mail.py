@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
@@ -27,8 +26,8 @@ from pipelines.simulator.mails import (
     trigger_number,
     wording_of,
 )  # fmt: skip
-from pipelines.simulator.response import Chances
 from pipelines.simulator.rows import MAILS
+from pipelines.simulator.run import Run
 from pipelines.simulator.shelf import PER_CATEGORY
 from pipelines.simulator.stages import State
 from pipelines.simulator.world import World
@@ -74,20 +73,7 @@ PAST_EMAILS = (
 )  # fmt: skip
 
 
-class Sending(Protocol):
-    """What the logging policy needs of a run."""
-
-    world: World
-
-    @property
-    def present(self) -> datetime: ...
-    @property
-    def state(self) -> State: ...
-    def pass_time(self, until: datetime) -> None: ...
-    def send_numbered(self, mails: Mails, names: pl.DataFrame) -> Chances: ...
-
-
-def send_history(world: World, run: Sending) -> None:
+def send_history(world: World, run: Run) -> None:
     """Mail day by day from the run's present until the evaluation starts, whole days of UTC."""
     last_mail = np.full(world.truth.population.size, -NEVER)
     day = run.present
@@ -177,7 +163,7 @@ def _times(
 def _shown(
     email: PastEmail, world: World, who: Ints, at: Ints, random: np.random.Generator
 ) -> Ints:
-    """Half of it by a rough guess at the taste, half of it what everybody buys."""
+    """Four products by taste; of mails to many, some of them are what everybody buys."""
     people, shelf = world.truth.population, world.truth.shelf
     shown = np.full((len(who), SHOWN), NO_PRODUCT)
     guessed = {"recommendation": 2, "win_back": 2, "welcome": 1}.get(email.trigger, 4)

@@ -29,7 +29,7 @@ from pipelines.simulator.orders import Orders
 from pipelines.simulator.population import Population, Small
 from pipelines.simulator.season import Season
 from pipelines.simulator.shelf import Shelf, category_of
-from pipelines.simulator.stages import State, stage_factors
+from pipelines.simulator.stages import State, pressure_at, stage_factors
 from pipelines.simulator.worlds import WorldSettings
 
 MOST, MOST_OPENED = 0.9, 0.97  # no chance is higher
@@ -89,7 +89,7 @@ def chances(truth: Truth, state: State, mails: Mails, *, now: int) -> Chances:
     delivered = np.where(people.bounce_prone[who], 1 - HARD_BOUNCES, 1.0)
     fit = fit_of(people, mails)
     click_stage, order_stage = stage_factors(people, state, mails)
-    pressed = _pressure(settings, state, who, at)
+    pressed = pressure_at(state, who, at, recovery_days=settings.recovery_days)
     tired = np.exp(-settings.fatigue * pressed)
     zone = people.zone[who]
     hour = truth.hours[
@@ -216,12 +216,6 @@ def typical_margin(truth: Truth, who: Ints, at: Ints) -> Floats:
     left = np.where(at < people.leaves[who], 1.0, 0.1)
     earned: Floats = left * orders * worth
     return earned
-
-
-def _pressure(settings: WorldSettings, state: State, who: Ints, at: Ints) -> Floats:
-    days = np.maximum(at - state.pressed_at[who], 0) / DAY
-    left: Floats = state.pressure[who] * np.exp(-days / settings.recovery_days)
-    return left
 
 
 def _lines(people: Population, who: Ints) -> Floats:

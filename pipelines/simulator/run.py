@@ -14,13 +14,10 @@ from pipelines.simulator.events import as_events
 from pipelines.simulator.ledger import Book, own_orders, summed
 from pipelines.simulator.mails import Mails, mails_of
 from pipelines.simulator.outcome import Outcome, drawn
-from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.response import COUPON_DAYS, SOONER_DAYS, Chances, chances
 from pipelines.simulator.rows import MAILS, as_it_came, is_kept, together
-from pipelines.simulator.stages import State, nobody_mailed
-from pipelines.simulator.world import START, World, create
-
-__all__ = ["START", "Run", "World", "begin", "create", "send_history"]
+from pipelines.simulator.stages import State, nobody_mailed, pressure_at
+from pipelines.simulator.world import World
 
 _NO_EVENTS: pl.DataFrame = Events.create_empty()
 _TOLD = ("open", "click", "order", "unsubscribe", "complaint", "margin", "value")
@@ -195,9 +192,8 @@ class Run:
     def _press(self, mails: Mails, outcome: Outcome) -> None:
         who, at = mails.customer[outcome.is_delivered], mails.at[outcome.is_delivered]
         state = self._state
-        days = np.maximum(at - state.pressed_at[who], 0) / DAY
-        decayed = np.exp(-days / self.world.settings.recovery_days)
-        state.pressure[who] = state.pressure[who] * decayed + 1
+        recovery_days = self.world.settings.recovery_days
+        state.pressure[who] = pressure_at(state, who, at, recovery_days=recovery_days) + 1
         state.pressed_at[who] = np.maximum(at, state.pressed_at[who])
 
     def _redeem(self, mails: Mails, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from features.tables import PRODUCTS
-from pipelines.simulator.arrays import Flags, Floats, Ints, moment
+from pipelines.simulator.arrays import DAY, Flags, Floats, Ints, moment
 from pipelines.simulator.dice import generator
 
 CATEGORIES = (
@@ -28,8 +28,9 @@ ZIPF = 0.9
 class Shelf:
     """Products by number: those of category k are k x PER_CATEGORY to (k + 1) x PER_CATEGORY - 1.
 
-    `frame` is the PRODUCTS table in the same order; `dear` and `cheap` are the expected prices of
-    one product drawn by popularity and of the cheaper one of two, by category.
+    `frame` is the PRODUCTS table in the same order; `dear` and `cheap` are the expected prices (in
+    units of the currency) of one product drawn by popularity and of the cheaper one of two, by
+    category.
     """
 
     frame: pl.DataFrame
@@ -58,7 +59,7 @@ def stocked(begins: int, *, seed: int) -> Shelf:
     weights = 1 / np.arange(1, PER_CATEGORY + 1) ** ZIPF
     chance = weights / weights.sum()
     pairs = np.minimum(cents[:, :, None], cents[:, None, :])
-    released = begins - random.integers(0, 900, cents.size) * 86_400_000_000
+    released = begins - random.integers(0, 900, cents.size) * DAY
     names = [f"p{number:04d}" for number in range(cents.size)]
     leaves = [name.rsplit(" ", 1)[1] for name in CATEGORIES]
     frame = pl.DataFrame(

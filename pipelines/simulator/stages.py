@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.simulator.arrays import DAY, HOUR, NEVER, Flags, Floats, Ints
-from pipelines.simulator.effects import EFFECTS
+from pipelines.simulator.effects import TRIGGER_NUMBER
 from pipelines.simulator.mails import Mails
 from pipelines.simulator.population import Population
 
@@ -15,7 +15,6 @@ CART_HOURS, CART_FADES = 24, 9.0
 WELCOME_DAYS, WELCOME_FADES = 14, 5.0
 SILENT_DAYS = 45
 OUT_OF_PLACE = 0.12  # what is left of a mail that does not apply
-_NUMBER = {name: number for number, name in enumerate(EFFECTS)}
 
 
 @dataclass
@@ -31,6 +30,13 @@ class State:
 
     def copy(self) -> State:
         return replace(self, **{name: values.copy() for name, values in vars(self).items()})
+
+
+def pressure_at(state: State, customer: Ints, at: Ints, *, recovery_days: float) -> Floats:
+    """What is left at those times of the pressure that recent mails put on each customer."""
+    days = np.maximum(at - state.pressed_at[customer], 0) / DAY
+    left: Floats = state.pressure[customer] * np.exp(-days / recovery_days)
+    return left
 
 
 def nobody_mailed(size: int) -> State:
@@ -74,10 +80,10 @@ def stage_factors(population: Population, state: State, mails: Mails) -> tuple[F
     }
     click = np.ones(len(at))
     for name, factor in by_trigger.items():
-        click = np.where(trigger == _NUMBER[name], factor, click)
+        click = np.where(trigger == TRIGGER_NUMBER[name], factor, click)
     order = np.where(orders == 0, 0.6, 1.0) * np.where(is_open, 1.3, 1.0)
-    welcome = trigger == _NUMBER["welcome"]
-    reminder = trigger == _NUMBER["cart_reminder"]
+    welcome = trigger == TRIGGER_NUMBER["welcome"]
+    reminder = trigger == TRIGGER_NUMBER["cart_reminder"]
     order = np.where(welcome, 1.0, order) * np.where(reminder & ~is_open, 0.3, 1.0)
     has_left = at >= population.leaves[customer]
     return click * np.where(has_left, 0.5, 1.0), order * np.where(has_left, 0.2, 1.0)

@@ -6,10 +6,6 @@ from datetime import timedelta
 
 import polars as pl
 
-from pipelines.simulator.arrays import micros
-
-NAMED = ("message_id", "decision_id")
-
 
 def mails(world, who, at, trigger="recommendation", **others):
     """One mail to each of `who`, at one time or at a list of times."""
@@ -43,7 +39,3 @@ def of_kind(events, *kinds):
 
 def in_days(world, days, hours=0):
     return world.start + timedelta(days=days, hours=hours)
-
-
-def us(moment):
-    return micros(moment)

@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 
 from features.localtime import local_of
-from pipelines.simulator.run import begin, create, send_history
+from pipelines.simulator.past_mail import send_history
+from pipelines.simulator.run import begin
+from pipelines.simulator.world import create
 from pipelines.simulator.worlds import known_world
 from tests.pipelines.simulator.shop import of_kind
 

@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 
 from features.errors import DataError
+from pipelines.simulator.arrays import DAY, micros, moment
 from pipelines.simulator.clock import ZONES
 from pipelines.simulator.population import Population
-from pipelines.simulator.run import begin, create
+from pipelines.simulator.run import begin
+from pipelines.simulator.world import create
 from pipelines.simulator.worlds import known_world
-from tests.pipelines.simulator.shop import everybody, in_days, mails, us
+from tests.pipelines.simulator.shop import everybody, in_days, mails
 
 
 @lru_cache
@@ -38,7 +40,7 @@ def by_local_hour(world, hours):
     run = run_at(world)
     who = everybody(world, at=world.start)
     zone = world.truth.population.zone[: len(world.customers)]
-    known = world.truth.population.signed_up < us(world.start)
+    known = world.truth.population.signed_up < micros(world.start)
     zones = [list(ZONES)[z] for z in zone[known]]
     return np.array(
         [
@@ -53,9 +55,9 @@ def test_without_an_effect_of_the_hour_chances_do_not_depend_on_it():
     clicks = by_local_hour(world, [9, 13, 20])
     # Whoever leaves the shop for good on one of these days clicks less from then on.
     people = world.truth.population
-    there = people.signed_up < us(world.start)
+    there = people.signed_up < micros(world.start)
     leaves = people.leaves[there]
-    stays = (leaves < us(world.start)) | (leaves > us(in_days(world, 8)))
+    stays = (leaves < micros(world.start)) | (leaves > micros(in_days(world, 8)))
     assert clicks.max() > 0
     assert np.allclose(clicks[:, 1:, stays], clicks[:, :1, stays], rtol=1e-9, atol=0)
 
@@ -128,12 +130,10 @@ def test_a_cart_reminder_is_worth_most_within_hours_and_little_after_a_day():
     carts = world.life.events.filter(
         pl.col("kind") == "cart_add", pl.col("order").is_null(), pl.col("at") > 0
     )
-    start = int(in_days(world, 0).timestamp() * 1e6)
-    cart = carts.filter(pl.col("at").is_between(start, start + 10 * 86_400_000_000)).row(
-        5, named=True
-    )
+    start = micros(world.start)
+    cart = carts.filter(pl.col("at").is_between(start, start + 10 * DAY)).row(5, named=True)
     customer = world.truth.population.names[cart["customer"]]
-    left_at = datetime.fromtimestamp(cart["at"] / 1e6, tz=in_days(world, 0).tzinfo)
+    left_at = moment(cart["at"])
     run = begin(world)
     run.pass_time(left_at + timedelta(seconds=1))
     block = mails(

@@ -10,20 +10,20 @@ from polars.testing import assert_frame_equal
 
 from features.once import unique_events
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
-from pipelines.simulator.arrays import DAY
+from pipelines.simulator.arrays import DAY, micros
+from pipelines.simulator.facts import CLICK_HOURS, FACTS, clicked_within
+from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.response import own_order_within
-from pipelines.simulator.run import begin, create, send_history
+from pipelines.simulator.run import begin
+from pipelines.simulator.world import create
 from pipelines.simulator.worlds import altered, known_world
-from tests.pipelines.simulator.shop import everybody, in_days, mails, of_kind, us
+from tests.pipelines.simulator.shop import everybody, in_days, mails, of_kind
 
 CLEAN = {
     "mpp_share": 0.0, "gateway_share": 0.0, "soft_bounce_share": 0.0, "duplicate_share": 0.0,
     "late_share": 0.0,
 }  # fmt: skip
 FOREVER = 90
-
-# Shares of first clicks within so many hours (REES46).
-FACTS = {0.25: 0.2476, 1: 0.4082, 6: 0.6537, 24: 0.8379, 72: 0.9428, 168: 0.982}
 
 
 @lru_cache
@@ -196,7 +196,9 @@ def test_clicks_come_after_the_time_that_the_facts_tell():
     clicks = of_kind(seen, "click").join(deliver, on="message_id")
     hours = ((clicks["at"] - clicks["delivered"]).dt.total_microseconds() / 3.6e9).to_numpy()
     assert len(hours) > 2_000
-    for limit, share in FACTS.items():
+    real = {fact.name: fact.real for fact in FACTS}
+    for limit in CLICK_HOURS:
+        share = real[clicked_within(limit)]
         noise = np.sqrt(share * (1 - share) / len(hours))
         assert (hours <= limit).mean() == pytest.approx(share, abs=3.5 * noise)
 
@@ -281,9 +283,9 @@ def test_the_next_own_order_is_expected_as_often_as_it_comes():
     found = np.zeros((3, 2))
     for seed in range(4, 8):
         world = world_of("default", 5_000, seed=seed, click_factor=20.0, unsubscribe_rate=0.02)
-        who = np.flatnonzero(world.truth.population.signed_up < us(world.start))
-        at = np.full(len(who), us(in_days(world, 2)))
-        chances = own_order_within(world.truth, who, at, 7, 14, now=us(in_days(world, 2)))
+        who = np.flatnonzero(world.truth.population.signed_up < micros(world.start))
+        at = np.full(len(who), micros(in_days(world, 2)))
+        chances = own_order_within(world.truth, who, at, 7, 14, now=micros(in_days(world, 2)))
         next_one = world.life.orders.next_after(who, at)
         for place, (chance, days) in enumerate(zip(chances, (7, 14), strict=True)):
             comes = (next_one >= 0) & (world.life.orders.at[next_one] < at + days * DAY)

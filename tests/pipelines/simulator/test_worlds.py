@@ -3,7 +3,7 @@
 import pytest
 
 from features.errors import SettingsError
-from pipelines.simulator.run import create
+from pipelines.simulator.world import create
 from pipelines.simulator.worlds import DEFAULT, WORLDS, altered, known_world
 
 DIFFERS = {
