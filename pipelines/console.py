@@ -14,11 +14,15 @@ FEW = 4
 Step = Callable[[str, int, int], None]
 
 
+def silently(doing: str, done: int, total: int) -> None:
+    """The step of work that is too small, or too much on its own, to be shown."""
+
+
 @contextmanager
 def progress(*, quiet: bool) -> Iterator[Step]:
     """A bar for long work: call the result with (what is being done, done, of how many)."""
     if quiet:
-        yield lambda doing, done, total: None
+        yield silently
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
+Small: TypeAlias = NDArray[np.float32]  # where half the memory matters more than digits
 Ints: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 
@@ -27,4 +28,5 @@ def micros(moment: datetime) -> int:
 
 
 def moment(us: int) -> datetime:
+    """The time of so many microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=us)

@@ -39,9 +39,11 @@ class Clock:
     weekends: Flags  # zone x slot
 
     def hour(self, zone: Ints, at: Ints) -> Ints:
+        """The local hour, 0 to 23, in each zone at its time."""
         return self.hours[zone, self._slot(at)].astype(np.int64)
 
     def is_weekend(self, zone: Ints, at: Ints) -> Ints:
+        """1 on a local Saturday or Sunday, else 0: the place in a rhythm."""
         return self.weekends[zone, self._slot(at)].astype(np.int64)
 
     def when_it_is(self, hour: Ints, zone: Ints, day: int) -> Ints:

@@ -1,21 +1,21 @@
 """Clean events become what a shop really receives: machines, copies, late news, soft bounces.
 
-Nothing here changes what happened: it changes what is seen of it. All rates stand in the world's
-settings, all figures of how dirt looks stand here, from docs/worlds.md.
+Nothing here changes what happened: it changes what is seen of it. How much there is of each kind
+stands in the world's settings, how it looks stands here.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from features.contracts import KINDS
+from pipelines.simulator.arrays import Floats
 from pipelines.simulator.luck import luck
+from pipelines.simulator.rows import KIND
+from pipelines.simulator.worlds import WorldSettings
 
 # A mail app that hides its owner fetches nearly every mail, within half an hour of delivery.
+# Times that end in _S are seconds, from and until.
 PREFETCHED = 0.95
 PREFETCH_S = (2.0, 1800.0)
 # A corporate gateway follows the links of a mail within a breath, before anybody can read it.
@@ -30,23 +30,8 @@ NEVER_LATE = ("send", "signup", "consent")
 ANSWERS = ("open", "click", "complaint", "unsubscribe", "bounce")
 
 
-class Dirtiness(Protocol):
-    """What dirt needs of the settings of a world; all are shares from 0 to 1."""
-
-    @property
-    def machine_flagged_share(self) -> float: ...
-    @property
-    def scanned_share(self) -> float: ...
-    @property
-    def duplicate_share(self) -> float: ...
-    @property
-    def late_share(self) -> float: ...
-    @property
-    def soft_bounce_share(self) -> float: ...
-
-
 def soil(
-    events: pl.DataFrame, people: pl.DataFrame, *, settings: Dirtiness, seed: int
+    events: pl.DataFrame, people: pl.DataFrame, *, settings: WorldSettings, seed: int
 ) -> pl.DataFrame:
     """EVENTS as they arrive of EVENTS as they happened (`known_at` = `at`), in no order.
 
@@ -167,14 +152,14 @@ def _drawn(ids: pl.Series, purpose: str, share: float, seed: int) -> pl.Series:
 
 
 def _kind(name: str) -> pl.Expr:
-    return pl.lit(name, dtype=pl.Enum(KINDS))
+    return pl.lit(name, dtype=KIND)
 
 
-def _between(ends: tuple[float, float], uniform: NDArray[np.float64]) -> pl.Series:
+def _between(ends: tuple[float, float], uniform: Floats) -> pl.Series:
     """Durations between two ends in seconds: many short ones, some long (log-uniform)."""
     lowest, highest = ends
     return _seconds(lowest * (highest / lowest) ** uniform)
 
 
-def _seconds(values: NDArray[np.float64]) -> pl.Series:
+def _seconds(values: Floats) -> pl.Series:
     return pl.Series(np.rint(values * 1e6).astype(np.int64)).cast(pl.Duration("us"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 _REES46 = "REES46, 1.69 M messages to 40,101 clients"
 _REES46_PANEL = "REES46, panel of 1.46 to 1.68 M messages"
-_ALL, _EMAIL = "all channels", "e-mail"
+_ALL = "all channels"
 
 # Hours of the day over which raw open rates are averaged, and mails counted.
 NIGHT, MORNING = (0, 1, 2, 3, 4), (7, 8, 9)

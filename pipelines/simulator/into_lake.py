@@ -13,12 +13,11 @@ from features.errors import NotReadyError
 from features.hashing import BUCKETS, bucket_of
 from features.lake import Lake
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
-from pipelines.console import Step
+from pipelines.console import Step, silently
 from pipelines.ingest.ingested import Ingested, Intake
 from pipelines.ingest.into_lake import store
 from pipelines.simulator.luck import luck
-from pipelines.simulator.measure import COLUMNS as MAIL_COLUMNS
-from pipelines.simulator.measure import KINDS as MAIL_KINDS
+from pipelines.simulator.measure import MAIL_COLUMNS, MAIL_KINDS
 from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.run import begin
 from pipelines.simulator.size import Size
@@ -109,7 +108,7 @@ def into_lake(world: World, events: pl.DataFrame, lake: Lake, *, step: Step) -> 
         intakes = tuple(
             Intake.of(name, table, frame, rows=frame.height) for name, table, frame in brought
         )
-        report = store(Ingested(intakes, ASSUMPTIONS), lake, _silently)
+        report = store(Ingested(intakes, ASSUMPTIONS), lake, silently)
         stored = Stored(
             world.start,
             stored.events + block["event_id"].n_unique(),
@@ -133,7 +132,3 @@ def _blocks(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
     for block in range(BLOCKS):
         theirs = placed.filter(pl.col("block") == block)["customer_id"]
         yield events.filter(pl.col("customer_id").is_in(theirs.implode()))
-
-
-def _silently(doing: str, done: int, total: int) -> None:
-    """The steps within one block are too small to be shown."""

@@ -10,10 +10,11 @@ from pipelines.simulator import facts
 from pipelines.simulator.clock import SENDER
 
 # What a scanner does and a person does not: so many links of a mail within so short a time.
-SCANNED_LINKS, SCANNED_WITHIN = 3, pl.duration(seconds=2)
+BURST_LINKS, BURST_WITHIN = 3, pl.duration(seconds=2)
 _MONTH = "30d"
-KINDS = ("send", "open", "click", "unsubscribe", "complaint")
-COLUMNS = ["customer_id", "message_id", "at", "kind", "channel", "link", "machine"]
+# What is read of EVENTS.
+MAIL_KINDS = ("send", "open", "click", "unsubscribe", "complaint")
+MAIL_COLUMNS = ["customer_id", "message_id", "at", "kind", "channel", "link", "machine"]
 
 
 def compared(events: pl.DataFrame) -> pl.DataFrame:
@@ -35,7 +36,7 @@ def compared(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def measured(events: pl.DataFrame) -> pl.DataFrame:
-    """`fact` and `world`, one row per fact, of the columns COLUMNS of EVENTS.
+    """`fact` and `world`, one row per fact, of the columns MAIL_COLUMNS of EVENTS.
 
     As a shop sees them: rates are per mail sent, hours and days are those of the sender's clock
     (as in the logs that the facts come from), an open counts unless the source marked it as a
@@ -82,7 +83,7 @@ def measured(events: pl.DataFrame) -> pl.DataFrame:
 
 def _mails(events: pl.DataFrame) -> pl.DataFrame:
     """One row per mail sent: who, when by the sender's clock, what came of it, what was before."""
-    about = events.filter(IS_ABOUT_EMAIL, pl.col("kind").is_in(KINDS)).select(COLUMNS)
+    about = events.filter(IS_ABOUT_EMAIL, pl.col("kind").is_in(MAIL_KINDS)).select(MAIL_COLUMNS)
     kind = pl.col("kind")
     answers = (
         about.filter(kind != "send", IS_HUMAN, ~_is_scanned(about))
@@ -118,15 +119,15 @@ def _is_scanned(about: pl.DataFrame) -> pl.Expr:
     first = pl.col("at").min().over("message_id")
     clicks = about.filter(pl.col("kind") == "click")
     bursts = (
-        clicks.filter(pl.col("at") < first + SCANNED_WITHIN)
+        clicks.filter(pl.col("at") < first + BURST_WITHIN)
         .group_by("message_id")
         .agg(pl.col("link").n_unique(), pl.col("at").min())
-        .filter(pl.col("link") >= SCANNED_LINKS)
+        .filter(pl.col("link") >= BURST_LINKS)
     )
     ends = pl.col("message_id").replace_strict(
         bursts["message_id"], bursts["at"], default=None, return_dtype=bursts["at"].dtype
     )
-    return ((pl.col("kind") == "click") & (pl.col("at") < ends + SCANNED_WITHIN)).fill_null(False)
+    return ((pl.col("kind") == "click") & (pl.col("at") < ends + BURST_WITHIN)).fill_null(False)
 
 
 def _of_month(what: str) -> pl.Expr:

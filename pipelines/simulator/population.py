@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from scipy.special import betaincinv, gammaincinv, ndtr
 
 from features.tables import CUSTOMERS
-from pipelines.simulator.arrays import DAY, HOUR, Flags, Floats, Ints
+from pipelines.simulator.arrays import DAY, HOUR, Flags, Floats, Ints, Small
 from pipelines.simulator.clock import ZONES
 from pipelines.simulator.dice import generator
 from pipelines.simulator.rhythm import rhythms
 from pipelines.simulator.shelf import CATEGORIES, Shelf
 from pipelines.simulator.worlds import WorldSettings
-
-Small: TypeAlias = NDArray[np.float32]
 
 # Signed up before the history begins, over so many days.
 LONG_STANDING, EARLIER_DAYS = 0.6, 730
@@ -79,6 +75,7 @@ class Population:
         return len(self.zone)
 
     def era(self, at: Ints) -> Ints:
+        """The place of those times in arrays that begin with the era."""
         if len(self.rhythm) == 1:
             return np.zeros(len(at), dtype=np.int64)
         return (at >= self.changes_at).astype(np.int64)

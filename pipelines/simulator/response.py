@@ -20,13 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.simulator.arrays import DAY, Flags, Floats, Ints
+from pipelines.simulator.arrays import DAY, Flags, Floats, Ints, Small
 from pipelines.simulator.clock import Clock
 from pipelines.simulator.effects import EFFECTS, PLAIN, base
 from pipelines.simulator.life import GAP_SHAPE, MOST_LINES, TWO_OF_IT
 from pipelines.simulator.mails import Mails
 from pipelines.simulator.orders import Orders
-from pipelines.simulator.population import Population, Small
+from pipelines.simulator.population import Population
 from pipelines.simulator.season import Season
 from pipelines.simulator.shelf import Shelf, category_of
 from pipelines.simulator.stages import State, pressure_at, stage_factors

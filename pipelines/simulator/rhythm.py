@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipelines.simulator.arrays import Floats
+from pipelines.simulator.arrays import Floats, Small
 
 # Peaks (local hour, weight) of the kinds of people there are, on weekdays; shares of the kinds.
 KINDS_OF_PEOPLE = (
@@ -46,9 +45,7 @@ def rhythms(random: np.random.Generator, customers: int) -> Floats:
     return normal
 
 
-def hour_factors(
-    rhythm: NDArray[np.float32], engagement: Floats, *, gain: float
-) -> NDArray[np.float32]:
+def hour_factors(rhythm: Small, engagement: Floats, *, gain: float) -> Small:
     """What an hour of sending multiplies clicks by: rhythm^strength, mean 1 over the hours.
 
     Shape as `rhythm` (era first). `strength` is solved by bisection in the first era, so that
@@ -64,7 +61,7 @@ def hour_factors(
     return np.stack([_powered(era, low) for era in rhythm])
 
 
-def oracle_gain(factor: NDArray[np.float32], engagement: Floats) -> float:
+def oracle_gain(factor: Small, engagement: Floats) -> float:
     """How much more clicks each one's best allowed hours get than the best single hour for all.
 
     `factor` is customer x (weekday, weekend) x hour; weighted by engagement and days of the week.
@@ -75,7 +72,7 @@ def oracle_gain(factor: NDArray[np.float32], engagement: Floats) -> float:
     return float(own / everyones.max() - 1)
 
 
-def _powered(rhythm: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
+def _powered(rhythm: Small, strength: float) -> Small:
     powered = rhythm**strength
-    normal: NDArray[np.float32] = powered / powered.mean(axis=-1, keepdims=True)
+    normal: Small = powered / powered.mean(axis=-1, keepdims=True)
     return normal

@@ -8,7 +8,10 @@ import numpy as np
 
 from pipelines.simulator.arrays import DAY, Floats, Ints
 
-SWING, CHRISTMAS, CHRISTMAS_DAY, CHRISTMAS_WIDTH = 0.10, 0.7, 343.0, 13.0
+# How much more is bought in the best weeks of a quiet year, and before Christmas.
+SWING, CHRISTMAS = 0.10, 0.7
+# The day of the year on which that is at its height, and how many days it lasts either side.
+CHRISTMAS_DAY, CHRISTMAS_WIDTH = 343.0, 13.0
 YEAR = 365.25
 
 
@@ -31,6 +34,7 @@ class Season:
 
 
 def season_of(first: int, last: int) -> Season:
+    """The season of the days from `first` to `last` (microseconds)."""
     days = np.arange(first // DAY, last // DAY + 1) % YEAR
     factor = (
         1

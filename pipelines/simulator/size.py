@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from features.errors import SettingsError
 from pipelines.simulator.worlds import known_world
 
-# 100,000 customers for a year are more than most machines hold in memory.
+# From and to: 100,000 customers for a year are more than most machines hold in memory.
 CUSTOMERS, WEEKS, SEEDS = (100, 100_000), (4, 104), (0, 2**31 - 1)
 
 

@@ -16,13 +16,12 @@ from pipelines.simulator.response import Truth
 from pipelines.simulator.rhythm import hour_factors
 from pipelines.simulator.season import season_of
 from pipelines.simulator.shelf import stocked
-from pipelines.simulator.worlds import WorldSettings
+from pipelines.simulator.worlds import MOST_CUSTOMERS, MOST_WEEKS, WorldSettings
 
 # A Monday; the history lies before it, the evaluation after it.
 START = datetime(2026, 3, 2, tzinfo=UTC)
 # The own life goes on for so long after the last week, so that late answers find their place.
 AFTERWARDS_WEEKS = 4
-MOST_CUSTOMERS, MOST_WEEKS = 1_000_000, 260
 # Beyond the own life: where chances within 14 days and late answers still need a clock.
 MARGIN_DAYS = 40
 

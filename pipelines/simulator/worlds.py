@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 from features.errors import SettingsError
 
 Share = Annotated[float, Field(ge=0, le=1)]
+# No world is larger or longer.
+MOST_CUSTOMERS, MOST_WEEKS = 1_000_000, 260
 
 
 class WorldSettings(BaseModel, extra="forbid", frozen=True, hide_input_in_errors=True):
@@ -17,8 +19,8 @@ class WorldSettings(BaseModel, extra="forbid", frozen=True, hide_input_in_errors
 
     name: str
     # How large it is if nobody says how large.
-    customers: Annotated[int, Field(ge=1, le=1_000_000)]
-    history_weeks: Annotated[int, Field(ge=1, le=260)]
+    customers: Annotated[int, Field(ge=1, le=MOST_CUSTOMERS)]
+    history_weeks: Annotated[int, Field(ge=1, le=MOST_WEEKS)]
 
     # Customers.
     never_consent: Share

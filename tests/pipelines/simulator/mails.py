@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import polars as pl
 
 from features.tables import EVENTS
+from pipelines.simulator.worlds import DEFAULT, altered
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 
 
-@dataclass(frozen=True)
-class Dirt:
-    machine_flagged_share: float = 0.0
-    scanned_share: float = 0.0
-    duplicate_share: float = 0.0
-    late_share: float = 0.0
-    soft_bounce_share: float = 0.0
-
-
-CLEAN = Dirt()
+CLEAN = altered(
+    DEFAULT, machine_flagged_share=0.0, scanned_share=0.0, duplicate_share=0.0, late_share=0.0,
+    soft_bounce_share=0.0,
+)  # fmt: skip
 
 
 def dirty(**shares):
-    return replace(CLEAN, **shares)
+    return altered(CLEAN, **shares)
 
 
 def events(rows):
