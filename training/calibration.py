@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from training.evaluate import Floats, Interval, Metric
+from training.evaluate import Floats, Interval, Metric, ratio
 from training.settings import ResamplingSettings
 
 CALIBRATION_BINS = 15
@@ -25,7 +25,7 @@ def observed_to_expected(labels: Floats, probabilities: Floats) -> Metric:
     1 is as promised; below 1, too much was promised.
     """
     parts = sparse.csr_array(np.stack([labels, probabilities]))
-    return Metric(parts, _observed_over_expected, least=0.0, most=np.inf)
+    return Metric(parts, lambda sums: ratio(sums[0], sums[1]), least=0.0, most=np.inf)
 
 
 def observed_to_expected_by(
@@ -146,10 +146,3 @@ def _least(holds: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
-
-
-def _observed_over_expected(sums: Floats) -> Floats:
-    """NaN where a draw holds nothing that was promised."""
-    nothing = np.full_like(sums[0], np.nan)
-    ratio: Floats = np.divide(sums[0], sums[1], out=nothing, where=sums[1] > 0)
-    return ratio

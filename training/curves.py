@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training.evaluate import Floats, Metric, answers_by_score, intervals
+from training.evaluate import Floats, Metric, answers_by_score, intervals, ratio
 from training.settings import ResamplingSettings
 
 
@@ -28,12 +28,7 @@ def gain_at(share: float, labels: Floats, scores: Floats) -> Metric:
         through = np.cumsum(rows, axis=0)
         room = share * through[-1] - (through - rows)
         taken = np.divide(room, rows, out=np.zeros_like(rows), where=rows > 0).clip(0, 1)
-        nothing = np.full_like(through[-1], np.nan)
-        positives = hits.sum(axis=0)
-        gain: Floats = np.divide(
-            (hits * taken).sum(axis=0), positives, out=nothing, where=positives > 0
-        )
-        return gain
+        return ratio((hits * taken).sum(axis=0), hits.sum(axis=0))
 
     return Metric(parts, of, least=0.0, most=1.0)
 

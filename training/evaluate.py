@@ -125,7 +125,7 @@ def auc(labels: Floats, scores: Floats) -> Metric:
         hits, misses = sums[:levels], sums[levels:]
         below = np.cumsum(misses, axis=0) - misses
         won = (hits * (below + misses / 2)).sum(axis=0)
-        return _ratio(won, hits.sum(axis=0) * misses.sum(axis=0))
+        return ratio(won, hits.sum(axis=0) * misses.sum(axis=0))
 
     return Metric(parts, of, least=0.0, most=1.0)
 
@@ -137,8 +137,8 @@ def average_precision(labels: Floats, scores: Floats) -> Metric:
     def of(sums: Floats) -> Floats:
         hits, misses = sums[:levels], sums[levels:]
         found = np.cumsum(hits, axis=0)
-        precision = np.nan_to_num(_ratio(found, found + np.cumsum(misses, axis=0)))
-        return _ratio((hits * precision).sum(axis=0), found[-1])
+        precision = np.nan_to_num(ratio(found, found + np.cumsum(misses, axis=0)))
+        return ratio((hits * precision).sum(axis=0), found[-1])
 
     return Metric(parts, of, least=0.0, most=1.0)
 
@@ -176,7 +176,7 @@ def answers_by_score(labels: Floats, scores: Floats) -> tuple[int, sparse.csr_ar
     return levels, parts
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """NaN where a draw holds no positive or no negative row at all."""
-    ratio: Floats = np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
-    return ratio
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """`part` by `whole`; NaN where a draw holds nothing of the whole."""
+    share: Floats = np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
+    return share

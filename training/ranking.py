@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from training.evaluate import Floats, Metric
+from training.evaluate import Metric, ratio
 
 # All that was ordered; what the customer had ordered before; what they had not.
 KINDS = {
@@ -80,11 +80,4 @@ def mean_where_known(values: pl.Series, *, least: float) -> Metric:
     """The mean of numbers from `least` to 1, nulls left out."""
     known = values.is_not_null().cast(pl.Float64).to_numpy()
     parts = sparse.csr_array(np.stack([values.fill_null(0.0).to_numpy(), known]))
-    return Metric(parts, _share, least=least, most=1.0)
-
-
-def _share(sums: Floats) -> Floats:
-    """NaN where a draw holds nobody for whom the number is known."""
-    unknown = np.full_like(sums[0], np.nan)
-    share: Floats = np.divide(sums[0], sums[1], out=unknown, where=sums[1] > 0)
-    return share
+    return Metric(parts, lambda sums: ratio(sums[0], sums[1]), least=least, most=1.0)

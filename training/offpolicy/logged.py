@@ -163,9 +163,12 @@ def read_log(frame: pl.DataFrame, *, arms: Sequence[str]) -> Logged:
 
 def refuse(wrong: Bools, rule: str, remedy: str) -> None:
     """DataError naming the first rows that break `rule`, if any does."""
-    rows = np.flatnonzero(wrong)
-    if len(rows):
-        named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
-        raise DataError(
-            f"{rule}, but not in {len(rows):,} of {len(wrong):,} rows (rows {named}); {remedy}"
-        )
+    if wrong.any():
+        raise DataError(f"{rule}, but not in {counted(wrong)}; {remedy}")
+
+
+def counted(rows: Bools) -> str:
+    """How many rows these are, and which come first: `2 of 5 rows (rows 0, 3)`."""
+    numbers = np.flatnonzero(rows)
+    named = ", ".join(map(str, numbers[:NAMED])) + (", ..." if len(numbers) > NAMED else "")
+    return f"{len(numbers):,} of {len(rows):,} rows (rows {named})"

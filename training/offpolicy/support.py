@@ -8,7 +8,7 @@ import numpy as np
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats
-from training.offpolicy.logged import NAMED, Logged, Target
+from training.offpolicy.logged import Bools, Logged, Target, counted
 from training.settings import OffPolicySettings
 
 
@@ -26,8 +26,8 @@ class Support:
 
 def weights(log: Logged, target: Target) -> Floats:
     """How much more likely the target makes the very choice that was logged [rows]."""
-    same: Floats = log.of_chosen(target.chances) / log.propensity
-    return same
+    times: Floats = log.of_chosen(target.chances) / log.propensity
+    return times
 
 
 def support(weight: Floats) -> Support:
@@ -48,12 +48,11 @@ def unheard_of(log: Logged, target: Target) -> NotEvaluable | None:
     beyond = (target.chances > 0) & ~log.possible
     if not beyond.any():
         return None
-    rows = np.flatnonzero(beyond.any(axis=1))
-    named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
+    rows: Bools = np.asarray(beyond.any(axis=1))
     arms = ", ".join(map(str, np.flatnonzero(beyond.any(axis=0))))
     return NotEvaluable(
-        f"{target.name!r} may choose what the log never could in {len(rows):,} of {log.rows:,} "
-        f"rows (rows {named}; arms {arms}); let exploration draw among all that is possible"
+        f"{target.name!r} may choose what the log never could in {counted(rows)}, "
+        f"arms {arms}; let exploration draw among all that is possible"
     )
 
 

@@ -134,7 +134,7 @@ def test_what_the_log_never_could_choose_gives_no_number() -> None:
     found = snips(log, ONE, settings=LENIENT)
     assert isinstance(found, NotEvaluable)
     assert found.reason.startswith(
-        "'one' may choose what the log never could in 1 of 4 rows (rows 1; arms 1)"
+        "'one' may choose what the log never could in 1 of 4 rows (rows 1), arms 1"
     )
     allowed = choosing("allowed", np.array([1, 0, 1, 1]), arms=2)
     known(snips(log, allowed, settings=LENIENT))
