@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy.stats import ttest_ind
 
-from tests.pipelines.ingest.files import shared_data
+from tests.shared_data import shared_data
 from tests.training.drawn import RESAMPLING
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats, Interval

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from pipelines.ingest.ingested import Ingested
 from pipelines.ingest.mapping_file import load_mapping
@@ -71,12 +68,3 @@ def drawn(text: str) -> str:
 def ingested(folder: Path, rows: str, mapping: str = MAPPING) -> Ingested:
     file = written(folder, "rows.csv", drawn(rows))
     return read_table(file, load_mapping(written(folder, "map.toml", mapping)), now=NOW)
-
-
-def shared_data(*parts: str) -> Path:
-    """A file of the shared data, or a skipped test where there is none."""
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    file = Path(os.environ.get("ONJE_SHARED_DATA", beside)).joinpath(*parts)
-    if not file.exists():
-        pytest.skip(f"shared data is not here: {file} (ONJE_SHARED_DATA says where it is)")
-    return file

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.table import read_table
-from tests.pipelines.ingest.files import shared_data
+from tests.shared_data import shared_data
 
 MAP = Path(__file__).parents[3] / "maps" / "online_retail_uci.toml"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 from pipelines.simulator import facts
 from pipelines.simulator.facts import FACTS
 from pipelines.simulator.measure import compared, measured
-from tests.pipelines.ingest.files import shared_data
 from tests.pipelines.simulator.mails import DAY, events
+from tests.shared_data import shared_data
 
 BEHIND = 5  # hours of New York, where the sender is, behind UTC in winter
 

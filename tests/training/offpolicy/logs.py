@@ -1,12 +1,8 @@
-"""Small logs: drawn as text, or read from the shared data."""
+"""Small logs, drawn as text."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from training.evaluate import Floats
 from training.offpolicy.logged import Logged
@@ -44,12 +40,3 @@ def log_of(text: str, *, arms: int) -> Logged:
 def uniform(rows: int, arms: int) -> Floats:
     """Chances of a policy that draws among all arms alike [rows, arms]."""
     return np.full((rows, arms), 1 / arms)
-
-
-def shared_data(*parts: str) -> Path:
-    """A file of the shared data, or a skipped test where there is none."""
-    beside = Path(__file__).parents[4] / "shared" / "data"
-    file = Path(os.environ.get("ONJE_SHARED_DATA", beside)).joinpath(*parts)
-    if not file.exists():
-        pytest.skip(f"shared data is not here: {file} (ONJE_SHARED_DATA says where it is)")
-    return file

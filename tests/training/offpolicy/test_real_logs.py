@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.training.offpolicy.logs import LENIENT, STRICT, shared_data, uniform
+from tests.shared_data import shared_data
+from tests.training.offpolicy.logs import LENIENT, STRICT, uniform
 from training.evaluable import NotEvaluable
 from training.offpolicy.cross_fit import trees
 from training.offpolicy.estimators import Estimate, ips, snips
