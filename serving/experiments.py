@@ -40,9 +40,10 @@ def in_holdout(customers: pl.Series, policy: PolicySettings) -> pl.Series:
     return pl.Series("holdout", held_out, pl.Boolean)
 
 
-def _happens(what: str, keys: Iterable[str], share: float, policy: PolicySettings) -> pl.Series:
+def _happens(what: str, draws: Iterable[str], share: float, policy: PolicySettings) -> pl.Series:
+    """Whether chance does so in each draw."""
     salt = f"{what} {policy.seed}"
-    return pl.Series(what, [stable_share(key, salt) < share for key in keys], pl.Boolean)
+    return pl.Series(what, [stable_share(draw, salt) < share for draw in draws], pl.Boolean)
 
 
 def draws_of(questions: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
@@ -132,7 +133,7 @@ def _drawn(eligible: pl.LazyFrame, chosen: pl.DataFrame, policy: PolicySettings)
             exploring.select("row", "draw", arm=pl.lit(None, pl.UInt32), what=pl.lit(NO_EMAIL)),
         ]
     ).collect(engine="in-memory")
-    return _winners(offered, "row", f"e-mail {policy.seed}").select("row", drawn="arm")
+    return _winners(offered, f"e-mail {policy.seed}").select("row", drawn="arm")
 
 
 def with_hour(
@@ -154,7 +155,7 @@ def with_hour(
         .join(exploring, on="arm")
         .collect(engine="in-memory")
     )
-    drawn = _winners(offered, "row", f"hour {policy.seed}").select("row", drawn_instant="instant")
+    drawn = _winners(offered, f"hour {policy.seed}").select("row", drawn_instant="instant")
     of_best = pl.when(pl.col("instant") == pl.col("best_instant")).then(1 - policy.explore_hours)
     return (
         chosen.join(drawn, on="row", how="left", maintain_order="left")
@@ -170,14 +171,14 @@ def with_hour(
     )
 
 
-def _winners(offered: pl.DataFrame, key: str, salt: str) -> pl.DataFrame:
-    """Of each `key` the row whose `draw` and `what` hash highest: any of them with equal chance."""
+def _winners(offered: pl.DataFrame, salt: str) -> pl.DataFrame:
+    """Of each question what hashes highest with its `draw`: any `what` with equal chance."""
     pairs: Sequence[tuple[str, str]] = offered.select("draw", "what").rows()
     luck = [stable_hash(f"{draw}\0{what}", salt) for draw, what in pairs]
     return (
         offered.with_columns(pl.Series("luck", luck, pl.UInt64))
-        .sort(key, "luck", descending=[False, True])
-        .unique(key, keep="first", maintain_order=True)
+        .sort("row", "luck", descending=[False, True])
+        .unique("row", keep="first", maintain_order=True)
     )
 
 

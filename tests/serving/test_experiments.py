@@ -13,9 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.experiments import in_holdout
-from tests.serving.histories import (
-    answers,
-)
+from tests.serving.histories import answers
 from tests.serving.shop import (
     HOUR,
     NOW,
