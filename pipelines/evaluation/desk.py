@@ -13,6 +13,7 @@ import polars as pl
 
 from features.lake import Lake
 from features.tables import CUSTOMERS, EVENTS
+from pipelines.console import silently
 from pipelines.evaluation.plan import Plan
 from pipelines.evaluation.stage import Stage, home_for, learn
 from pipelines.ingest.ingested import Ingested, Intake
@@ -60,7 +61,7 @@ def take_in(
     intakes = tuple(
         Intake.of(name, table, frame, rows=frame.height) for name, table, frame in brought
     )
-    ingest(Ingested(intakes, assumptions=()), desk.lake, _silently)
+    ingest(Ingested(intakes, assumptions=()), desk.lake, silently)
     desk.lake.tidy(EVENTS.name)
 
 
@@ -85,12 +86,8 @@ def night(
         settings=desk.settings,
         policy=policy,
         valuation=valuation,
-        step=_silently,
+        step=silently,
     )
     decisions = pl.read_parquet(done.folder / "decisions.parquet")
     shutil.rmtree(done.folder)
     return decisions
-
-
-def _silently(doing: str, done: int, total: int) -> None:
-    """The steps within one decision are too small to be shown."""

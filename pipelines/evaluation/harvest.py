@@ -10,7 +10,6 @@ import polars as pl
 
 from pipelines.evaluation.logged import LOG, rewarded
 from pipelines.evaluation.outcome import Figures, Outcome
-from pipelines.evaluation.plan import Plan
 from pipelines.evaluation.policies import FixedArm
 from pipelines.evaluation.stage import Stage
 from pipelines.settings import Settings
@@ -33,8 +32,10 @@ MAILS = pl.Schema(
 
 @dataclass(frozen=True)
 class Night:
-    """`mails` that were sent, with `gain`, the margin that the truth expects each to add (null
-    where it reached nobody); `log` of the decisions, where the policy draws.
+    """What one night came to.
+
+    `mails` that were sent have `gain`, the margin that the truth expects each to add (null where it
+    reached nobody); `log` is that of the decisions, where the policy draws.
     """
 
     mails: pl.DataFrame
@@ -43,7 +44,6 @@ class Night:
 
 def harvest(
     policy: str,
-    plan: Plan,
     stage: Stage,
     run: Run,
     nights: Sequence[Night],

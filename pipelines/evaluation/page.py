@@ -93,16 +93,22 @@ def _total(line: Line, name: str, form: str) -> str:
 
 
 def share_text(share: Interval | NotEvaluable) -> str:
-    """A share in percent with its interval, or why there is none."""
+    """A share in percent with its interval; a dash where there is none."""
     if isinstance(share, NotEvaluable):
         return "–"
     return f"{share.estimate:.0%} [{share.low:.0%}, {share.high:.0%}]"
 
 
-def _money(found: Interval | NotEvaluable, currency: str) -> str:
-    if isinstance(found, NotEvaluable):
-        return escape(str(found))
-    return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}] {escape(currency)}"
+def gain_text(gain: Interval | NotEvaluable) -> str:
+    """A difference in money with sign and interval, or why there is none."""
+    if isinstance(gain, NotEvaluable):
+        return str(gain)
+    return f"{gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+
+
+def _money(gain: Interval | NotEvaluable, currency: str) -> str:
+    unit = "" if isinstance(gain, NotEvaluable) else f" {currency}"
+    return escape(gain_text(gain) + unit)
 
 
 def _gate(comparison: Comparison) -> str:

@@ -14,7 +14,8 @@ from pipelines.settings import Settings
 from pipelines.simulator.run import Run
 from serving.valuation import OWN, Valuation
 
-NEVER = pl.lit(None, pl.Float64)
+# No worth at all: such an instant is never taken.
+WORTHLESS = pl.lit(None, pl.Float64)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def first_listed(default_hour: int) -> Valuation:
     """
 
     def worth(instants: pl.DataFrame) -> pl.Series:
+        # The place in the list weighs more than the hour, the hour more than any wait (in hours).
         waiting = (pl.col("at") - pl.col("as_of")).dt.total_seconds() / 3600
         is_default = (pl.col("hour") == default_hour) & ~pl.col("at_once")
         rank = pl.lit(1000.0) - 10.0 * pl.col("place").cast(pl.Float64)
@@ -79,7 +81,7 @@ def always(arm: FixedArm) -> Valuation:
         waiting = (pl.col("at") - pl.col("as_of")).dt.total_seconds() / 3600
         is_it = (pl.col("email") == arm.email) & (pl.col("hour") == arm.hour)
         return instants.select(
-            worth=pl.when(is_it).then(1000 - waiting).otherwise(NEVER)
+            worth=pl.when(is_it).then(1000 - waiting).otherwise(WORTHLESS)
         ).to_series()
 
     return worth
@@ -136,11 +138,8 @@ def mails_of_instants(instants: pl.DataFrame) -> pl.DataFrame:
         "variant",
         "at",
         "products",
-        category=pl.lit(None, pl.String),
+        "send_cost",
         discount="discount_share",
-        send_cost="send_cost",
-        decision_id=pl.lit(None, pl.String),
-        message_id=pl.lit(None, pl.String),
     )
 
 

@@ -58,7 +58,7 @@ def play(
             step(f"{policy}, seed {stage.seed}: decisions", len(moments), len(moments))
     run.pass_time(end)
     return harvest(
-        policy, plan, stage, run, nights, settings=settings, models=models, fixed=fixed, end=end
+        policy, stage, run, nights, settings=settings, models=models, fixed=fixed, end=end
     )
 
 
@@ -86,8 +86,8 @@ def _mails(decisions: pl.DataFrame, settings: Settings, *, every: timedelta) -> 
         .join(emails, on="email", how="left", maintain_order="left")
         .select(
             "customer_id", "email", "trigger", "variant", at="send_at", products="products",
-            category=pl.col("slots").struct.field("category"), discount="discount",
-            send_cost="send_cost", decision_id="decision_id", message_id="decision_id",
+            discount="discount", send_cost="send_cost", decision_id="decision_id",
+            message_id="decision_id",
             explored=pl.col("explored_email") | pl.col("explored_hour"),
         )
     )  # fmt: skip

@@ -7,9 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.evaluation.compare import Comparison
-from pipelines.evaluation.page import share_text
-from training.evaluable import NotEvaluable
-from training.evaluate import Interval
+from pipelines.evaluation.page import gain_text, share_text
 
 
 def table_of(comparison: Comparison, currency: str) -> Group:
@@ -22,7 +20,7 @@ def table_of(comparison: Comparison, currency: str) -> Group:
     parts: list[RenderableType] = [
         _totals(comparison, currency, title),
         _differences(comparison, currency),
-        Text(f"uplift of onje per customer, told by the holdout: {_interval(comparison.uplift)}"),
+        Text(f"uplift of onje per customer, told by the holdout: {gain_text(comparison.uplift)}"),
     ]
     if comparison.verdict is not None:
         says = "may" if comparison.verdict.promote else "may not"
@@ -62,11 +60,5 @@ def _differences(comparison: Comparison, currency: str) -> Table:
         caption_justify="left",
     )
     for line in comparison.lines:
-        table.add_row(line.policy, _interval(line.over_nobody), share_text(line.share))
+        table.add_row(line.policy, gain_text(line.over_nobody), share_text(line.share))
     return table
-
-
-def _interval(found: Interval | NotEvaluable) -> str:
-    if isinstance(found, NotEvaluable):
-        return str(found)
-    return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"

@@ -53,7 +53,7 @@ def lived(
         random, population, shelf, clock, season, settings.refunded, begins=begins, ends=ends
     )
     parts = [
-        _signing_up(random, population, ends=ends),
+        _signing_up(random, population),
         events,
         visits_of(random, population, shelf, clock, season, begins=begins, ends=ends),
     ]
@@ -144,7 +144,7 @@ def _order_times(
     return np.concatenate(customers), season.at(np.concatenate(times)), np.concatenate(flags)
 
 
-def _signing_up(random: np.random.Generator, population: Population, *, ends: int) -> pl.DataFrame:
+def _signing_up(random: np.random.Generator, population: Population) -> pl.DataFrame:
     everyone, at = np.arange(population.size), population.signed_up
     tells = random.random(population.size) < 0.2
     later = ((1 + 8 * random.random(population.size)) * 60 * SECOND).astype(np.int64)

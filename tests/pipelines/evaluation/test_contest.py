@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from features.errors import SettingsError
 from pipelines.cli import application
+from pipelines.console import silently
 from pipelines.evaluation.contest import contest, folder_of
 from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, POLICIES, RANDOM, RULES
 from pipelines.evaluation.outcome import load
@@ -19,10 +20,6 @@ from pipelines.settings import load_settings
 from pipelines.simulator.world import START
 
 ROOT = Path(__file__).parents[3]
-
-
-def silent(doing, done, total):
-    pass
 
 
 def plan_of(**other):
@@ -43,7 +40,7 @@ def settings():
 def played(settings, tmp_path_factory):
     """A comparison of all policies, and the folder it was made in."""
     folder = tmp_path_factory.mktemp("contest") / "rich"
-    return contest(plan_of(), folder, restart=False, settings=settings, step=silent), folder
+    return contest(plan_of(), folder, restart=False, settings=settings, step=silently), folder
 
 
 def test_every_policy_is_told_of(played):
@@ -129,7 +126,7 @@ def test_a_killed_run_goes_on_and_comes_to_the_same(played, settings):
     (folder / "seed-3" / "work").mkdir()
     (folder / "seed-3" / "work" / "half").touch()
     untouched = (folder / "seed-3" / RULES / "figures.json").stat().st_mtime_ns
-    again = contest(plan_of(), folder, restart=False, settings=settings, step=silent)
+    again = contest(plan_of(), folder, restart=False, settings=settings, step=silently)
     assert load(folder / "seed-3" / RANDOM).figures == before.figures
     assert again.as_dict() == comparison.as_dict()
     assert (folder / "seed-3" / RULES / "figures.json").stat().st_mtime_ns == untouched

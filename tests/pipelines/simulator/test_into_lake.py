@@ -13,6 +13,7 @@ from features.lake import Lake
 from features.once import unique_events
 from features.tables import EVENTS
 from pipelines.cli import application
+from pipelines.console import silently
 from pipelines.simulator import into_lake
 from pipelines.simulator.facts import FACTS
 from pipelines.simulator.into_lake import simulate
@@ -26,12 +27,8 @@ from pipelines.simulator.worlds import known_world
 SIZE = Size("tiny", 150, 6, 3)
 
 
-def silent(doing, done, total):
-    pass
-
-
 def made(home, size=SIZE):
-    return simulate(home, Lake(home / "lake"), size, step=silent)
+    return simulate(home, Lake(home / "lake"), size, step=silently)
 
 
 def contents(home):
