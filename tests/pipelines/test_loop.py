@@ -17,6 +17,7 @@ from features.lake import Lake
 from pipelines import serve
 from pipelines.cli import application
 from pipelines.compact import compact
+from pipelines.console import silently
 from pipelines.demo import ask, prepare, receipt_of, titles_of, told, with_clock
 from pipelines.doctor import mend
 from pipelines.installation import Installation
@@ -37,10 +38,6 @@ ROOT = Path(__file__).parents[2]
 ASKED = 200
 # What a decision says; the id and the request differ between a plan and a live answer.
 SAID = ("action", "email", "variant", "send_at", "products", "because", "slots", "propensity")
-
-
-def silent(doing, done, total):
-    pass
 
 
 # Small models: what is tested is the way, not how good they are.
@@ -66,7 +63,7 @@ def trained(small_home, now, tmp_path_factory):
     onje = installation(home)
     done = retrain(
         list(TRAINERS), onje.lake, Registry(home, None), known_until=now, trained_at=now,
-        promote=True, settings=onje.settings, step=silent,
+        promote=True, settings=onje.settings, step=silently,
     )  # fmt: skip
     for one in done:  # so few households may be too few for the gate; the loop needs all models
         if not one.verdict.promote:
@@ -99,12 +96,12 @@ def models_of(onje):
 def night(onje, now, out):
     return rescore(
         onje.lake, onje.store, models_of(onje), as_of=now, out=out,
-        settings=onje.settings, policy=ONJE, valuation=OWN, step=silent,
+        settings=onje.settings, policy=ONJE, valuation=OWN, step=silently,
     )  # fmt: skip
 
 
 def publish_now(onje, now):
-    return publish(onje.lake, onje.store, at=now, settings=onje.settings.features, step=silent)
+    return publish(onje.lake, onje.store, at=now, settings=onje.settings.features, step=silently)
 
 
 @contextmanager
@@ -196,7 +193,7 @@ def test_another_policy_is_another_run(onje, now, tmp_path):
     usual = night(onje, now, tmp_path)
     other = rescore(
         onje.lake, onje.store, models_of(onje), as_of=now, out=tmp_path,
-        settings=onje.settings, policy="nobody", valuation=nobody, step=silent,
+        settings=onje.settings, policy="nobody", valuation=nobody, step=silently,
     )  # fmt: skip
     assert usual.send > 0 == other.send
     assert other.run_id != usual.run_id
@@ -298,8 +295,8 @@ def test_an_event_changes_the_next_decision_and_reaches_the_lake_once(onje, now)
     assert after["email"] == "cart_reminder" and product in after["products"]
 
     events = onje.lake.read("events").height
-    assert compact(onje.store, onje.lake, step=silent).inserted == 1
-    assert compact(onje.store, onje.lake, step=silent).inserted == 0
+    assert compact(onje.store, onje.lake, step=silently).inserted == 1
+    assert compact(onje.store, onje.lake, step=silently).inserted == 0
     assert onje.lake.read("events").height == events + 1
     publish_now(onje, now)
     with client_at(onje, now + timedelta(minutes=5)) as client:
@@ -312,7 +309,7 @@ def test_the_demo_ends_in_a_decision_that_a_person_can_read(onje, now, monkeypat
     at = replace(onje.places, port=3977)
     ready = prepare(
         replace(onje, places=at), ingest=lambda lake, step: None,
-        now=now + timedelta(days=3000), step=silent,
+        now=now + timedelta(days=3000), step=silently,
     )  # fmt: skip
     assert "train" in ready.seconds and ready.customer_id != ready.another_id
     with serve.running(at, log=at.home / "service.log", service=serve.SERVICE) as service:
@@ -338,7 +335,7 @@ def test_the_demo_leaves_a_shop_alone(onje, now):
     )
     onje.lake.merge_events(theirs)
     with pytest.raises(NotReadyError, match="events of my-shop.*set ONJE_HOME"):
-        prepare(onje, ingest=lambda lake, step: None, now=now, step=silent)
+        prepare(onje, ingest=lambda lake, step: None, now=now, step=silently)
 
 
 def test_a_damaged_champion_is_brought_back(trained):
@@ -359,7 +356,7 @@ def test_what_cannot_be_trained_is_skipped_with_its_reason(onje, now):
     onje.lake.replace("products", shelf)
     done = retrain(
         ["affinity"], onje.lake, Registry(onje.places.home / "own", None), known_until=now,
-        trained_at=now, promote=False, settings=onje.settings, step=silent,
+        trained_at=now, promote=False, settings=onje.settings, step=silently,
     )  # fmt: skip
     by_name = {one.name: one for one in done}
     assert isinstance(by_name["affinity-category"], Skipped)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from features.errors import DataError
 from features.lake import Lake
+from pipelines.console import silently
 from pipelines.ingest.into_lake import ingest_table
 from tests.pipelines.ingest.files import MAPPING, NOW, drawn, written
 
@@ -25,10 +26,6 @@ ROWS = """
     bob | 3      | 2024-05-04 09:00 | mug  | -1    | -6.25
 """
 LIVING = '\n[customers]\ntimezone = { constant = "Europe/Berlin" }\n'
-
-
-def silent(doing, done, total):
-    pass
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def contents(lake: Lake) -> dict[str, set[str]]:
 
 def test_everything_that_came_in_is_in_the_lake(shop):
     lake, rows, mapping = shop
-    report = ingest_table(lake, rows, mapping, NOW, silent)
+    report = ingest_table(lake, rows, mapping, NOW, silently)
 
     assert lake.read("events").height == 3
     assert set(lake.read("customers")["timezone"]) == {"Europe/Berlin"}
@@ -60,19 +57,19 @@ def test_everything_that_came_in_is_in_the_lake(shop):
 
 def test_the_same_file_twice_changes_nothing_even_later(shop):
     lake, rows, mapping = shop
-    ingest_table(lake, rows, mapping, NOW, silent)
+    ingest_table(lake, rows, mapping, NOW, silently)
     held, versions = contents(lake), lake.versions()
 
-    again = ingest_table(lake, rows, mapping, NOW + timedelta(days=30), silent)
+    again = ingest_table(lake, rows, mapping, NOW + timedelta(days=30), silently)
     assert (contents(lake), lake.versions()) == (held, versions)
     assert {merged.inserted for merged in again.stored.values()} == {0}
 
 
 def test_two_exports_that_overlap_give_each_event_once(shop, tmp_path):
     lake, rows, mapping = shop
-    ingest_table(lake, rows, mapping, NOW, silent)
+    ingest_table(lake, rows, mapping, NOW, silently)
     longer = ROWS + "    cid | 4      | 2024-05-05 09:00 | pen  | 1     | 1.10\n"
-    report = ingest_table(lake, written(tmp_path, "may.csv", drawn(longer)), mapping, NOW, silent)
+    report = ingest_table(lake, written(tmp_path, "may.csv", drawn(longer)), mapping, NOW, silently)
 
     assert report.stored["events"].inserted == 1
     assert lake.read("events")["event_id"].n_unique() == lake.read("events").height == 4
@@ -103,14 +100,14 @@ ingest_table(Lake(Path({str(lake.root)!r})), Path({str(rows)!r}), Path({str(mapp
     for table in lake.versions():
         assert not lake.read(table).is_empty()
 
-    ingest_table(lake, rows, mapping, NOW, silent)
+    ingest_table(lake, rows, mapping, NOW, silently)
     untouched = Lake(tmp_path / "other")
-    ingest_table(untouched, rows, mapping, NOW, silent)
+    ingest_table(untouched, rows, mapping, NOW, silently)
     assert contents(lake) == contents(untouched)
 
 
 def test_the_report_for_machines_and_for_people(shop):
-    report = ingest_table(*shop, NOW, silent)
+    report = ingest_table(*shop, NOW, silently)
 
     told = json.loads(json.dumps(report.as_dict()))
     assert told["inputs"][0] == {
@@ -155,7 +152,9 @@ NOTHING = (
 
 def test_a_report_says_aloud_that_nothing_came_in(shop, tmp_path):
     lake, _, mapping = shop
-    report = ingest_table(lake, written(tmp_path, "rows.csv", drawn(UNREAD)), mapping, NOW, silent)
+    report = ingest_table(
+        lake, written(tmp_path, "rows.csv", drawn(UNREAD)), mapping, NOW, silently
+    )
 
     assert report.is_empty_handed
     (warning,) = report.as_dict()["warnings"]
@@ -166,7 +165,7 @@ def test_a_report_says_aloud_that_nothing_came_in(shop, tmp_path):
 
 
 def test_a_report_of_something_is_silent(shop):
-    report = ingest_table(*shop, NOW, silent)
+    report = ingest_table(*shop, NOW, silently)
     assert not report.is_empty_handed
     assert report.warnings == ()
 
@@ -189,7 +188,7 @@ def test_the_command_ends_with_its_code_where_nothing_came_in(shop, tmp_path, fo
 def test_a_long_name_of_a_file_is_whole_in_a_narrow_terminal(shop, tmp_path):
     lake, _, mapping = shop
     name = "export_of_all_orders_of_the_shop_in_berlin_from_2023_to_2024_second_try_final.csv"
-    report = ingest_table(lake, written(tmp_path, name, drawn(ROWS)), mapping, NOW, silent)
+    report = ingest_table(lake, written(tmp_path, name, drawn(ROWS)), mapping, NOW, silently)
     console = Console(width=80, record=True, file=StringIO())
     console.print(report)
     text = console.export_text()
