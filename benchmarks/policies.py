@@ -7,14 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pipelines.console import silently
 from pipelines.evaluation.compare import Comparison
 from pipelines.evaluation.contest import contest
 from pipelines.evaluation.names import NOBODY, ONJE, ORACLE, RANDOM, RULES
-from pipelines.evaluation.page import share_text
+from pipelines.evaluation.page import gain_text, share_text
 from pipelines.evaluation.plan import planned
 from pipelines.settings import load_settings
-from training.evaluable import NotEvaluable
-from training.evaluate import Interval
 
 ROOT = Path(__file__).parents[1]
 WORLDS = (
@@ -35,7 +34,7 @@ def run() -> list[dict[str, Any]]:
         )  # fmt: skip
         with TemporaryDirectory(prefix="onje-") as scratch:
             comparison = contest(
-                plan, Path(scratch) / world, restart=False, settings=settings, step=_silently
+                plan, Path(scratch) / world, restart=False, settings=settings, step=silently
             )
         found.append(comparison.as_dict() | {"row": _row(comparison)})
     return found
@@ -64,18 +63,8 @@ def _row(comparison: Comparison) -> list[str]:
     return [
         comparison.plan.world,
         *(f"{lines[policy].mails_per_customer:.2f}" for policy in shown),
-        *(_money(lines[policy].over_nobody) for policy in shown),
+        *(gain_text(lines[policy].over_nobody) for policy in shown),
         share_text(lines[ONJE].share),
         share_text(lines[RANDOM].share),
-        _money(comparison.uplift),
+        gain_text(comparison.uplift),
     ]
-
-
-def _money(found: Interval | NotEvaluable) -> str:
-    if isinstance(found, NotEvaluable):
-        return str(found)
-    return f"{found.estimate:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
-
-
-def _silently(doing: str, done: int, total: int) -> None:
-    """A benchmark says which one is measured, and no more."""

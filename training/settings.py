@@ -63,16 +63,14 @@ class AffinitySettings(TreeSettings):
     popular_days: Annotated[int, Field(ge=28, le=365)]
 
 
-class OffPolicySettings(TreeSettings):
-    """Table `[training.offpolicy]` of onje.toml: when a log may judge a policy that did not run.
+class OffPolicySettings(BaseModel):
+    """Table `[training.offpolicy]` of onje.toml: when a log may judge a policy that did not run."""
 
-    The trees are the model of rewards that the doubly robust estimators start from.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     least_ess: Annotated[int, Field(ge=1)]
     most_share: Annotated[float, Field(gt=0, le=1)]
     level: Annotated[float, Field(gt=0.5, lt=1)]
-    folds: Annotated[int, Field(ge=2, le=20)]
 
 
 class TrainingSettings(BaseModel):

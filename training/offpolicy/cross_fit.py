@@ -13,16 +13,14 @@ from sklearn.preprocessing import StandardScaler
 from features.errors import DataError
 from training.evaluate import Floats
 from training.offpolicy.logged import Bools, Ints, Logged
-from training.settings import OffPolicySettings
+from training.settings import TreeSettings
 from training.trees import THREADS
 
 Predict = Callable[[Floats], Floats]
 Learn = Callable[[Floats, Floats], Predict]
 
 
-def cross_fitted(
-    log: Logged, features: Floats, *, learn: Learn, settings: OffPolicySettings
-) -> Floats:
+def cross_fitted(log: Logged, features: Floats, *, learn: Learn, folds: int, seed: int) -> Floats:
     """Predicted reward of every arm in every row [rows, arms].
 
     `features` [rows, arms, anything] describe each arm in each row before the choice; what is the
@@ -30,17 +28,18 @@ def cross_fitted(
     folds; the rows of each fold are predicted by a model of the others', so that a prediction is
     independent of what it will be compared with (Chernozhukov et al. 2018). `learn` takes inputs
     [rows, features + arms] (features, then a 1 in the column of the arm) and rewards [rows].
+    DataError where there are fewer customers than folds.
     """
     names, whose = np.unique(log.customer, return_inverse=True)
-    if len(names) < settings.folds:
+    if len(names) < folds:
         raise DataError(
-            f"this log is of {len(names)} customers, {settings.folds} folds of them are asked for; "
-            "log more, or lower folds in [training.offpolicy]"
+            f"this log is of {len(names)} customers, {folds} folds of them are asked for; "
+            "log more, or ask for fewer folds"
         )
-    dealt = np.random.default_rng(settings.seed).permutation(len(names)) % settings.folds
+    dealt = np.random.default_rng(seed).permutation(len(names)) % folds
     fold = dealt[whose]
     predicted = np.empty((log.rows, log.arms))
-    for number in range(settings.folds):
+    for number in range(folds):
         held, others = fold == number, fold != number
         predict = learn(_inputs(features, others, log.chosen), log.reward[others])
         for arm in range(log.arms):
@@ -49,7 +48,7 @@ def cross_fitted(
     return predicted
 
 
-def trees(settings: OffPolicySettings) -> Learn:
+def trees(settings: TreeSettings) -> Learn:
     """LightGBM: log-loss for a yes or no, squares for anything else; NaN means not known."""
 
     def learn(inputs: Floats, rewards: Floats) -> Predict:

@@ -13,6 +13,11 @@ from training.evaluate import Floats
 from training.offpolicy.cross_fit import Predict, cross_fitted, logistic, trees
 from training.offpolicy.estimators import Estimate, dr, ips
 from training.offpolicy.logged import Logged, choosing
+from training.settings import TreeSettings
+
+SMALL_TREES = TreeSettings(
+    rounds=30, learning_rate=0.1, leaves=7, rows_in_leaf=50, shrinkage=1.0, seed=1
+)
 
 
 def logged(rows: int, *, seed: int) -> tuple[Logged, Floats]:
@@ -47,7 +52,7 @@ def test_no_customer_is_predicted_from_their_own_rows() -> None:
         return predict
 
     folds = 3
-    cross_fitted(log, marked, learn=spy, settings=LENIENT.model_copy(update={"folds": folds}))
+    cross_fitted(log, marked, learn=spy, folds=folds, seed=1)
     assert len(learnt) == folds and len(asked) == folds * 3
     for number, theirs in enumerate(asked):
         assert not theirs & learnt[number // 3]
@@ -59,7 +64,7 @@ def test_a_model_sees_of_each_arm_its_own_features() -> None:
     features = 10.0 * np.arange(180).reshape(60, 3, 1)
     predicted = cross_fitted(
         log, features, learn=lambda inputs, rewards: lambda asked: asked @ [1, 1, 2, 3],
-        settings=LENIENT,
+        folds=2, seed=1,
     )  # fmt: skip
     assert (predicted == features[..., 0] + [1, 2, 3]).all()
     seen: list[Floats] = []
@@ -68,15 +73,15 @@ def test_a_model_sees_of_each_arm_its_own_features() -> None:
         seen.append(inputs)
         return lambda asked: np.zeros(len(asked))
 
-    cross_fitted(log, features, learn=spy, settings=LENIENT)
+    cross_fitted(log, features, learn=spy, folds=2, seed=1)
     of_chosen = log.of_chosen(features[..., 0])
     assert sorted(np.concatenate(seen)[:, 0]) == sorted(of_chosen)
 
 
-@pytest.mark.parametrize("learn", [trees(LENIENT), logistic], ids=["trees", "logistic"])
+@pytest.mark.parametrize("learn", [trees(SMALL_TREES), logistic], ids=["trees", "logistic"])
 def test_a_model_learns_what_arms_bring(learn) -> None:
     log, features = logged(6000, seed=2)
-    predicted = cross_fitted(log, features, learn=learn, settings=LENIENT)
+    predicted = cross_fitted(log, features, learn=learn, folds=2, seed=1)
     assert predicted.shape == (6000, 3)
     assert predicted.mean(axis=0) == pytest.approx([0.1, 0.1, 0.5], abs=0.03)
     if learn is not logistic:
@@ -87,7 +92,7 @@ def test_a_model_learns_what_arms_bring(learn) -> None:
 def test_a_good_model_makes_the_estimate_more_exact() -> None:
     log, features = logged(6000, seed=3)
     target = choosing("two", np.full(6000, 2), arms=3)
-    predicted = cross_fitted(log, features, learn=trees(LENIENT), settings=LENIENT)
+    predicted = cross_fitted(log, features, learn=trees(SMALL_TREES), folds=2, seed=1)
     without, with_model = (
         ips(log, target, settings=LENIENT),
         dr(log, target, predicted, settings=LENIENT),
@@ -100,31 +105,30 @@ def test_a_good_model_makes_the_estimate_more_exact() -> None:
 def test_money_is_learnt_too_but_not_as_a_yes_or_no() -> None:
     log, features = logged(3000, seed=4)
     money = replace(log, reward=log.reward * 20)
-    predicted = cross_fitted(money, features, learn=trees(LENIENT), settings=LENIENT)
+    predicted = cross_fitted(money, features, learn=trees(SMALL_TREES), folds=2, seed=1)
     assert predicted.mean(axis=0) == pytest.approx([2, 2, 10], abs=1)
     with pytest.raises(DataError, match="rewards of 0 and 1; take `trees`"):
-        cross_fitted(money, features, learn=logistic, settings=LENIENT)
+        cross_fitted(money, features, learn=logistic, folds=2, seed=1)
 
 
 def test_a_log_without_any_reward_is_predicted_to_bring_none() -> None:
     log, features = logged(300, seed=5)
     nothing = replace(log, reward=np.zeros(300))
-    assert not cross_fitted(nothing, features, learn=logistic, settings=LENIENT).any()
+    assert not cross_fitted(nothing, features, learn=logistic, folds=2, seed=1).any()
 
 
 def test_more_folds_than_customers_are_refused() -> None:
     log, features = logged(300, seed=6)
     alone = replace(log, customer=np.ones(300, np.int64))
     with pytest.raises(DataError, match="1 customers, 2 folds"):
-        cross_fitted(alone, features, learn=logistic, settings=LENIENT)
+        cross_fitted(alone, features, learn=logistic, folds=2, seed=1)
 
 
 def test_the_seed_alone_decides() -> None:
     log, features = logged(600, seed=7)
 
     def found(seed: int) -> Floats:
-        settings = LENIENT.model_copy(update={"seed": seed})
-        return cross_fitted(log, features, learn=logistic, settings=settings)
+        return cross_fitted(log, features, learn=logistic, folds=2, seed=seed)
 
     assert (found(1) == found(1)).all()
     assert (found(1) != found(2)).any()
