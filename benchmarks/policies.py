@@ -29,7 +29,7 @@ def run() -> list[dict[str, Any]]:
     for world in WORLDS:
         plan = planned(
             world=world, customers=CUSTOMERS, history_weeks=26, weeks=WEEKS,
-            every_days=EVERY_DAYS, retrain_weeks=4, seeds=(1,),
+            every_days=EVERY_DAYS, retrain_weeks=4, first_seed=1, seeds=1,
             policies=",".join((NOBODY, RULES, RANDOM, ONJE, ORACLE)),
         )  # fmt: skip
         with TemporaryDirectory(prefix="onje-") as scratch:

@@ -95,10 +95,8 @@ def policy(
         int | None,
         typer.Option(help="How many customers, 100 to 100,000; 2,000, or all of a smaller world."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The first world's seed.")] = 1,
-    seeds: Annotated[
-        int, typer.Option(min=1, max=100, help="How many worlds, from --seed upwards.")
-    ] = 1,
+    seed: Annotated[int, typer.Option(help="The first world's seed.")] = 1,
+    seeds: Annotated[int, typer.Option(help="How many worlds, 1 to 100, from --seed upwards.")] = 1,
     history_weeks: Annotated[
         int | None,
         typer.Option(help="Weeks lived and learnt from before, 8 to 104; 26, or all of the world."),
@@ -130,15 +128,9 @@ def policy(
 
       onje evaluate policy --world default --policies rules,onje,oracle --seeds 3 --json
     """
-    import json
-
-    from pipelines.console import progress, say
-    from pipelines.evaluation.contest import contest, folder_of
-    from pipelines.evaluation.page import page_of
     from pipelines.evaluation.plan import planned
-    from pipelines.evaluation.telling import table_of
-    from pipelines.installation import opened
 
+    # Before the heavy imports: what cannot be compared is told at once.
     plan = planned(
         world=world,
         customers=customers,
@@ -146,24 +138,30 @@ def policy(
         weeks=weeks,
         every_days=every_days,
         retrain_weeks=retrain_weeks,
-        seeds=tuple(range(seed, seed + seeds)),
+        first_seed=seed,
+        seeds=seeds,
         policies=policies,
     )
+
+    import json
+
+    from pipelines.console import progress, say
+    from pipelines.evaluation.contest import contest, folder_of
+    from pipelines.evaluation.terminal import table_of
+    from pipelines.installation import opened
+
     with opened() as onje, progress(quiet=as_json) as step:
         settings = onje.settings
         root = (out or onje.places.home / "evaluations").resolve()
         folder = folder_of(plan, root, settings)
         comparison = contest(plan, folder, restart=restart, settings=settings, step=step)
-    currency = settings.features.base_currency
     page = folder / "report.html"
-    page.write_text(page_of(comparison, currency), "utf-8")
-    (folder / "report.json").write_text(json.dumps(comparison.as_dict(), indent=2), "utf-8")
     if as_json:
         print(json.dumps({**comparison.as_dict(), "report": str(page)}))
         return
     from rich.console import Console
 
-    Console().print(table_of(comparison, currency))
+    Console().print(table_of(comparison, settings.features.base_currency))
     say(f"report: {page}")
 
 

@@ -1,4 +1,4 @@
-"""Outcomes of several policies and seeds side by side, with intervals.
+"""Results of several policies and seeds side by side, with intervals.
 
 Policies of one seed meet the same customers with the same luck, so differences are paired.
 """
@@ -16,8 +16,8 @@ from scipy.stats import t as student
 
 from pipelines.evaluation.logged import verdict_of
 from pipelines.evaluation.names import NOBODY, ONJE, ORACLE, POLICIES, RULES
-from pipelines.evaluation.outcome import Outcome
 from pipelines.evaluation.plan import Plan
+from pipelines.evaluation.result import Result
 from pipelines.settings import Settings
 from pipelines.simulator.world import START
 from training.evaluable import NotEvaluable
@@ -85,20 +85,14 @@ class Comparison:
         }
 
 
-def compare(plan: Plan, outcomes: Sequence[Outcome], *, settings: Settings) -> Comparison:
-    """Put the outcomes, one per policy and seed of the plan, side by side."""
+def compare(plan: Plan, results: Sequence[Result], *, settings: Settings) -> Comparison:
+    """Put the results, one per policy and seed of the plan, side by side."""
     resampling = settings.training.resampling
     by_policy = {
-        policy: [one for one in outcomes if one.figures.policy == policy]
-        for policy in plan.policies
+        policy: [one for one in results if one.figures.policy == policy] for policy in plan.policies
     }
     customers = {policy: _customers(ones) for policy, ones in by_policy.items()}
-    # Mails that chance chose are left out of Onje's gain; so many were not chosen by chance.
-    kept = (1 - settings.policy.explore_emails) * (1 - settings.policy.explore_hours)
-    gains = {
-        policy: frame.get_column("gain").to_numpy() / (kept if policy == ONJE else 1.0)
-        for policy, frame in customers.items()
-    }
+    gains = {policy: frame.get_column("gain").to_numpy() for policy, frame in customers.items()}
     return Comparison(
         plan,
         tuple(
@@ -111,11 +105,11 @@ def compare(plan: Plan, outcomes: Sequence[Outcome], *, settings: Settings) -> C
     )
 
 
-def _customers(outcomes: Sequence[Outcome]) -> pl.DataFrame:
+def _customers(results: Sequence[Result]) -> pl.DataFrame:
     """All customers of all seeds, in the same order for every policy."""
     frames = [
         one.customers.sort("customer_id").with_columns(seed=pl.lit(one.figures.seed))
-        for one in outcomes
+        for one in results
     ]
     return pl.concat(frames)
 
@@ -123,13 +117,13 @@ def _customers(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 def _line(
     policy: str,
     plan: Plan,
-    outcomes: Sequence[Outcome],
+    results: Sequence[Result],
     customers: Mapping[str, pl.DataFrame],
     gains: Mapping[str, Any],
     resampling: ResamplingSettings,
 ) -> Line:
     found = {
-        name: np.array([float(getattr(one.figures, name)) for one in outcomes]) for name in TOTALS
+        name: np.array([float(getattr(one.figures, name)) for one in results]) for name in TOTALS
     }
     totals = {name: float(values.mean()) for name, values in found.items()}
     over_seeds = {
@@ -144,7 +138,7 @@ def _line(
         totals["mails"] / plan.customers,
         _over_nobody(policy, customers, resampling),
         _share(policy, customers, gains, resampling),
-        outcomes[0].figures.fixed,
+        results[0].figures.fixed,
     )
 
 
@@ -176,8 +170,14 @@ def _share(
     outside = ~customers[policy].get_column("holdout").to_numpy()
     own, rules, oracle = (gains[name][outside] for name in (policy, RULES, ORACLE))
     seeds = customers[policy].get_column("seed").to_numpy()[outside]
-    lead = intervals({"lead": mean(oracle - rules)}, np.arange(len(own)), settings=resampling)
-    if lead["lead"].low <= 0:
+    found = intervals(
+        {"gain": mean(oracle), "lead": mean(oracle - rules)},
+        np.arange(len(own)),
+        settings=resampling,
+    )
+    if found["gain"].low <= 0:
+        return NotEvaluable("in this world no mail surely earns more than it costs to send")
+    if found["lead"].low <= 0:
         return NotEvaluable("in this world the oracle itself is not surely better than the rules")
     by_seed = np.array(
         [
@@ -219,17 +219,17 @@ def _uplift(
     )
 
 
-def _verdict(outcomes: Sequence[Outcome], settings: Settings) -> Verdict | None:
+def _verdict(results: Sequence[Result], settings: Settings) -> Verdict | None:
     logs = [
         one.log.with_columns(customer_id=pl.format(f"{one.figures.seed} {{}}", "customer_id"))
-        for one in outcomes
+        for one in results
     ]
     if not logs:
         return None
     return verdict_of(pl.concat(logs), list(settings.emails), settings=settings.training.offpolicy)
 
 
-def _regret(by_policy: Mapping[str, Sequence[Outcome]], plan: Plan) -> dict[str, tuple[float, ...]]:
+def _regret(by_policy: Mapping[str, Sequence[Result]], plan: Plan) -> dict[str, tuple[float, ...]]:
     if ORACLE not in by_policy:
         return {}
     weekly = {policy: _weekly_gain(ones, plan) for policy, ones in by_policy.items()}
@@ -239,10 +239,10 @@ def _regret(by_policy: Mapping[str, Sequence[Outcome]], plan: Plan) -> dict[str,
     }
 
 
-def _weekly_gain(outcomes: Sequence[Outcome], plan: Plan) -> Any:
-    mails = pl.concat([one.mails for one in outcomes])
+def _weekly_gain(results: Sequence[Result], plan: Plan) -> Any:
+    mails = pl.concat([one.mails for one in results])
     week = (mails.get_column("at") - START).dt.total_days() // 7
-    return np.bincount(week, mails.get_column("gain"), plan.weeks) / len(outcomes)
+    return np.bincount(week, mails.get_column("gain"), plan.weeks) / len(results)
 
 
 def _line_as_dict(line: Line) -> dict[str, Any]:

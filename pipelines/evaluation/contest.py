@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from features.errors import NotReadyError
 from pipelines.console import Step
 from pipelines.evaluation.compare import Comparison, compare
 from pipelines.evaluation.names import ONJE
-from pipelines.evaluation.outcome import Outcome, load, save
+from pipelines.evaluation.page import page_of
 from pipelines.evaluation.plan import Plan
+from pipelines.evaluation.prepared import prepare
+from pipelines.evaluation.result import Result, load, save
 from pipelines.evaluation.rounds import play
-from pipelines.evaluation.stage import set_stage
 from pipelines.retrain import code_version
 from pipelines.settings import Settings
 
@@ -27,41 +29,53 @@ def folder_of(plan: Plan, root: Path, settings: Settings) -> Path:
 def contest(
     plan: Plan, folder: Path, *, restart: bool, settings: Settings, step: Step
 ) -> Comparison:
-    """Play every policy in every seed's world, where that is not done yet, and compare.
+    """Play every policy in every seed's world, where that is not done yet; compare, and report.
 
-    With `restart`, what was done before is thrown away first. NotReadyError where somebody else
-    is working in the same folder.
+    The report is written to `folder` as report.html and report.json. With `restart`, what was done
+    before is thrown away first. NotReadyError where the folder cannot be written, or somebody else
+    is working in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=0)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock"), timeout=0):
+            if restart:
+                shutil.rmtree(folder)
+            comparison = _played(plan, folder, settings, step)
+            _report(comparison, folder, currency=settings.features.base_currency)
     except Timeout:
         raise NotReadyError(
             f"{folder} is being worked in by another process; wait for it, or choose another plan"
         ) from None
-    try:
-        if restart:
-            shutil.rmtree(folder)
-        outcomes = [
-            outcome
-            for seed in plan.seeds
-            for outcome in _of_seed(plan, seed, folder / f"seed-{seed}", settings, step)
-        ]
-    finally:
-        lock.release()
-    return compare(plan, outcomes, settings=settings)
+    except OSError as problem:
+        raise NotReadyError(
+            f"{folder} cannot be written: {problem}; make room, or choose another folder with --out"
+        ) from problem
+    return comparison
 
 
-def _of_seed(plan: Plan, seed: int, folder: Path, settings: Settings, step: Step) -> list[Outcome]:
+def _played(plan: Plan, folder: Path, settings: Settings, step: Step) -> Comparison:
+    results = [
+        result
+        for seed in plan.seeds
+        for result in _of_seed(plan, seed, folder / f"seed-{seed}", settings, step)
+    ]
+    return compare(plan, results, settings=settings)
+
+
+def _report(comparison: Comparison, folder: Path, *, currency: str) -> None:
+    (folder / "report.html").write_text(page_of(comparison, currency), "utf-8")
+    (folder / "report.json").write_text(json.dumps(comparison.as_dict(), indent=2), "utf-8")
+
+
+def _of_seed(plan: Plan, seed: int, folder: Path, settings: Settings, step: Step) -> list[Result]:
     done = {policy: load(folder / policy) for policy in plan.policies}
-    todo = [policy for policy, outcome in done.items() if outcome is None]
+    todo = [policy for policy, result in done.items() if result is None]
     if todo:
-        stage = set_stage(
+        prepared = prepare(
             plan, seed, folder / "history", with_models=ONJE in todo, settings=settings, step=step
         )
         for policy in todo:
-            outcome = play(policy, plan, stage, folder / "work", settings=settings, step=step)
-            save(outcome, folder / policy)
-            done[policy] = outcome
-    return [outcome for outcome in done.values() if outcome is not None]
+            result = play(policy, plan, prepared, folder / "work", settings=settings, step=step)
+            save(result, folder / policy)
+            done[policy] = result
+    return [result for result in done.values() if result is not None]

@@ -15,7 +15,7 @@ from features.lake import Lake
 from features.tables import CUSTOMERS, EVENTS
 from pipelines.console import silently
 from pipelines.evaluation.plan import Plan
-from pipelines.evaluation.stage import Stage, home_for, learn
+from pipelines.evaluation.prepared import Prepared, home_for, learn
 from pipelines.ingest.ingested import Ingested, Intake
 from pipelines.ingest.into_lake import store as ingest
 from pipelines.rescore import rescore
@@ -40,9 +40,9 @@ class Desk:
 
 
 @contextmanager
-def desk_at(home: Path, stage: Stage, settings: Settings) -> Iterator[Desk]:
-    """A desk in the folder `home`, with everything as on the stage; removed in the end."""
-    home_for(stage, home)
+def desk_at(home: Path, prepared: Prepared, settings: Settings) -> Iterator[Desk]:
+    """A desk in the folder `home`, with everything as it was prepared; removed in the end."""
+    home_for(prepared, home)
     store = Store.open(f"sqlite:///{home / 'store.db'}", patience_s=PATIENCE_S)
     try:
         yield Desk(home, Lake(home / "lake"), store, ModelShelf(home), settings)
@@ -52,11 +52,11 @@ def desk_at(home: Path, stage: Stage, settings: Settings) -> Iterator[Desk]:
 
 
 def take_in(
-    desk: Desk, stage: Stage, events: pl.DataFrame, *, since: datetime, until: datetime
+    desk: Desk, prepared: Prepared, events: pl.DataFrame, *, since: datetime, until: datetime
 ) -> None:
     """What became known since the last decision, by the ingest of everybody's data."""
     is_new = pl.col("known_at").is_between(since, until, closed="left")
-    customers = stage.world.customers.filter(is_new)
+    customers = prepared.world.customers.filter(is_new)
     brought = (("customers", CUSTOMERS, customers), ("events", EVENTS, events))
     intakes = tuple(
         Intake.of(name, table, frame, rows=frame.height) for name, table, frame in brought

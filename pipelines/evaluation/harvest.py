@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from pipelines.evaluation.logged import LOG, rewarded
-from pipelines.evaluation.outcome import Figures, Outcome
 from pipelines.evaluation.policies import FixedArm
-from pipelines.evaluation.stage import Stage
+from pipelines.evaluation.prepared import Prepared
+from pipelines.evaluation.result import Figures, Result
 from pipelines.settings import Settings
 from pipelines.simulator.run import Run
 from serving.experiments import in_holdout
@@ -25,6 +25,7 @@ MAILS = pl.Schema(
         "at": pl.Datetime("us", "UTC"),
         "email": pl.String(),
         "explored": pl.Boolean(),
+        "kept": pl.Float64(),
         "gain": pl.Float64(),
     }
 )
@@ -44,7 +45,7 @@ class Night:
 
 def harvest(
     policy: str,
-    stage: Stage,
+    prepared: Prepared,
     run: Run,
     nights: Sequence[Night],
     *,
@@ -52,15 +53,20 @@ def harvest(
     models: Models,
     fixed: FixedArm | None,
     end: datetime,
-) -> Outcome:
-    """The outcome of a policy whose run has come to the `end`; `models` are its last ones."""
-    start = stage.world.start
+) -> Result:
+    """The result of a policy whose run has come to the `end`; `models` are its last ones."""
+    start = prepared.world.start
     mails = pl.concat(
         [MAILS.to_frame(), *(one.mails.select(MAILS.names()).cast(MAILS) for one in nights)]
     ).with_columns(pl.col("gain").fill_null(0.0))
     truth = run.ledger(start, end)
     before = run.ledger(start - BEFORE, start).select("customer_id", before="margin")
-    unexplored = mails.filter(~pl.col("explored")).group_by("customer_id").agg(pl.col("gain").sum())
+    # What chance chose is left out; what it might have chosen and did not stands for it.
+    unexplored = (
+        mails.filter(~pl.col("explored"))
+        .group_by("customer_id")
+        .agg((pl.col("gain") / pl.col("kept")).sum())
+    )
     customers = (
         truth.join(before, on="customer_id", how="left", maintain_order="left")
         .join(unexplored, on="customer_id", how="left", maintain_order="left")
@@ -72,7 +78,7 @@ def harvest(
     totals = truth.select(pl.col("margin", "orders", "unsubscribes", "complaints", "mails").sum())
     figures = Figures(
         policy=policy,
-        seed=stage.seed,
+        seed=prepared.seed,
         **totals.row(0, named=True),
         gain=float(mails.get_column("gain").sum()),
         explored=int(mails.get_column("explored").sum()),
@@ -80,4 +86,4 @@ def harvest(
         fixed=f"{fixed.email} at {fixed.hour:02d}:00" if fixed else None,
     )
     log = pl.concat([LOG.to_frame(), *(one.log for one in nights if one.log is not None)])
-    return Outcome(figures, customers, mails, rewarded(log, run))
+    return Result(figures, customers, mails, rewarded(log, run))

@@ -2,20 +2,21 @@
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from features.errors import SettingsError
+from features.errors import NotReadyError, SettingsError
 from pipelines.cli import application
 from pipelines.console import silently
 from pipelines.evaluation.contest import contest, folder_of
 from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, POLICIES, RANDOM, RULES
-from pipelines.evaluation.outcome import load
 from pipelines.evaluation.page import page_of
 from pipelines.evaluation.plan import planned
+from pipelines.evaluation.result import load
 from pipelines.settings import load_settings
 from pipelines.simulator.world import START
 
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 def plan_of(**other):
     figures = {
         "world": "rich", "customers": 250, "history_weeks": 26, "weeks": 1, "every_days": 2,
-        "retrain_weeks": 1, "seeds": (3,), "policies": ",".join(POLICIES),
+        "retrain_weeks": 1, "first_seed": 3, "seeds": 1, "policies": ",".join(POLICIES),
     }  # fmt: skip
     return planned(**(figures | other))
 
@@ -119,7 +120,7 @@ def test_only_onje_logs_and_its_log_can_judge(played):
 
 
 def test_a_killed_run_goes_on_and_comes_to_the_same(played, settings):
-    """One policy's outcome is gone, as if it had been killed in the middle of its work."""
+    """One policy's result is gone, as if it had been killed in the middle of its work."""
     comparison, folder = played
     before = load(folder / "seed-3" / RANDOM)
     shutil.rmtree(folder / "seed-3" / RANDOM)
@@ -152,7 +153,7 @@ def test_another_plan_or_other_settings_are_another_folder(settings):
     }
     assert len(folders) == 3
     # Seeds and policies are added to what is there.
-    assert folder_of(plan_of(seeds=(4,), policies=RULES), Path("x"), settings) in folders
+    assert folder_of(plan_of(first_seed=4, policies=RULES), Path("x"), settings) in folders
 
 
 @pytest.mark.parametrize(
@@ -161,8 +162,11 @@ def test_another_plan_or_other_settings_are_another_folder(settings):
         ({"world": "flat"}, "default"),
         ({"policies": "onje,chance"}, "no policy is called chance; there are nobody"),
         ({"weeks": 0}, "--weeks"),
-        ({"customers": 10}, "greater than or equal to 100"),
-        ({"every_days": 8}, "less than or equal to 7"),
+        ({"customers": 10}, "--customers is 10; give a number from 100 to 100,000"),
+        ({"every_days": 8}, "--every-days is 8; give a number from 1 to 7"),
+        ({"seeds": 0}, "--seeds: give a number from 1 to 100"),
+        ({"first_seed": 2**31 - 1, "seeds": 2}, "between 0 and 2,147,483,647"),
+        ({"first_seed": -1}, "between 0 and"),
         ({"policies": ","}, "--policies"),
     ],
 )
@@ -175,7 +179,7 @@ def test_the_command_prints_json_last(tmp_path, monkeypatch):
     monkeypatch.setenv("ONJE_HOME", str(tmp_path))
     words = (
         "evaluate policy --world null-everything --customers 150 --history-weeks 8 --weeks 1 "
-        "--every-days 7 --policies nobody,rules,oracle --json"
+        "--every-days 5 --policies nobody,rules,oracle --json"
     )
     shown = CliRunner().invoke(application("evaluate"), words.split(), catch_exceptions=False)
     told = json.loads(shown.stdout.strip().splitlines()[-1])
@@ -186,4 +190,32 @@ def test_the_command_prints_json_last(tmp_path, monkeypatch):
     assert rules["margin"] == pytest.approx(
         policies["nobody"]["margin"] - 0.001 * rules["mails"], abs=1e-6
     )
+    assert rules["share_of_oracle"]["estimate"] is None
     assert Path(told["report"]).exists()
+    # The second night has two days left, and nothing is sent after them.
+    assert len(told["regret"]["rules"]) == 1
+    sent = load(Path(told["report"]).parent / "seed-1" / RULES)
+    assert sent.mails.get_column("at").max() < START + timedelta(days=7)
+    assert sent.mails.height == sent.figures.mails
+
+
+@pytest.mark.parametrize("below", ["a file/x", "a file"])
+def test_a_folder_that_cannot_be_is_told(tmp_path, settings, below):
+    (tmp_path / "a file").touch()
+    with pytest.raises(NotReadyError, match="cannot be written"):
+        contest(
+            plan_of(policies=NOBODY), tmp_path / below, restart=False, settings=settings,
+            step=silently,
+        )  # fmt: skip
+
+
+def test_what_chance_did_not_choose_stands_for_what_it_might_have(played):
+    """Each mail that was kept counts as 1 / (the chance that it was kept)."""
+    _, folder = played
+    kept = load(folder / "seed-3" / ONJE)
+    chances = set(kept.mails.get_column("kept").round(6).unique())
+    assert chances == {0.855, 0.95} or chances == {0.855}
+    mails = kept.mails.filter(~pl.col("explored"))
+    expected = mails.select((pl.col("gain") / pl.col("kept")).sum()).item()
+    assert kept.customers.get_column("gain").sum() == pytest.approx(expected)
+    assert load(folder / "seed-3" / RULES).mails.get_column("kept").unique().to_list() == [1.0]

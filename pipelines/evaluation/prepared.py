@@ -10,7 +10,7 @@ from pathlib import Path
 
 from features.errors import NotReadyError
 from features.lake import Lake
-from pipelines.console import Step
+from pipelines.console import Step, silently
 from pipelines.evaluation.plan import Plan
 from pipelines.models import TRAINERS
 from pipelines.retrain import retrain
@@ -22,12 +22,12 @@ from pipelines.simulator.world import World, create
 from pipelines.simulator.worlds import known_world
 from training.registry import Registry
 
-# Files that say how far a stage was set.
+# Files that say how far a home was prepared.
 STORED, TRAINED = "stored", "trained"
 
 
 @dataclass(frozen=True)
-class Stage:
+class Prepared:
     """A world whose history has been lived until `world.start`.
 
     `home` holds the lake and the models as they are at that moment; `run` is to be forked.
@@ -39,9 +39,9 @@ class Stage:
     seed: int
 
 
-def set_stage(
+def prepare(
     plan: Plan, seed: int, home: Path, *, with_models: bool, settings: Settings, step: Step
-) -> Stage:
+) -> Prepared:
     """Live the history and learn from it; what is there from before is used again."""
     step(f"history of seed {seed}", 0, 3)
     world = create(
@@ -59,14 +59,18 @@ def set_stage(
         # Half a home is worth nothing: who finds one begins anew.
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        into_lake(world, told, Lake(home / "lake"), step=_silently)
+        into_lake(world, told, Lake(home / "lake"), step=silently)
         (home / STORED).touch()
     step(f"history of seed {seed}", 2, 3)
     if with_models and not (home / TRAINED).exists():
+        # Of a training that was killed, half the versions may be on record.
+        for kept in ("models", "artifacts"):
+            shutil.rmtree(home / kept, ignore_errors=True)
+        (home / "mlflow.db").unlink(missing_ok=True)
         learn(home, world.start, settings)
         (home / TRAINED).touch()
     step(f"history of seed {seed}", 3, 3)
-    return Stage(world, run, home, seed)
+    return Prepared(world, run, home, seed)
 
 
 def learn(home: Path, now: datetime, settings: Settings) -> None:
@@ -77,16 +81,12 @@ def learn(home: Path, now: datetime, settings: Settings) -> None:
     with suppress(NotReadyError):
         retrain(
             list(TRAINERS), Lake(home / "lake"), Registry(home, None),
-            known_until=now, trained_at=now, promote=True, settings=settings, step=_silently,
+            known_until=now, trained_at=now, promote=True, settings=settings, step=silently,
         )  # fmt: skip
 
 
-def home_for(stage: Stage, folder: Path) -> Path:
+def home_for(prepared: Prepared, folder: Path) -> Path:
     """A home of its own for one policy: whatever it adds, the others do not see."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(stage.home, folder)
+    shutil.copytree(prepared.home, folder)
     return folder
-
-
-def _silently(doing: str, done: int, total: int) -> None:
-    """The steps within one step are too small to be shown."""

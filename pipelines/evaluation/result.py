@@ -33,11 +33,14 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """`customers`: customer_id, holdout, margin, orders, unsubscribes, complaints, mails, before
-    (their margin before the comparison began), gain (of mails not explored). `mails`: customer_id,
-    at, email, explored, gain. `log`: what each decision that had a choice was drawn from, and its
-    reward (pipelines.evaluation.logged); only Onje draws, so that of others is empty.
+class Result:
+    """What is kept of a run besides its figures.
+
+    `customers`: customer_id, holdout, margin, orders, unsubscribes, complaints, mails, before
+    (their margin before the comparison began), gain (as if chance had chosen none of the mails).
+    `mails`: customer_id, at, email, explored, kept (the chance that it was not explored), gain.
+    `log`: what each decision that had a choice was drawn from, and its reward
+    (pipelines.evaluation.logged); only Onje draws, so that of others is empty.
     """
 
     figures: Figures
@@ -49,22 +52,22 @@ class Outcome:
 FRAMES = ("customers", "mails", "log")
 
 
-def save(outcome: Outcome, folder: Path) -> None:
+def save(result: Result, folder: Path) -> None:
     """Write to `folder`, which appears whole."""
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    (unfinished / "figures.json").write_text(json.dumps(asdict(outcome.figures), indent=2))
+    (unfinished / "figures.json").write_text(json.dumps(asdict(result.figures), indent=2))
     for name in FRAMES:
-        getattr(outcome, name).write_parquet(unfinished / f"{name}.parquet")
+        getattr(result, name).write_parquet(unfinished / f"{name}.parquet")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
 
 
-def load(folder: Path) -> Outcome | None:
-    """The outcome kept in `folder`; None where there is none, or none that can be read."""
+def load(folder: Path) -> Result | None:
+    """The result kept in `folder`; None where there is none, or none that can be read."""
     try:
         figures = Figures(**json.loads((folder / "figures.json").read_text()))
-        return Outcome(figures, *(pl.read_parquet(folder / f"{name}.parquet") for name in FRAMES))
+        return Result(figures, *(pl.read_parquet(folder / f"{name}.parquet") for name in FRAMES))
     except (OSError, ValueError, TypeError, pl.exceptions.PolarsError):
         return None
