@@ -36,7 +36,10 @@ from training.trained import About, Report
 
 SETTINGS = Path(__file__).parents[1] / "onje.toml"
 ORIGIN = About(
-    lake_versions={}, code_version="benchmark", trained_at=datetime(1970, 1, 1, tzinfo=UTC)
+    lake_versions={},
+    code_version="benchmark",
+    trained_at=datetime(1970, 1, 1, tzinfo=UTC),
+    synthetic=False,
 )
 METRICS = {"auc": "AUC", "ap_negative": "AP (active)", "log_loss": "log-loss", "ece": "ECE"}
 RFM = ("days_since_order", "orders", "basket_value")

@@ -15,6 +15,8 @@ KINDS = (
     "click", "bounce", "complaint", "unsubscribe", "erase",
 )  # fmt: skip
 CHANNELS = ("email", "web", "app", "store", "push", "sms", "other")
+# The source of events that a simulated world made up; no shop may call its own so.
+SIMULATED = "simulated"
 
 # What decides whether mail is allowed.
 PERMISSION_KINDS = ("consent", "bounce", "complaint", "unsubscribe", "erase")

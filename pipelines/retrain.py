@@ -62,7 +62,12 @@ def retrain(
     cannot be trained is skipped; NotReadyError where nothing can.
     """
     versions = lake.versions()
-    about = About(lake_versions=versions, code_version=code_version(), trained_at=trained_at)
+    about = About(
+        lake_versions=versions,
+        code_version=code_version(),
+        trained_at=trained_at,
+        synthetic=lake.is_synthetic(),
+    )
     products, customers, events = (
         lake.read(table, version=versions.get(table))
         for table in ("products", "customers", "events")
@@ -119,7 +124,9 @@ def data_until(history: pl.DataFrame, asked: datetime) -> datetime:
 def row_of(one: Retrained | Skipped) -> dict[str, Any]:
     """What people want to know of a new version, in one line."""
     if isinstance(one, Skipped):
-        nothing = dict.fromkeys(("version", "log_loss", "baseline", "gain", "champion"))
+        nothing = dict.fromkeys(
+            ("version", "log_loss", "baseline", "gain", "champion", "synthetic")
+        )
         return {"model": one.name, **nothing, "gate": f"not trained: {one.reason}"}
     report, verdict = one.trained.report, one.verdict
     return {
@@ -129,6 +136,7 @@ def row_of(one: Retrained | Skipped) -> dict[str, Any]:
         "baseline": f"{report.baseline} {report.metrics[report.baseline]['log_loss']}",
         "gain": str(report.gain),
         "champion": verdict.promote if verdict else None,
+        "synthetic": one.trained.model.about["synthetic"],
         "gate": "; ".join(verdict.reasons) if verdict else "not asked",
     }
 

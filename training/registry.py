@@ -38,6 +38,8 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # Tag of a registered model: every champion there was, oldest first, as a JSON list.
 REIGNS = "champions"
 EXAMPLES = "examples.parquet"
+# Tag of a run and of a version: whether it was trained on the events of a simulated world.
+SYNTHETIC = "synthetic"
 # What MLflow answers when there is no such name, version or alias.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
@@ -46,7 +48,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Version:
-    """One recorded model; `metrics` as logged: `contestant/metric`, with `.low` and `.high`."""
+    """One recorded model; `metrics` as logged: `contestant/metric`, with `.low` and `.high`.
+
+    `synthetic` is None where the version was recorded before that was kept.
+    """
 
     name: str
     version: str
@@ -54,6 +59,7 @@ class Version:
     recorded_at: datetime
     gate: str
     baseline: str
+    synthetic: bool | None
     metrics: Mapping[str, float]
 
 
@@ -99,7 +105,11 @@ class Registry:
         client.set_terminated(run)
         _or_none(lambda: client.create_registered_model(name), "RESOURCE_ALREADY_EXISTS")
         recorded = client.create_model_version(
-            name, source=logged.artifact_location, run_id=run, model_id=logged.model_id
+            name,
+            source=logged.artifact_location,
+            run_id=run,
+            model_id=logged.model_id,
+            tags={SYNTHETIC: _as_tag(trained.model.about[SYNTHETIC])},
         )
         client.set_registered_model_alias(name, CHALLENGER, str(recorded.version))
         return str(recorded.version)
@@ -130,14 +140,17 @@ class Registry:
         if challenger is None:
             raise NotReadyError(f"no challenger of {name}; type `onje train all`")
         champion = self._aliased(client, name, CHAMPION)
+        model = folder.load(self._fetch(challenger))
         with TemporaryDirectory(prefix="onje-") as scratch:
             examples = client.download_artifacts(str(challenger.run_id), EXAMPLES, scratch)
             verdict = judge(
-                folder.load(self._fetch(challenger)),
+                model,
                 folder.load(self._fetch(champion)) if champion else None,
                 pl.read_parquet(examples),
                 settings=settings,
             )
+        if model.about.get(SYNTHETIC):
+            verdict = replace(verdict, reasons=(*verdict.reasons, "trained on synthetic data"))
         if force_reason is not None and not verdict.promote:
             forced = f"promoted all the same: {force_reason}"
             verdict = replace(verdict, promote=True, reasons=(*verdict.reasons, forced))
@@ -204,6 +217,7 @@ class Registry:
                     recorded_at=datetime.fromtimestamp(one.creation_timestamp / 1000, UTC),
                     gate=one.tags.get("gate", "not judged yet"),
                     baseline=run.tags.get("baseline", ""),
+                    synthetic={"true": True, "false": False}.get(one.tags.get(SYNTHETIC, "")),
                     metrics=run.metrics,
                 )
             )
@@ -309,6 +323,7 @@ def _log(client: MlflowClient, run: str, trained: Trained) -> None:
         "lake_versions": json.dumps(described["lake_versions"]),
         "trained_at": described["trained_at"],
         "baseline": report.baseline,
+        SYNTHETIC: _as_tag(described[SYNTHETIC]),
     }
     client.log_batch(
         run,
@@ -316,6 +331,10 @@ def _log(client: MlflowClient, run: str, trained: Trained) -> None:
         params=[Param(key, str(value)) for key, value in settings.items()],
         tags=[RunTag(key, str(value)) for key, value in tags.items()],
     )
+
+
+def _as_tag(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def _or_none(ask: Callable[[], Answer], *codes: str) -> Answer | None:

@@ -15,11 +15,15 @@ from training.model.model import Model
 
 @dataclass(frozen=True)
 class About:
-    """Where a model comes from: the tables it saw, the code that read them, and when."""
+    """Where a model comes from: the tables it saw, the code that read them, and when.
+
+    `synthetic`: events that it saw were made up by a simulated world.
+    """
 
     lake_versions: Mapping[str, int]
     code_version: str
     trained_at: datetime
+    synthetic: bool
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def described(
         "trained_at": origin.trained_at.isoformat(),
         "code_version": origin.code_version,
         "lake_versions": dict(origin.lake_versions),
+        "synthetic": origin.synthetic,
         "settings": dict(settings),
         "feature_settings": dict(feature_settings),
         "baseline": report.baseline,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.contracts import CHANNELS
+from features.contracts import CHANNELS, SIMULATED
 from pipelines.simulator.rows import REASONS
 from pipelines.simulator.shelf import CATEGORIES, CURRENCY
 
-SOURCE = "simulated"
 WORDS = tuple(name.rsplit(" ", 1)[1].lower() for name in CATEGORIES)
 PAYMENTS = ("card", "paypal", "invoice")
 # What is said of the mail itself names it; what a customer does on the site afterwards does not.
@@ -81,7 +80,7 @@ def as_events(
             email=pl.when(is_named).then("email"),
             variant=pl.when(is_named).then("variant"),
             machine=pl.lit(None, pl.Boolean),
-            source=pl.lit(SOURCE),
+            source=pl.lit(SIMULATED),
             attributes=pl.lit(None, pl.String),
         )
         .collect()

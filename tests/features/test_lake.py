@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from filelock import FileLock
 
-from features.contracts import CHANNELS
+from features.contracts import CHANNELS, SIMULATED
 from features.errors import NotReadyError, OnjeError
 from features.lake import Lake, Merged
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
@@ -71,6 +72,19 @@ def test_the_same_twice_changes_nothing_not_even_the_version(lake: Lake) -> None
     assert lake.merge_events(_events("e1", days=3)) == Merged(inserted=0, known_already=1)
     assert lake.versions() == before
     assert _same(lake.read("events"), events)
+
+
+def test_one_simulated_event_makes_a_lake_synthetic_and_its_copies_too(
+    lake: Lake, tmp_path: Path
+) -> None:
+    assert not lake.is_synthetic()  # nothing in it yet
+    # Sources before and after it in the alphabet: statistics alone cannot tell.
+    lake.merge_events(_events("e1", "e2").with_columns(source=pl.Series(["app", "web"])))
+    assert not lake.is_synthetic()
+    lake.merge_events(_events("e3").with_columns(source=pl.lit(SIMULATED)))
+    assert lake.is_synthetic()
+    shutil.copytree(tmp_path / "lake", tmp_path / "elsewhere")
+    assert Lake(tmp_path / "elsewhere").is_synthetic()
 
 
 def test_copies_within_one_batch_are_one_event(lake: Lake) -> None:

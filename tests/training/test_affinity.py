@@ -90,7 +90,9 @@ def train(of: pl.DataFrame, *, item: str = "category") -> Trained:
         known_until=NOW,
         settings=SETTINGS,
         feature_settings=FEATURES,
-        about=About(lake_versions={"events": 3}, code_version="abc", trained_at=NOW),
+        about=About(
+            lake_versions={"events": 3}, code_version="abc", trained_at=NOW, synthetic=False
+        ),
     )
 
 

@@ -37,7 +37,7 @@ FEATURES = FeatureSettings(
 )
 # Only resampling and churn matter here; the other models' tables are their own tests' business.
 SETTINGS = TrainingSettings.model_construct(resampling=RESAMPLING, churn=CHURN)
-ORIGIN = About(lake_versions={"events": 3}, code_version="abc", trained_at=START)
+ORIGIN = About(lake_versions={"events": 3}, code_version="abc", trained_at=START, synthetic=False)
 
 
 def checkerboard() -> pl.DataFrame:

@@ -7,6 +7,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -22,14 +23,18 @@ from training.registry import Registry, champions
 from training.report import report_on
 from training.trained import About, Trained, described
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 ORIGIN = About(
     lake_versions={"events": 3},
     code_version="abc",
     trained_at=datetime(2024, 5, 1, tzinfo=UTC),
+    synthetic=False,
 )
 
 
-def trained(*, misled: bool = False, seed: int = 1) -> Trained:
+def trained(*, misled: bool = False, seed: int = 1, synthetic: bool = False) -> Trained:
     """A model of two inputs with all its evidence, without the labour of a real training."""
     model = grown.model(misled=misled, seed=seed)
     inputs, labels = grown.rows(600, seed=3)
@@ -51,7 +56,7 @@ def trained(*, misled: bool = False, seed: int = 1) -> Trained:
         model=dataclasses.replace(
             model,
             about=described(
-                ORIGIN,
+                dataclasses.replace(ORIGIN, synthetic=synthetic),
                 report,
                 settings={"rounds": 60},
                 feature_settings={"newest_events": 500},
@@ -67,6 +72,13 @@ def trained(*, misled: bool = False, seed: int = 1) -> Trained:
         golden=inputs.head(20),
         figures={"calibration": b"\x89PNG"},
     )
+
+
+def client_of(registry: Registry) -> MlflowClient:
+    # Here, since the registry quiets MLflow before it is imported.
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=registry.uri, registry_uri=registry.uri)
 
 
 def promoted(
@@ -120,6 +132,32 @@ def test_a_worse_or_equal_challenger_stays_outside(registry: Registry) -> None:
     assert by_version["2"].gate == "; ".join(worse.reasons)
 
 
+def test_what_was_trained_on_synthetic_data_says_so_wherever_it_is_kept(tmp_path: Path) -> None:
+    registry = Registry(home=tmp_path, tracking_uri=None)
+    registry.record(trained(synthetic=True))
+    assert promoted(registry).reasons[-1] == "trained on synthetic data"
+    assert folder.load(champions(tmp_path)["churn"]).about["synthetic"] is True
+    registry.record(trained())
+    newest, first = registry.versions("churn")
+    assert (newest.synthetic, first.synthetic) == (False, True)
+    assert "trained on synthetic data" in first.gate
+    assert "trained on synthetic data" not in promoted(registry).reasons
+    client = client_of(registry)
+    kept = {one.version: one for one in client.search_model_versions("name='churn'")}
+    said = {"1": "true", "2": "false"}
+    assert {str(number): one.tags["synthetic"] for number, one in kept.items()} == said
+    runs = {str(number): client.get_run(one.run_id) for number, one in kept.items()}
+    assert {number: run.data.tags["synthetic"] for number, run in runs.items()} == said
+
+
+def test_a_version_from_before_that_was_kept_is_neither(tmp_path: Path) -> None:
+    registry = Registry(home=tmp_path, tracking_uri=None)
+    registry.record(trained(synthetic=True))
+    client = client_of(registry)
+    client.delete_model_version_tag("churn", "1", "synthetic")
+    assert [one.synthetic for one in registry.versions("churn")] == [None]
+
+
 def test_force_needs_a_reason_and_rollback_undoes_it(registry: Registry) -> None:
     forced = promoted(registry, "2", "the shop has changed")
     assert forced.promote
@@ -152,9 +190,7 @@ def test_a_second_machine_pulls_what_the_first_one_promoted(
 def test_a_run_shows_settings_versions_metrics_with_intervals_and_pictures(
     registry: Registry,
 ) -> None:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=registry.uri, registry_uri=registry.uri)
+    client = client_of(registry)
     run = client.get_run(client.get_model_version("churn", "1").run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"rounds": "60", "test_rows": "600"}

@@ -104,7 +104,9 @@ def train(history: pl.DataFrame, settings: TrainingSettings = SETTINGS) -> Train
         known_until=NOW,
         settings=settings,
         feature_settings=FEATURES,
-        about=About(lake_versions={"events": 3}, code_version="abc", trained_at=NOW),
+        about=About(
+            lake_versions={"events": 3}, code_version="abc", trained_at=NOW, synthetic=False
+        ),
     )
 
 
