@@ -19,6 +19,7 @@ HOMES = {
     "sklearn": ("training/",),
     "mlflow": ("training/registry",),
     "matplotlib": ("training/plots",),
+    "sklift": ("training/uplift",),
     "sqlalchemy": ("serving/store/",),
     "bentoml": ("serving/service.py",),
     "fastapi": ("serving/", "pipelines/service.py"),

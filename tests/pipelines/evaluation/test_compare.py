@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.evaluation.compare import compare
 from pipelines.evaluation.logged import LOG
-from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, RULES
+from pipelines.evaluation.names import FIXED, NOBODY, ONJE, ORACLE, POLICIES, RULES
 from pipelines.evaluation.plan import planned
 from pipelines.evaluation.result import Figures, Result, load, save
 from pipelines.settings import load_settings
@@ -157,3 +157,9 @@ def test_an_outcome_that_cannot_be_read_is_none(tmp_path, broken):
     assert load(tmp_path / "rules") is None
     file.unlink()
     assert load(tmp_path / "rules") is None
+
+
+def test_the_page_on_evaluation_lists_the_policies_that_there_are():
+    page = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+    for policy, means in POLICIES.items():
+        assert f"| `{policy}` | {means} |" in page
