@@ -111,13 +111,14 @@ def all_estimates(
     yield "naive: mean reward where the logs agree", _naive(sample, new, settings), value
 
 
-def _naive(sample: Sample, target: Target, settings: OffPolicySettings) -> Estimate:
+def _naive(sample: Sample, target: Target, settings: OffPolicySettings) -> Estimate | NotEvaluable:
     """What a hurried analyst does: the mean reward of the rows where the target does the same."""
     log = sample.log
     agrees = log.of_chosen(target.chances)
     value = float((agrees * log.reward).sum() / agrees.sum())
     influence: Floats = agrees * (log.reward - value) / agrees.sum()
-    return estimate(value, influence, log.customer, found=support(agrees), settings=settings)
+    found = support(agrees, log.customer)
+    return estimate(value, influence, log, found=found, settings=settings)
 
 
 def estimates(

@@ -69,6 +69,8 @@ class OffPolicySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     least_ess: Annotated[int, Field(ge=1)]
+    # Of a single customer nobody can say how much another would differ.
+    least_customers: Annotated[int, Field(ge=2)]
     most_share: Annotated[float, Field(gt=0, le=1)]
     level: Annotated[float, Field(gt=0.5, lt=1)]
 

@@ -38,8 +38,8 @@ def difference(
         - share * theirs * (log.reward - their_value) / theirs.sum()
         + gain * (differ - share) / log.rows
     )
-    found = support((ours - theirs)[differ])
-    return estimate(share * gain, influence, log.customer, found=found, settings=settings)
+    found = support((ours - theirs)[differ], log.customer[differ])
+    return estimate(share * gain, influence, log, found=found, settings=settings)
 
 
 def dr_difference(
@@ -58,8 +58,8 @@ def dr_difference(
     gains = expected + (ours - theirs) * missed
     value = float(gains.mean())
     influence = (gains - value) / log.rows
-    found = support((ours - theirs)[differ])
-    return estimate(value, influence, log.customer, found=found, settings=settings)
+    found = support((ours - theirs)[differ], log.customer[differ])
+    return estimate(value, influence, log, found=found, settings=settings)
 
 
 def _prepared(
@@ -75,5 +75,6 @@ def _prepared(
     ours = np.where(differ, weights(log, one), 0.0)
     theirs = np.where(differ, weights(log, other), 0.0)
     about = f"where {one.name!r} and {other.name!r} disagree"
-    thin = too_thin(support((ours - theirs)[differ]), about=about, settings=settings)
+    found = support((ours - theirs)[differ], log.customer[differ])
+    thin = too_thin(found, about=about, settings=settings)
     return thin or (differ, ours, theirs)

@@ -3,6 +3,9 @@
 All intervals are by linearisation, clustered by customer: an estimator is, up to terms of order
 1 / n, a sum of one number per row (its influence), and the variance of that sum is estimated from
 the squared sums per customer (Binder 1983; Liang and Zeger 1986), its skewness from their cubes.
+Such a variance is itself found from these customers, hence Student's t. Its degrees of freedom are
+one less than the customers of equal weight that would say as much (Support; Carter, Schnepel and
+Steigerwald 2017): where a few carry the weight, the others do not make the variance better known.
 The clustered bootstrap of training.evaluate was tried and not taken: rare rewards of great weight
 make an estimate skewed, and its basic interval reflects the skewness to the wrong side. It held the
 truth in 88 % of 400 logs with rewards around 3 %, a symmetrical interval in 91 %, these in 92 %
@@ -16,23 +19,28 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats, Interval
-from training.offpolicy.logged import Ints, Logged, Target
+from training.offpolicy.logged import Logged, Target
 from training.offpolicy.support import Support, support, too_thin, unheard_of, weights
 from training.settings import OffPolicySettings
+
+# An error that is less than this times the greatest reward is nothing but rounding.
+NO_ERROR = 1e-12
 
 
 @dataclass(frozen=True)
 class Estimate(Interval):
     """The reward per decision that a policy would have brought, with its interval.
 
-    `ess` and `largest_share` say how well the log supports it (see Support), `rows` how many
-    decisions it was made from.
+    `ess`, `customers` and `largest_share` say how well the log supports it (see Support), `rows`
+    how many decisions it was made from.
     """
 
     ess: float
+    customers: float
     largest_share: float
     rows: int
 
@@ -55,7 +63,8 @@ def snips(log: Logged, target: Target, *, settings: OffPolicySettings) -> Estima
         return weight
     value = float((weight * log.reward).sum() / weight.sum())
     influence = weight * (log.reward - value) / weight.sum()
-    return estimate(value, influence, log.customer, found=support(weight), settings=settings)
+    found = support(weight, log.customer)
+    return estimate(value, influence, log, found=found, settings=settings)
 
 
 def dr(
@@ -100,34 +109,44 @@ def supported(log: Logged, target: Target, *, settings: OffPolicySettings) -> Fl
         return refusal
     weight = weights(log, target)
     about = f"the policy {target.name!r}"
-    return too_thin(support(weight), about=about, settings=settings) or weight
+    found = support(weight, log.customer)
+    return too_thin(found, about=about, settings=settings) or weight
 
 
 def estimate(
     value: float,
     influence: Floats,
-    customer: Ints,
+    log: Logged,
     *,
     found: Support,
     settings: OffPolicySettings,
-) -> Estimate:
+) -> Estimate | NotEvaluable:
     """`value` and the interval that the influence of each row [rows], summed by customer, gives.
 
-    It is as long as the normal one and shifted by the skewness (Johnson 1978; the first Cornish and
+    It is as long as Student's and shifted by the skewness (Johnson 1978; the first Cornish and
     Fisher term of a studentised mean): where rewards are rare, an estimate that came out low has
-    too small an error as well. The shift never takes the estimate out of its interval.
+    too small an error as well. At 95 % the shift never takes the estimate out of its interval.
+    NotEvaluable where no customer differs from another: that is no certainty, it is no evidence.
     """
-    _, whose = np.unique(customer, return_inverse=True)
+    _, whose = np.unique(log.customer, return_inverse=True)
     sums = np.bincount(whose, weights=influence)
     error = float(np.sqrt((sums**2).sum() * len(sums) / max(len(sums) - 1, 1)))
-    skew = float((sums**3).sum() / (sums**2).sum() ** 1.5) if error else 0.0
-    normal = float(norm.ppf((1 + settings.level) / 2))
+    if error <= NO_ERROR * float(np.abs(log.reward).max()):
+        return NotEvaluable(
+            "no customer of this log tells anything else than the others do (there is one only, or "
+            "all rewards are the same), so that nothing says how sure it is; log more customers, "
+            "and what came of each decision"
+        )
+    skew = float((sums**3).sum() / (sums**2).sum() ** 1.5)
+    middle = (1 + settings.level) / 2
+    normal, reach = float(norm.ppf(middle)), float(student.ppf(middle, max(found.customers - 1, 1)))
     shift = error * skew * (2 * normal**2 + 1) / 6
     return Estimate(
-        low=value + shift - error * normal,
+        low=value + shift - error * reach,
         estimate=value,
-        high=value + shift + error * normal,
+        high=value + shift + error * reach,
         ess=found.ess,
+        customers=found.customers,
         largest_share=found.largest_share,
         rows=len(influence),
     )
@@ -147,4 +166,5 @@ def _mean(
     values = per_row(weight)
     value = float(values.mean())
     influence = (values - value) / log.rows
-    return estimate(value, influence, log.customer, found=support(weight), settings=settings)
+    found = support(weight, log.customer)
+    return estimate(value, influence, log, found=found, settings=settings)

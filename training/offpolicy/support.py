@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats
-from training.offpolicy.logged import Bools, Logged, Target, counted
+from training.offpolicy.logged import Bools, Ints, Logged, Target, counted
 from training.settings import OffPolicySettings
 
 
 @dataclass(frozen=True)
 class Support:
-    """How many rows speak for a policy, and how evenly.
+    """How many rows and customers speak for a policy, and how evenly.
 
     `ess` is Kish's effective sample size, (sum w)^2 / sum w^2: as many rows of equal weight would
-    say as much. `largest_share` is the part of all weight that lies on one row.
+    say as much. `customers` is the same of the weights summed by customer, never more than `ess`:
+    the rows of one customer are alike, so that intervals are only as good as customers are many.
+    `largest_share` is the part of all weight that lies on one customer.
     """
 
     ess: float
+    customers: float
     largest_share: float
 
 
@@ -30,8 +34,10 @@ def weights(log: Logged, target: Target) -> Floats:
     return times
 
 
-def support(weight: Floats) -> Support:
+def support(weight: Floats, customer: Ints) -> Support:
     """Of weights [rows] of one sign; of the signed weights of a difference, their sizes count.
+
+    `customer` [rows] says whose the rows are.
 
     For the difference of two policies that never choose alike, ESS is 4 / (1 / ESS of one + 1 / ESS
     of the other): the size of an evenly split experiment that would be as exact.
@@ -39,8 +45,18 @@ def support(weight: Floats) -> Support:
     size = np.abs(weight)
     total = float(size.sum())
     if total == 0:
-        return Support(ess=0.0, largest_share=1.0)
-    return Support(ess=total**2 / float((size**2).sum()), largest_share=float(size.max()) / total)
+        return Support(ess=0.0, customers=0.0, largest_share=1.0)
+    _, whose = np.unique(customer, return_inverse=True)
+    theirs = np.bincount(whose, weights=size).astype(np.float64)
+    return Support(
+        ess=_kish(size),
+        customers=_kish(theirs),
+        largest_share=float(theirs.max()) / total,
+    )
+
+
+def _kish(size: Floats) -> float:
+    return float(size.sum()) ** 2 / float((size**2).sum())
 
 
 def unheard_of(log: Logged, target: Target) -> NotEvaluable | None:
@@ -57,7 +73,7 @@ def unheard_of(log: Logged, target: Target) -> NotEvaluable | None:
 
 
 def too_thin(found: Support, *, about: str, settings: OffPolicySettings) -> NotEvaluable | None:
-    """A refusal where too few rows speak, or a single one speaks too loudly."""
+    """A refusal where too few rows or customers speak, or a single customer speaks too loudly."""
     if found.ess < settings.least_ess:
         return NotEvaluable(
             f"the log says as much about {about} as {found.ess:,.0f} rows of equal weight would, "
@@ -65,7 +81,14 @@ def too_thin(found: Support, *, about: str, settings: OffPolicySettings) -> NotE
         )
     if found.largest_share > settings.most_share:
         return NotEvaluable(
-            f"one row carries {found.largest_share:.0%} of the weight about {about}, more than "
-            f"{settings.most_share:.0%}; explore more, so that no choice is that rare"
+            f"one customer carries {found.largest_share:.0%} of the weight about {about}, more "
+            f"than {settings.most_share:.0%}; explore more, so that no choice is that rare, and "
+            "log more customers"
+        )
+    if found.customers < settings.least_customers:
+        return NotEvaluable(
+            f"the log says as much about {about} as {math.floor(found.customers):,} customers of "
+            f"equal weight would, {settings.least_customers:,} are needed; log more customers, "
+            "more rows of the same ones do not help"
         )
     return None

@@ -9,8 +9,8 @@ from training.offpolicy.logged import Logged
 from training.settings import OffPolicySettings
 
 # Anything may be judged: tests of arithmetic have four to six rows.
-LENIENT = OffPolicySettings(least_ess=1, most_share=1.0, level=0.95)
-STRICT = LENIENT.model_copy(update={"least_ess": 1000, "most_share": 0.05})
+LENIENT = OffPolicySettings(least_ess=1, least_customers=2, most_share=1.0, level=0.95)
+STRICT = LENIENT.model_copy(update={"least_ess": 1000, "least_customers": 100, "most_share": 0.05})
 
 
 def log_of(text: str, *, arms: int) -> Logged:

@@ -57,7 +57,9 @@ def test_the_interval_of_a_difference_by_hand() -> None:
     sums = np.array([rows[0] + rows[1], rows[2] + rows[3], rows[4], rows[5]])
     error = np.sqrt((sums**2).sum() * 4 / 3)
     found = known(difference(LOG, NEW, OLD, settings=LENIENT))
-    assert found.high - found.low == pytest.approx(2 * 1.959964 * error)
+    # Weights of disagreement by customer: 4, 4, 4. The fourth customer says nothing.
+    assert found.customers == pytest.approx(3)
+    assert found.high - found.low == pytest.approx(2 * 4.302653 * error)
     skew = (sums**3).sum() / (sums**2).sum() ** 1.5
     middle = found.estimate + error * skew * (2 * 1.959964**2 + 1) / 6
     assert (found.high + found.low) / 2 == pytest.approx(middle)
@@ -108,6 +110,7 @@ def test_a_policy_for_which_no_row_speaks_has_no_value() -> None:
     silent = LOG.only(np.array([False, True, True, True, False, True]))
     keep = np.array([1, 2, 3, 5])
     new, old = (choosing(t.name, t.chances[keep].argmax(axis=1), arms=2) for t in (NEW, OLD))
-    found = difference(silent, new, old, settings=LENIENT)
+    settings = LENIENT.model_copy(update={"least_customers": 1})
+    found = difference(silent, new, old, settings=settings)
     assert isinstance(found, NotEvaluable)
     assert found.reason == "no row of the log speaks for 'new' where the two disagree"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from tests.training.offpolicy.logs import LENIENT, STRICT, log_of, uniform
 from training.evaluable import NotEvaluable
@@ -66,9 +69,52 @@ def test_the_interval_by_hand() -> None:
     skew = (sums**3).sum() / (sums**2).sum() ** 1.5
     normal = 1.959964
     shift = error * skew * (2 * normal**2 + 1) / 6
+    # Weights 2, 4 and 1.25 of three customers say as much as 2.44 equal ones.
+    reach = student.ppf(0.975, 7.25**2 / (4 + 16 + 1.5625) - 1)
     found = known(ips(LOG, ONE, settings=LENIENT))
-    assert found.low == pytest.approx(0.8125 + shift - normal * error)
-    assert found.high == pytest.approx(0.8125 + shift + normal * error)
+    assert found.low == pytest.approx(0.8125 + shift - reach * error)
+    assert found.high == pytest.approx(0.8125 + shift + reach * error)
+
+
+def test_customers_not_rows_say_how_sure_it_is() -> None:
+    # The error of the mean of -1, 0, 1 is 1 / sqrt(3); Student's t of 2 degrees is 4.3027.
+    log = log_of("1 | 0 | -1 | 1\n2 | 0 | 0 | 1\n3 | 0 | 1 | 1", arms=1)
+    found = known(snips(log, Target("it", np.ones((3, 1))), settings=LENIENT))
+    assert found.as_list() == pytest.approx([-4.302653 / 3**0.5, 0, 4.302653 / 3**0.5], rel=1e-6)
+    assert found.customers == pytest.approx(3)
+
+
+@pytest.mark.parametrize("estimator", [ips, snips])
+def test_one_customer_or_one_reward_is_no_certainty(estimator) -> None:
+    log = drawn_log(300, seed=6)
+    target = Target("itself", propensities(log))
+    trusting = LENIENT.model_copy(update={"least_customers": 1})
+    alone, same = (
+        replace(log, customer=np.zeros(300, np.int64)),
+        replace(log, reward=np.full(300, 0.1)),
+    )
+    for odd in (alone, same):
+        found = estimator(odd, target, settings=trusting)
+        assert isinstance(found, NotEvaluable)
+        assert found.reason.startswith("no customer of this log tells anything else")
+    assert isinstance(estimator(log, target, settings=trusting), Estimate)
+
+
+def test_many_rows_of_few_customers_are_few_customers() -> None:
+    log = replace(drawn_log(3000, seed=7), customer=np.arange(3000) % 50)
+    target = Target("itself", propensities(log))
+    found = snips(log, target, settings=STRICT)
+    assert isinstance(found, NotEvaluable)
+    assert found.reason.startswith(
+        "the log says as much about the policy 'itself' as 50 customers of equal weight would, "
+        "100 are needed; log more customers"
+    )
+    fewer = STRICT.model_copy(update={"least_customers": 50})
+    assert isinstance(snips(log, target, settings=fewer), Estimate)
+    one = replace(log, customer=np.where(np.arange(3000) < 200, 0, np.arange(3000)))
+    loud = snips(one, target, settings=STRICT)
+    assert isinstance(loud, NotEvaluable)
+    assert loud.reason.startswith("one customer carries 7% of the weight")
 
 
 def test_a_policy_that_draws_is_weighted_by_its_chances() -> None:
@@ -120,7 +166,7 @@ def test_too_little_support_gives_no_number() -> None:
     )
     loud = snips(LOG, ONE, settings=LENIENT.model_copy(update={"most_share": 0.5}))
     assert isinstance(loud, NotEvaluable)
-    assert loud.reason.startswith("one row carries 55% of the weight about the policy 'one'")
+    assert loud.reason.startswith("one customer carries 55% of the weight about the policy 'one'")
     for found in (
         dr(LOG, ONE, PREDICTED, settings=STRICT),
         switch_dr(LOG, ONE, PREDICTED, threshold=1, settings=STRICT),

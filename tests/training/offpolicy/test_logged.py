@@ -106,15 +106,22 @@ def test_weights_and_support_by_hand() -> None:
     log = log_of("1 | 0 | 1 | 0.5\n2 | 1 | 0 | 0.25\n3 | 1 | 0 | 0.1", arms=2)
     weight = weights(log, choosing("one", np.ones(3, np.int64), arms=2))
     assert weight.tolist() == pytest.approx([0, 4, 10])
-    found = support(weight)
-    assert found.ess == pytest.approx(14**2 / (16 + 100))
+    found = support(weight, log.customer)
+    assert found.ess == found.customers == pytest.approx(14**2 / (16 + 100))
     assert found.largest_share == pytest.approx(10 / 14)
+
+
+def test_the_weights_of_a_customer_are_added_up() -> None:
+    found = support(np.array([1.0, -3.0, 4.0, 0.0]), np.array([7, 7, 2, 9]))
+    assert found.ess == pytest.approx(64 / 26)
+    assert found.customers == pytest.approx(2)
+    assert found.largest_share == pytest.approx(0.5)
 
 
 def test_the_support_of_a_difference_is_that_of_an_evenly_split_experiment() -> None:
     # 90 rows for one policy, 10 for the other: as exact as 36 rows split 18 to 18.
     weight = np.array([1 / 90] * 90 + [-1 / 10] * 10)
-    assert support(weight).ess == pytest.approx(4 / (1 / 90 + 1 / 10))
+    assert support(weight, np.arange(100)).ess == pytest.approx(4 / (1 / 90 + 1 / 10))
 
 
 def test_no_weight_at_all_is_no_support() -> None:
@@ -125,7 +132,7 @@ def test_no_weight_at_all_is_no_support() -> None:
 
 
 def test_how_much_support_is_needed_is_a_setting() -> None:
-    log = log_of("\n".join(f"{row} | {row % 2} | 1 | 0.5" for row in range(3000)), arms=2)
+    log = log_of("\n".join(f"{row} | {row % 2} | {row % 3} | 0.5" for row in range(3000)), arms=2)
     target = Target("uniform", uniform(3000, 2))
     assert isinstance(snips(log, target, settings=STRICT), Estimate)
     stricter = STRICT.model_copy(update={"least_ess": 3001})

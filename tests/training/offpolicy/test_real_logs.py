@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from tests.shared_data import shared_data
-from tests.training.offpolicy.logs import LENIENT, STRICT, uniform
+from tests.training.offpolicy.logs import STRICT, uniform
+from tests.training.offpolicy.test_cross_fit import SMALL_TREES
 from training.evaluable import NotEvaluable
 from training.offpolicy.cross_fit import trees
 from training.offpolicy.estimators import Estimate, ips, snips
@@ -55,7 +56,7 @@ def test_whoever_asks_for_less_still_does_not_get_the_women(campaign: str, evalu
     if isinstance(found, Estimate):
         assert found.low < {"all": 0.0038, "men": 0.0046}[campaign] < found.high
     else:
-        assert found.reason.startswith("one row carries 69% of the weight")
+        assert found.reason.startswith("one customer carries 69% of the weight")
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,7 @@ def test_each_to_their_own_is_not_promoted_over_the_best_e_mail_for_everybody(
     promised = []
     for arm in ARMS:
         theirs = learning.filter(pl.col("segment") == arm)
-        predict = trees(LENIENT)(
+        predict = trees(SMALL_TREES)(
             theirs.select(INPUTS).to_numpy().astype(np.float64),
             theirs[reward].cast(pl.Float64).to_numpy(),
         )
