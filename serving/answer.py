@@ -109,7 +109,7 @@ def decisions_of(
         *asked.columns,
         *TOLD_OF_CUSTOMER,
         features=_features_json(people),
-        versions=pl.lit(json.dumps({"models": models.versions, "policy": settings.policy_version})),
+        versions=pl.lit(_versions_json(models, settings)),
         seed=pl.lit(policy.seed, pl.Int64),
     )
     return (
@@ -158,6 +158,11 @@ def _features_json(people: pl.DataFrame) -> pl.Expr:
     plumbing = {"person", "spread", *KEY}
     told = [name for name in people.columns if name not in plumbing]
     return pl.struct(told).struct.json_encode()
+
+
+def _versions_json(models: Models, settings: ServingSettings) -> str:
+    made_by = {"models": models.versions, "synthetic": models.synthetic}
+    return json.dumps({**made_by, "policy": settings.policy_version})
 
 
 def _slots() -> pl.Expr:

@@ -35,8 +35,7 @@ class Models:
     @property
     def versions(self) -> dict[str, str | None]:
         """Version by name of the model, None for one that is missing."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name.replace("_", "-"): model and model.version for name, model in found.items()}
+        return {name: model.version if model else None for name, model in self._named()}
 
     @property
     def hour_evidence(self) -> str | None:
@@ -46,6 +45,14 @@ class Models:
     @property
     def missing(self) -> tuple[str, ...]:
         return tuple(name for name, version in self.versions.items() if version is None)
+
+    @property
+    def synthetic(self) -> tuple[str, ...]:
+        """Names of the models that were trained on synthetic data."""
+        return tuple(n for n, model in self._named() if model and model.about.get("synthetic"))
+
+    def _named(self) -> list[tuple[str, Model | None]]:
+        return [(one.name.replace("_", "-"), getattr(self, one.name)) for one in fields(self)]
 
 
 @dataclass(frozen=True)

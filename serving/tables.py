@@ -108,7 +108,9 @@ DECISIONS = pl.Schema(
         "hour_source": pl.String(),  # customer | segment | everyone | default
         "known_until": UTC,  # the newest thing known of the customer; null where nothing is
         "features": pl.String(),  # JSON object: every feature and score as read
-        "versions": pl.String(),  # JSON object: models (name: version | null) and policy (SHA-256)
+        # JSON object: models (name: version | null), synthetic (names of the models that were
+        # trained on synthetic data) and policy (SHA-256)
+        "versions": pl.String(),
         "seed": pl.Int64(),
     }
 )

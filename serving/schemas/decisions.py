@@ -138,5 +138,5 @@ class DecisionRecord(Standing):
     receipt: dict[str, Any] = Field(
         description="what was asked, each arm with its value, its propensity and what forbade it, "
         "what was left to chance, the unconstrained best, feature values, versions of models, "
-        "policy and settings, the seed"
+        "policy and settings, which models learnt from synthetic data, the seed"
     )

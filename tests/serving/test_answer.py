@@ -193,6 +193,7 @@ def test_without_models_the_answer_is_marked_degraded():
     versions = json.loads(got["versions"].item())
     assert versions["policy"] == SHOP.policy_version
     assert set(versions["models"].values()) == {None}
+    assert versions["synthetic"] == []
 
 
 def test_the_receipt_holds_what_the_decision_was_made_from():

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import polars as pl
 import pytest
 
-from serving.models import ModelShelf
+from serving.models import NO_MODELS, ModelShelf
 from tests.serving.histories import FEATURES
 from training.model import folder
 from training.model.booster import Booster
@@ -14,7 +16,7 @@ from training.model.model import Model
 DEEPER = FEATURES.model_copy(update={"category_depth": FEATURES.category_depth + 1})
 
 
-def model(seed, trained_under):
+def model(seed, trained_under, **about):
     """A tiny model of its own for each seed."""
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(200, 2))
@@ -23,7 +25,7 @@ def model(seed, trained_under):
     )
     params = {"objective": "binary", "num_leaves": 4, "verbose": -1, "num_threads": 1}
     trees = lightgbm.train(params | {"seed": seed}, data, 3).model_to_string()
-    about = {"feature_settings": trained_under.model_dump(mode="json")}
+    about |= {"feature_settings": trained_under.model_dump(mode="json")}
     booster = Booster.from_text(trees)
     return Model("churn", "unrecorded", ("orders", "silence"), booster, tables={}, about=about)
 
@@ -43,6 +45,14 @@ def test_without_a_snapshot_there_are_no_models(tmp_path):
     shelf = ModelShelf(tmp_path)
     assert shelf.refresh(FEATURES) == []
     assert set(shelf.current.versions.values()) == {None}
+
+
+def test_models_trained_on_synthetic_data_are_named():
+    of_a_shop = model(1, FEATURES, synthetic=False)
+    from_before, of_a_world = model(1, FEATURES), model(1, FEATURES, synthetic=True)
+    models = replace(NO_MODELS, churn=of_a_shop, affinity_product=from_before)
+    assert models.synthetic == ()
+    assert replace(models, send_hour=of_a_world).synthetic == ("send-hour",)
 
 
 def test_a_moved_pointer_swaps_the_model_and_the_old_one_stays_whole(tmp_path):

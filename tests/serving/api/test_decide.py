@@ -187,7 +187,7 @@ def test_the_receipt_tells_all_that_was_asked_and_read(service):
     assert receipt["features"]["cart_items"] == 1
     assert receipt["settings"] == service.live.settings.current.fingerprint
     assert receipt["clock_offset_days"] == 0
-    assert set(receipt["versions"]) == {"models", "policy"}
+    assert set(receipt["versions"]) == {"models", "synthetic", "policy"}
 
 
 def test_the_clock_can_live_in_the_past(tmp_path):
