@@ -43,13 +43,17 @@ def progress(*, quiet: bool) -> Iterator[Step]:
 
 
 def show(result: dict[str, Any], *, as_json: bool, title: str) -> None:
-    """Print a result: one JSON line for machines, a two-column table for people."""
+    """Print a result: one JSON line for machines, a two-column table for people.
+
+    Where it says `synthetic`, so does the title.
+    """
     if as_json:
         print(json.dumps(result, default=str))
         return
     from rich.console import Console
     from rich.table import Table
 
+    title = _titled(title, [result])
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
     for name, value in result.items():
         table.add_row(name.replace("_", " "), _readable(value))
@@ -59,7 +63,8 @@ def show(result: dict[str, Any], *, as_json: bool, title: str) -> None:
 def show_rows(rows: list[dict[str, Any]], *, as_json: bool, title: str) -> None:
     """Print rows that share their keys: a JSON list for machines, for people a table.
 
-    Rows that are too long for the terminal are printed as a block each, not squeezed.
+    Rows that are too long for the terminal are printed as a block each, not squeezed. Where one
+    says `synthetic`, so does the title.
     """
     if as_json:
         print(json.dumps(rows, default=str))
@@ -67,7 +72,7 @@ def show_rows(rows: list[dict[str, Any]], *, as_json: bool, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console, title = Console(), _titled(title, rows)
     names = [name.replace("_", " ") for name in (rows[0] if rows else ())]
     lines = [[_readable(value) for value in row.values()] for row in rows]
     width = sum(max(map(len, column)) + 3 for column in zip(names, *lines, strict=True))
@@ -84,6 +89,10 @@ def show_rows(rows: list[dict[str, Any]], *, as_json: bool, title: str) -> None:
             block.add_row(name, value)
         console.print(block)
         console.print()
+
+
+def _titled(title: str, rows: list[dict[str, Any]]) -> str:
+    return f"{title} (synthetic data)" if any(row.get("synthetic") for row in rows) else title
 
 
 def _readable(value: Any) -> str:

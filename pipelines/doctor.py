@@ -46,7 +46,7 @@ def examine() -> list[Finding]:
             return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
-            findings += [_looked(look, onje) for look in (_lake, _money, _store)]
+            findings += [_looked(look, onje) for look in (_lake, _data, _money, _store)]
             findings += list(_models(onje))
     except OnjeError as error:
         findings.append(Finding("settings and store", False, str(error), "mend what it names"))
@@ -119,6 +119,15 @@ def _lake(onje: Installation) -> Finding:
     return Finding("lake", True, versions, "")
 
 
+def _data(onje: Installation) -> Finding:
+    found = (
+        "synthetic: the lake holds events of a simulated world"
+        if onje.lake.is_synthetic()
+        else "no events of a simulated world"
+    )
+    return Finding("data", True, found, "")
+
+
 def _money(onje: Installation) -> Finding:
     """How much of the money is in a currency that spend leaves out."""
     base = onje.settings.features.base_currency
@@ -157,7 +166,8 @@ def _models(onje: Installation) -> Iterator[Finding]:
                 yield Finding(what, False, str(error), "onje doctor --mend")
                 continue
             misfit = model.misfit(settings)
-            fine = f"version {model.version}, tried and fine"
+            origin = "; trained on synthetic data" if model.about.get("synthetic") else ""
+            fine = f"version {model.version}, tried and fine{origin}"
             yield Finding(what, misfit is None, misfit or fine, f"onje train {trained} --promote")
 
 

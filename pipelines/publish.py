@@ -21,6 +21,7 @@ class Published:
     products: int
     events: int
     lake_versions: dict[str, int]
+    synthetic: bool
 
 
 def publish(
@@ -47,4 +48,4 @@ def publish(
         about={"lake_versions": versions, "at": at.isoformat()},
     )
     step("histories into the store", 3, 3)
-    return Published(described, products.height, history.height, versions)
+    return Published(described, products.height, history.height, versions, lake.is_synthetic())

@@ -47,7 +47,7 @@ READ = ("events", "customers", "products")
 
 @dataclass(frozen=True)
 class Rescored:
-    """A finished run."""
+    """A finished run; `synthetic` where its lake or one of its models is."""
 
     run_id: str
     as_of: datetime
@@ -56,6 +56,7 @@ class Rescored:
     wait: int
     folder: Path
     missing_models: list[str]
+    synthetic: bool
 
 
 def rescore(
@@ -107,7 +108,14 @@ def rescore(
     send = decisions.filter(pl.col("action") == "send").height
     wait = decisions.height - send
     return Rescored(
-        run_id, as_of, decisions.height, send, wait, folder, missing_models=list(models.missing)
+        run_id,
+        as_of,
+        decisions.height,
+        send,
+        wait,
+        folder,
+        missing_models=list(models.missing),
+        synthetic=bool(models.synthetic) or lake.is_synthetic(),
     )
 
 

@@ -72,6 +72,7 @@ def _show_models(names: tuple[str, ...], *, as_json: bool) -> None:
                 "baseline": one.baseline,
                 "its_log_loss": with_interval(one.metrics, f"{one.baseline}/log_loss"),
                 "gain": with_interval(one.metrics, "gain"),
+                "synthetic": one.synthetic,
                 "gate": one.gate,
             }
             for name in names

@@ -54,6 +54,7 @@ def features(
         history = to_history(events, lake.read("products"), settings=settings)
         people = lake.read("customers", customers=[customer])
         row = features_as_of(history, spine, people, settings=settings).row(0, named=True)
+        row["synthetic"] = lake.is_synthetic()
     show(row, as_json=as_json, title=f"Customer {customer} as of {moment:%Y-%m-%d %H:%M} UTC")
 
 

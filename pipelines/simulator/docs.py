@@ -50,6 +50,9 @@ The same command twice changes nothing; one that was killed can be typed again. 
 (`ONJE_HOME`) holds one world, and a home with anybody's data is refused. The history of every
 world ends, and its evaluation starts, on Monday 2026-03-02 at 00:00 UTC; the clock of the home is
 set to that day, so that `onje train all`, `onje publish`, `onje rescore` work on it as they stand.
+What they print, the runs and versions in MLflow and the receipts of decisions say that data or
+models are synthetic. It is a fact of the lake, whose events carry `source=simulated`, so that a
+copy of it says the same.
 """
 
 _HIDDEN = """
@@ -71,7 +74,8 @@ does not fit.
 
 
 def lines() -> Iterator[str]:
-    """One line per world."""
+    """What all worlds are, and one line per world."""
+    yield "Every world is synthetic: customers, orders and clicks are simulated.\n"
     width = max(map(len, WORLDS))
     for name in WORLDS:
         yield f"{name:<{width}}  {WHAT[name]}"

@@ -21,6 +21,17 @@ def test_people_get_separated_thousands_and_no_none(capsys):
     assert "1,234" in told and "None" not in told and "yes" in told
 
 
+def test_what_is_synthetic_says_so_above_the_table(capsys):
+    show({"customers": 1, "synthetic": True}, as_json=False, title="Done")
+    show_rows([ROWS[0] | {"synthetic": False}, ROWS[0] | {"synthetic": True}],
+              as_json=False, title="Models")  # fmt: skip
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Done (synthetic data)" in told and "Models (synthetic data)" in told
+    show({"customers": 1, "synthetic": False}, as_json=False, title="Done")
+    show_rows([ROWS[0] | {"synthetic": None}], as_json=False, title="Models")
+    assert "(synthetic data)" not in capsys.readouterr().out
+
+
 def test_rows_too_long_for_the_terminal_become_blocks(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     show_rows(ROWS, as_json=False, title="Models")

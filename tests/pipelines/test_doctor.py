@@ -25,6 +25,7 @@ def test_an_empty_home_is_told_what_to_do_first(home):
     told = found()
     assert told["Python"].fine and told["packages"].fine and told["settings"].fine
     assert not told["lake"].fine and "onje ingest" in told["lake"].do
+    assert told["data"].found == "no events of a simulated world"
     assert told["store"].do == "onje publish"
     assert told["model affinity-product"].do == "onje train affinity --promote"
 

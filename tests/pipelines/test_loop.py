@@ -118,13 +118,14 @@ def test_every_model_is_recorded_and_judged(trained):
     for one in done:
         assert one.verdict is not None and one.verdict.reasons
         assert row_of(one)["champion"] == one.verdict.promote
+        assert row_of(one)["synthetic"] is False
     assert set(champions(onje.places.home)) == {one.name for one in done}
     assert not models_of(onje).missing
 
 
 def test_the_night_and_the_service_decide_alike(onje, now, tmp_path):
     run = night(onje, now, tmp_path / "out")
-    publish_now(onje, now)
+    assert not run.synthetic and not publish_now(onje, now).synthetic
     planned = pl.read_parquet(run.folder / "decisions.parquet")
     assert planned["action"].n_unique() == 2, "the households must not all get the same"
     some = planned["customer_id"].head(ASKED).to_list()

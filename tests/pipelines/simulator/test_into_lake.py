@@ -177,7 +177,7 @@ def test_the_clock_of_the_home_is_set_to_the_first_day_after_the_past(home):
 
 def test_the_worlds_are_listed(tmp_path):
     done = onje("--list", home=tmp_path / "none")
-    assert "strong-hour" in done.output and done.exit_code == 0
+    assert "synthetic" in done.output and "strong-hour" in done.output and done.exit_code == 0
     assert not (tmp_path / "none").exists()
 
 
