@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from features.errors import DamagedError
+from features.errors import DamagedError, NotReadyError
 from pipelines.simulator.population import Population
 from pipelines.simulator.size import Size
 from pipelines.simulator.worlds import WorldSettings
@@ -36,13 +36,11 @@ def write_truth(
 ) -> None:
     """customers.parquet, one row per customer, then world.json, which says what it is of.
 
-    `past` tells this past from another of the same size, made by other code.
+    `past` tells this past from another of the same size, made by other code. NotReadyError where
+    the disk does not take it.
     """
     folder = home / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "customers.unfinished"
-    hidden(population).write_parquet(unfinished)
-    unfinished.replace(folder / "customers.parquet")
+    customers, world = folder / "customers.unfinished", folder / "world.unfinished"
     said = {
         "synthetic": "every figure is simulated",
         **asdict(size),
@@ -50,9 +48,17 @@ def write_truth(
         "past": past,
         "settings": settings.model_dump(),
     }
-    unfinished = folder / "world.unfinished"
-    unfinished.write_text(json.dumps(said, indent=2) + os.linesep, "utf-8")
-    unfinished.replace(folder / "world.json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        hidden(population).write_parquet(customers)
+        customers.replace(folder / "customers.parquet")
+        world.write_text(json.dumps(said, indent=2) + os.linesep, "utf-8")
+        world.replace(folder / "world.json")
+    except (OSError, pl.exceptions.ComputeError) as problem:
+        raise NotReadyError(
+            f"{folder} cannot be written: {problem}; make room, or set ONJE_HOME to a folder "
+            "elsewhere, then type the same again"
+        ) from problem
 
 
 def size_of(home: Path) -> Size | None:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.errors import DamagedError
+from features.errors import DamagedError, NotReadyError
 from pipelines.simulator.size import Size
 from pipelines.simulator.truth import hidden, past_of, size_of, truth_of_customers, write_truth
 from pipelines.simulator.world import create
@@ -42,6 +42,12 @@ def test_what_drifts_is_told_before_and_after(people):
     before, after = (table[name].to_numpy() for name in ("tastes", "tastes_after"))
     assert (before == people.tastes[0]).all() and (after == people.tastes[1]).all()
     assert not np.array_equal(before, after)
+
+
+def test_a_disk_that_does_not_take_it_is_told(people, tmp_path):
+    (tmp_path / "truth").write_text("not a folder")
+    with pytest.raises(NotReadyError, match="truth cannot be written.*ONJE_HOME"):
+        write_truth(tmp_path, SIZE, known_world("drift"), people, start=START, past="7 events")
 
 
 def test_it_is_read_as_it_was_written(people, tmp_path):
