@@ -103,8 +103,8 @@ def policy(
         typer.Option(help="Weeks lived and learnt from before, 8 to 104; 26, or all of the world."),
     ] = None,
     every_days: Annotated[
-        int, typer.Option(help="Days from one decision to the next, 1 to 7.")
-    ] = 1,
+        int, typer.Option(help="Days from one decision to the next, 1 to 7; 1 is slow and real.")
+    ] = 7,
     retrain_weeks: Annotated[
         int, typer.Option(help="Weeks from one training to the next, 1 to 104.")
     ] = 4,
