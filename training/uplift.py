@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats, Interval
+from training.offpolicy.refusal import refuse
 from training.settings import ResamplingSettings
 
 Bools = NDArray[np.bool_]
@@ -137,7 +138,14 @@ def uplift_ranking(
 def _by_customer(
     outcome: Floats, treated: Bools, customers: Ints, before: Floats | None
 ) -> tuple[Floats, Bools, Floats | None]:
-    """One number per customer, in the order of `customers`' values."""
+    """One number per customer, in the order of `customers`' values; DataError where one is none."""
+    for what, numbers in (("an outcome", outcome), ("what came `before`", before)):
+        if numbers is not None:
+            refuse(
+                ~np.isfinite(numbers),
+                f"{what} is a number",
+                "write 0 where a customer did nothing, and leave out what is not yet known",
+            )
     groups, whose = np.unique(customers, return_inverse=True)
     return (
         np.bincount(whose, weights=outcome).astype(np.float64),

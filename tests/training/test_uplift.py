@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from scipy.stats import ttest_ind
 
+from features.errors import DataError
 from tests.shared_data import shared_data
 from tests.training.drawn import RESAMPLING
 from training.evaluable import NotEvaluable
@@ -221,3 +222,15 @@ def test_rows_of_one_customer_are_drawn_together() -> None:
     assert tenfold["qini"].high - tenfold["qini"].low == pytest.approx(
         once["qini"].high - once["qini"].low, rel=0.1
     )
+
+
+@pytest.mark.parametrize("nothing", [np.nan, np.inf])
+def test_what_is_no_number_is_named(nothing: float) -> None:
+    treated, customers = np.arange(100) < 50, np.arange(100)
+    known = np.arange(100.0)
+    unknown = known.copy()
+    unknown[3] = nothing
+    with pytest.raises(DataError, match=r"an outcome is a number, .* 1 of 100 rows \(rows 3\)"):
+        holdout_uplift(unknown, treated, customers, before=known, level=LEVEL)
+    with pytest.raises(DataError, match=r"`before` is a number, .* \(rows 3\); write 0 where"):
+        holdout_uplift(known, treated, customers, before=unknown, level=LEVEL)

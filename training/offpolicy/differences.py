@@ -6,7 +6,8 @@ import numpy as np
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats
-from training.offpolicy.estimators import Estimate, estimate
+from training.offpolicy.contradiction import contradicted
+from training.offpolicy.estimators import Estimate, check_predicted, estimate
 from training.offpolicy.logged import Bools, Logged, Target
 from training.offpolicy.support import support, too_thin, unheard_of, weights
 from training.settings import OffPolicySettings
@@ -53,6 +54,7 @@ def dr_difference(
     if isinstance(prepared, NotEvaluable):
         return prepared
     differ, ours, theirs = prepared
+    check_predicted(log, predicted)
     missed = log.reward - log.of_chosen(predicted)
     expected = np.einsum("ra,ra->r", one.chances - other.chances, predicted)
     gains = expected + (ours - theirs) * missed
@@ -76,5 +78,9 @@ def _prepared(
     theirs = np.where(differ, weights(log, other), 0.0)
     about = f"where {one.name!r} and {other.name!r} disagree"
     found = support((ours - theirs)[differ], log.customer[differ])
-    thin = too_thin(found, about=about, settings=settings)
-    return thin or (differ, ours, theirs)
+    refusal = (
+        too_thin(found, about=about, settings=settings)
+        or contradicted(log, one, ours, differ)
+        or contradicted(log, other, theirs, differ)
+    )
+    return refusal or (differ, ours, theirs)

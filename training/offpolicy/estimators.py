@@ -23,7 +23,9 @@ from scipy.stats import t as student
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats, Interval
+from training.offpolicy.contradiction import contradicted
 from training.offpolicy.logged import Logged, Target
+from training.offpolicy.refusal import refuse
 from training.offpolicy.support import Support, support, too_thin, unheard_of, weights
 from training.settings import OffPolicySettings
 
@@ -92,6 +94,8 @@ def switch_dr(
     There the model is believed as it is. That spares the noise of great weights and costs whatever
     the model gets wrong, which no interval can show: read it beside `dr`, at several thresholds.
     """
+    log.fits(f"the chances of {target.name!r}", target.chances)
+    check_predicted(log, predicted)
     expected = np.einsum("ra,ra->r", target.chances, predicted)
     missed = log.reward - log.of_chosen(predicted)
 
@@ -109,8 +113,24 @@ def supported(log: Logged, target: Target, *, settings: OffPolicySettings) -> Fl
         return refusal
     weight = weights(log, target)
     about = f"the policy {target.name!r}"
-    found = support(weight, log.customer)
-    return too_thin(found, about=about, settings=settings) or weight
+    thin = too_thin(support(weight, log.customer), about=about, settings=settings)
+    if thin is not None:
+        return thin
+    refusal = contradicted(log, target, weight, np.ones(log.rows, bool))
+    return weight if refusal is None else refusal
+
+
+def check_predicted(log: Logged, predicted: Floats) -> None:
+    """DataError where a predicted reward [rows, arms] is no number, ValueError if they do not fit.
+
+    An arm that the policy never chooses needs a number as well: 0 will do.
+    """
+    log.fits("the predicted rewards", predicted)
+    refuse(
+        np.asarray(~np.isfinite(predicted).all(axis=1)),
+        "a predicted reward is a number",
+        "predict every arm, also where it is not possible",
+    )
 
 
 def estimate(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from features.errors import DataError
 from training.evaluate import Floats
+from training.offpolicy.frame import check_frame
+from training.offpolicy.refusal import refuse
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -19,8 +21,6 @@ Value = TypeVar("Value", bound=np.generic)
 
 # How far the chances of a row may be from 1 in sum: rounding, nothing else.
 ROUNDING = 1e-6
-# How many rows a message names.
-NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,12 @@ class Logged:
             "what was chosen was possible",
             "log the arms that could have been drawn, the drawn one among them",
         )
+        refuse(
+            (self.propensity >= 1) & (self.possible.sum(axis=1) > 1),
+            "what was drawn with certainty was all that was possible",
+            "log the chance with which the chosen arm was drawn, after exploration; where nothing "
+            "was drawn, log the chosen arm alone as `possible`: nothing is known of the others",
+        )
 
     @property
     def rows(self) -> int:
@@ -79,6 +85,14 @@ class Logged:
         """Of `values` [rows, arms], those of the arm that was chosen [rows]."""
         picked: NDArray[Value] = values[np.arange(len(self.chosen)), self.chosen]
         return picked
+
+    def fits(self, what: str, values: Floats) -> None:
+        """ValueError where `values` are not [rows, arms] of this log."""
+        if values.shape != self.possible.shape:
+            raise ValueError(
+                f"{what} are {values.shape} [rows, arms], this log is {self.possible.shape}; "
+                "give them for the same decisions and arms"
+            )
 
     def only(self, rows: Bools) -> Logged:
         """The log of some rows only."""
@@ -116,7 +130,12 @@ class Target:
 
 
 def choosing(name: str, arm: Ints, *, arms: int) -> Target:
-    """The policy that chooses `arm` [rows] and draws nothing."""
+    """The policy that chooses `arm` [rows] and draws nothing; DataError where that is no arm."""
+    refuse(
+        (arm < 0) | (arm >= arms),
+        f"the policy {name!r} chooses an arm of 0 to {arms - 1}",
+        "number the arms as the columns of the log",
+    )
     chances = np.zeros((len(arm), arms))
     chances[np.arange(len(arm)), arm] = 1.0
     return Target(name, chances)
@@ -134,23 +153,8 @@ def read_log(frame: pl.DataFrame, *, arms: Sequence[str]) -> Logged:
     `arms` are the names of all arms, in the order of the numbers. DataError where the chances were
     not logged: without them nothing can be said of another policy, however long the log.
     """
-    missing = {"customer_id", "arm", "reward", "propensity", "possible"} - set(frame.columns)
-    if missing:
-        raise DataError(
-            f"this log lacks {', '.join(sorted(missing))}; a policy can be judged on a log only if "
-            "each decision states who it was about (customer_id), what was chosen (arm), with "
-            "which chance (propensity), what else could have been drawn (possible), and what came "
-            "of it (reward): log the chances when you decide, nobody can find them out later"
-        )
-    unlogged = frame.get_column("propensity").is_null().to_numpy()
-    refuse(unlogged, "every decision states its propensity", "log the chance when you decide")
+    check_frame(frame, arms)
     numbers = {arm: number for number, arm in enumerate(arms)}
-    strangers = set(frame.get_column("arm").unique()) - set(numbers)
-    if strangers:
-        raise DataError(
-            f"this log names arms that are not known: {', '.join(sorted(map(str, strangers)))}; "
-            f"known are {', '.join(arms)}"
-        )
     can = frame.get_column("possible")
     return Logged(
         customer=frame.get_column("customer_id").rank("dense").cast(pl.Int64).to_numpy(),
@@ -159,16 +163,3 @@ def read_log(frame: pl.DataFrame, *, arms: Sequence[str]) -> Logged:
         propensity=frame.get_column("propensity").cast(pl.Float64).to_numpy(),
         possible=np.stack([can.list.contains(arm).to_numpy() for arm in arms], axis=1),
     )
-
-
-def refuse(wrong: Bools, rule: str, remedy: str) -> None:
-    """DataError naming the first rows that break `rule`, if any does."""
-    if wrong.any():
-        raise DataError(f"{rule}, but not in {counted(wrong)}; {remedy}")
-
-
-def counted(rows: Bools) -> str:
-    """How many rows these are, and which come first: `2 of 5 rows (rows 0, 3)`."""
-    numbers = np.flatnonzero(rows)
-    named = ", ".join(map(str, numbers[:NAMED])) + (", ..." if len(numbers) > NAMED else "")
-    return f"{len(numbers):,} of {len(rows):,} rows (rows {named})"

@@ -9,7 +9,8 @@ import numpy as np
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats
-from training.offpolicy.logged import Bools, Ints, Logged, Target, counted
+from training.offpolicy.logged import Bools, Ints, Logged, Target
+from training.offpolicy.refusal import counted
 from training.settings import OffPolicySettings
 
 
@@ -60,7 +61,11 @@ def _kish(size: Floats) -> float:
 
 
 def unheard_of(log: Logged, target: Target) -> NotEvaluable | None:
-    """A refusal where the target may choose what the log never could: nothing can be known then."""
+    """A refusal where the target may choose what the log never could: nothing can be known then.
+
+    ValueError where the target is of other rows or arms than the log.
+    """
+    log.fits(f"the chances of {target.name!r}", target.chances)
     beyond = (target.chances > 0) & ~log.possible
     if not beyond.any():
         return None
