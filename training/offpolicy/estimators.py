@@ -154,8 +154,8 @@ def estimate(
     if error <= NO_ERROR * float(np.abs(log.reward).max()):
         return NotEvaluable(
             "no customer of this log tells anything else than the others do (there is one only, or "
-            "all that counts is the same), so that nothing says how sure it is; log more customers, "
-            "and what came of each decision"
+            "all that counts is the same), so that nothing says how sure it is; log more "
+            "customers, and what came of each decision"
         )
     skew = float((sums**3).sum() / (sums**2).sum() ** 1.5)
     middle = (1 + settings.level) / 2
