@@ -98,15 +98,9 @@ def prepare(
 
 
 def with_clock(onje: Installation, *, now: datetime) -> Installation:
-    """The clock set back by whole days, so that the newest event of the data was yesterday.
-
-    The change is a patch in the store like any other: every command sees it, every receipt names
-    it.
-    """
+    """The clock set back by whole days, so that the newest event of the data was yesterday."""
     newest = _newest_event(onje.lake)
-    offset = (now - newest).days - 1
-    if offset != onje.settings.clock.offset_days:
-        onje.store.add_patch({"clock": {"offset_days": offset}}, who=WHO, at=now)
+    onje.set_clock((now - newest).days - 1, who=WHO, at=now)
     patches = [patch.patch for patch in onje.store.patches()]
     return replace(onje, settings=load_settings(onje.places.settings_file, patches))
 

@@ -30,6 +30,15 @@ class Installation:
         """The present as the settings see it; read once per command and handed down."""
         return datetime.now(UTC) - timedelta(days=self.settings.clock.offset_days)
 
+    def set_clock(self, offset_days: int, *, who: str, at: datetime) -> None:
+        """Let every command from now on see a day so many days before the present.
+
+        As a patch in the store, like any other change: every command sees it, every receipt
+        names it.
+        """
+        if offset_days != self.settings.clock.offset_days:
+            self.store.add_patch({"clock": {"offset_days": offset_days}}, who=who, at=at)
+
 
 @contextmanager
 def opened() -> Iterator[Installation]:

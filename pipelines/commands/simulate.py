@@ -55,12 +55,12 @@ def simulate(
     from pipelines.installation import opened
     from pipelines.simulator.into_lake import mails_in, simulate
     from pipelines.simulator.measure import compared
-    from pipelines.simulator.present import set_clock
 
     began = time.monotonic()
     with opened() as onje, progress(quiet=as_json) as step:
         stored = simulate(onje.places.home, onje.lake, size, step=step)
-        set_clock(onje, start=stored.start, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        onje.set_clock(max(0, (now - stored.start).days), who="simulate", at=now)
         mails = mails_in(onje.lake)
         facts = compared(mails)
     seconds = round(time.monotonic() - began, 1)
