@@ -37,7 +37,7 @@ serve: .venv/run.done ## start the service on what is already there
 	@$(BIN)/onje serve
 
 test: check ## everything that must hold: check, then all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/dev.done ## format, lint, types, import rule, printed pages compared with code
 	@$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 
 from features.errors import OnjeError
@@ -16,12 +17,7 @@ from training.registry import champions
 log = logging.getLogger("onje")
 
 # The registry's names of the models, as attributes of Models.
-FIELDS = {
-    "churn": "churn",
-    "send-hour": "send_hour",
-    "affinity-category": "affinity_category",
-    "affinity-product": "affinity_product",
-}
+FIELDS = {one.name.replace("_", "-"): one.name for one in fields(Models)}
 NO_MODELS = Models(**dict.fromkeys(FIELDS.values()))
 
 
@@ -66,8 +62,8 @@ class ModelShelf:
         for name in newly_refused:
             log.error("model %s is refused: %s", name, refused[name])
         self.refused = refused
-        fields = {FIELDS[name]: model for name, model in self._serving.items()}
-        self.current = Models(**(dict.fromkeys(FIELDS.values()) | fields))
+        loaded = {FIELDS[name]: model for name, model in self._serving.items()}
+        self.current = replace(NO_MODELS, **loaded)
         self._judged = (features, self.current)
         return newly_refused
 

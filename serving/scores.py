@@ -21,16 +21,27 @@ from training.model.model import Model
 from training.model.score import score_churn
 
 KEY = ["customer_id", "as_of"]
+# Models for which nothing that the merchant said can stand in.
+NEEDED = ("churn", "send-hour", "affinity-category", "affinity-product")
 
 
 @dataclass(frozen=True)
 class Models:
-    """The champions; None where there is none yet, which makes every decision `degraded`."""
+    """The champions; None where there is none yet.
+
+    Without one of the first four every decision is `degraded`. Without one of the others, the
+    merchant's own figures hold: their base rates, their thresholds of dormancy.
+    """
 
     churn: Model | None
     send_hour: Model | None
     affinity_category: Model | None
     affinity_product: Model | None
+    email_dormancy: Model | None
+    dormancy_date: Model | None
+    response_click: Model | None
+    response_order: Model | None
+    response_unsubscribe: Model | None
 
     @property
     def versions(self) -> dict[str, str | None]:
@@ -44,7 +55,8 @@ class Models:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        return tuple(name for name, version in self.versions.items() if version is None)
+        """Names of the missing models without which a decision is degraded."""
+        return tuple(name for name in NEEDED if self.versions[name] is None)
 
     @property
     def synthetic(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from features.settings import FeatureSettings
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from serving.answer import answer
 from serving.knowledge import Knowledge
+from serving.models import NO_MODELS
 from serving.scores import Models
 from serving.settings import ServingSettings
 from serving.tables import MAIL, REQUESTS
@@ -24,7 +25,6 @@ FEATURES = FeatureSettings(
     base_currency="USD", default_timezone=NEW_YORK, category_depth=2, newest_events=2000,
     high_value_spend_365d=1500.0, dormant_after_days=180,
 )  # fmt: skip
-NO_MODELS = Models(churn=None, send_hour=None, affinity_category=None, affinity_product=None)
 NO_MAIL = pl.DataFrame(schema=MAIL)
 
 SHELF = """

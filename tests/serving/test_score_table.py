@@ -7,7 +7,7 @@ import pytest
 
 from serving.knowledge import Knowledge
 from serving.score_table import SCORES, score_table
-from serving.scores import Models, scores_of
+from serving.scores import scores_of
 from tests.serving.histories import FEATURES, NO_MAIL, NO_MODELS, customers, history, shelf
 from tests.serving.shop import NEW_YORK, NOW, SHOP
 
@@ -44,6 +44,6 @@ def test_the_source_of_the_hours_is_told_of_each_hour(found):
 
 @pytest.mark.parametrize("evidence", ["clicks", "activity"])
 def test_what_the_hours_were_learnt_from_is_told(found, evidence):
-    models = Models(None, SendHour(evidence), None, None)
+    models = replace(NO_MODELS, send_hour=SendHour(evidence))
     assert score_table(found, models)["hour_evidence"].item() == evidence
     assert score_table(found, NO_MODELS)["hour_evidence"].item() is None
