@@ -6,7 +6,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench serve lab lock clean
+.PHONY: help run test check docs bench bench-models serve lab lock clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -51,6 +51,9 @@ docs: .venv/dev.done ## print the pages that come from code
 
 bench: .venv/dev.done ## measure against floors and baselines, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-models: .venv/dev.done ## every model beside its baselines and the peers' libraries, one table
+	@$(BIN)/python -m benchmarks.models $(ARGS)
 
 lab: .venv/dev.done ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
