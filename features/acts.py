@@ -6,7 +6,8 @@ import polars as pl
 
 from features.contracts import OWN_KINDS
 
-# A click or an open counts as an answer unless the source said that a machine gave it.
+# A click or an open counts as an answer unless a machine gave it: the source says so, or, in what
+# features.bots.judged returns, its verdict. Judge first; a test finds who forgets.
 IS_HUMAN = ~pl.col("machine").fill_null(False)
 
 # The customer's own doing: what counts as activity.

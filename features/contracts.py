@@ -178,5 +178,6 @@ class History(dy.Schema):
     reason = dy.String(nullable=True)
     duration_s = dy.Float64(nullable=True)
     order_id = _id(nullable=True)
+    message_id = _id(nullable=True)
     email = dy.String(nullable=True)
     machine = dy.Bool(nullable=True)

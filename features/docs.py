@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from features.bots import RULES
 from features.catalog import CATALOG, GROUPS, MODEL_INPUTS
 from features.feature import Feature
 from features.segments import SEGMENTS, STAGES, Segment
@@ -48,6 +49,7 @@ def page() -> str:
             *_groups(),
             *_choices("Segments", SEGMENTS),
             *_choices("Stages of the journey", STAGES),
+            *_machines(),
         ]
     )
 
@@ -71,6 +73,20 @@ def _choices(title: str, choices: tuple[Segment, ...]) -> Iterator[str]:
     yield "The first that applies:\n"
     yield "| name | when |\n|---|---|"
     yield from (f"| `{choice.name}` | {choice.meaning} |" for choice in choices)
+    yield ""
+
+
+def _machines() -> Iterator[str]:
+    yield "## Machines\n"
+    yield (
+        "Apps open mail and gateways click its links before anybody has read it. Such opens and "
+        "clicks\nare no answers and no activity, in features, hours and labels alike; the event "
+        "itself stays in the lake.\nThe first rule that applies gives the reason. As everything "
+        "else, a verdict comes of what was known\nby `as_of`. Permissions never ask: an "
+        "unsubscribe counts, whoever clicked it.\n"
+    )
+    yield "| reason | how a machine is known |\n|---|---|"
+    yield from (f"| `{rule.reason}` | {rule.meaning} |" for rule in RULES)
     yield ""
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import cos, pi, sin
 
+import numpy as np
 import polars as pl
 
 from features.acts import IS_EMAIL, IS_OWN
+from features.bots import behaving_like_machines
 from features.feature import CLOCK_RADIUS, MONEY
 from features.history import newest_per
 from features.localtime import local_of, with_local
@@ -56,7 +58,19 @@ def past_of(
         .drop("customer_id", "timezone", "as_of", "known_at")
         .collect()
     )
-    return Past(rows, newest_per("row", lines, limit))
+    return Past(rows, _without_machines(newest_per("row", lines, limit)))
+
+
+def _without_machines(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines, where what only a machine would do is neither an own act nor about e-mail."""
+    places = behaving_like_machines(lines, "row").get_column("place")
+    lines = lines.drop("message_id")
+    if places.is_empty():
+        return lines
+    is_human = pl.Series(np.ones(lines.height, dtype=np.bool_)).scatter(places, False)
+    return lines.with_columns(
+        is_own=pl.col("is_own") & is_human, is_email=pl.col("is_email") & is_human
+    )
 
 
 def portions(history: pl.DataFrame, spine: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -120,6 +134,7 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         "payment",
         "link",
         "email",
+        "message_id",
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("moment"),
         _thousandths(pl.col("quantity").fill_null(1.0)).alias("quantity"),
         _integer(pl.col("amount")),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL, IS_EMAIL, IS_OWN
+from features.bots import judged
 from features.localtime import timezones_of, with_local
 
 
@@ -26,7 +27,8 @@ def acts_after(
     "nothing yet" is not "nothing".
     """
     _refuse_unripe(spine, horizon, known_until)
-    acts = history.filter(IS_OWN, pl.col("known_at") <= known_until).select("customer_id", "at")
+    known = judged(history.filter(pl.col("known_at") <= known_until))
+    acts = known.filter(IS_OWN).select("customer_id", "at")
     return (
         _with_slots(_after(spine, acts, horizon), customers, default_timezone)
         .group_by("customer_id", "as_of", "weekend", "hour", day=pl.col("local_at").dt.date())
@@ -52,8 +54,8 @@ def sends_after(
     newest send of the same e-mail before it. Opens never count: proxies open everything. Sends
     whose window ends after `known_until` are left out: not yet clicked is not "no".
     """
-    known = history.filter(pl.col("known_at") <= known_until, IS_ABOUT_EMAIL)
-    mails = known.with_columns(pl.col("email").fill_null(""))
+    known = judged(history.filter(pl.col("known_at") <= known_until))
+    mails = known.filter(IS_ABOUT_EMAIL).with_columns(pl.col("email").fill_null(""))
     mail = ["customer_id", "email"]
     sends = mails.filter(pl.col("kind") == "send").select(*mail, "at").unique().sort("at")
     clicks = mails.filter(pl.col("kind") == "click", IS_EMAIL).select(*mail, clicked_at="at")

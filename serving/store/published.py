@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from features.history import newest
 from features.people import as_known
-from features.tables import CUSTOMERS
+from features.tables import CUSTOMERS, HISTORY
 from serving.store.connections import Connections
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.inbox import advance
@@ -95,7 +95,12 @@ def publication(connection: Connection) -> dict[str, Any] | None:
 def pasts_of(connection: Connection, customer_ids: Collection[str]) -> list[pl.DataFrame]:
     """The published history of each customer who has one, columns of History."""
     wanted = select(histories.c.history).where(histories.c.customer_id.in_(customer_ids))
-    return [from_bytes(body) for body in connection.scalars(wanted)]
+    return [_with_every_column(from_bytes(body)) for body in connection.scalars(wanted)]
+
+
+def _with_every_column(history: pl.DataFrame) -> pl.DataFrame:
+    """A past that was published before HISTORY got its newest columns does not know them."""
+    return history if history.columns == HISTORY.columns else HISTORY.shape(history)
 
 
 def persons_of(connection: Connection, customer_ids: Collection[str]) -> pl.DataFrame:
