@@ -6,7 +6,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench bench-models serve lab lock clean
+.PHONY: help run test check check-all docs bench bench-models serve lab lock clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -38,6 +38,9 @@ serve: .venv/run.done ## start the service on what is already there
 
 test: check ## everything that must hold: check, then all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check-all: check ## check, then all tests with the long ones among them
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "long or not long"
 
 check: .venv/dev.done ## format, lint, types, import rule, printed pages compared with code
 	@$(BIN)/ruff format --check .

@@ -4,8 +4,10 @@
     about.json       name, inputs, origin, metrics golden.json        rows and their raw scores
     manifest.json    the SHA-256 of each of them
 
-There is no pickle in it, and nothing is believed before it was tried: LightGBM 4.7 answers a
-damaged model.lgb with a crash of the process, a hang, or wrong scores in silence.
+golden.json holds the SHA-256 of the others as well, taken on the day of training: a manifest that
+was made anew over damage convinces nobody. There is no pickle in it, and nothing is believed before
+it was tried: LightGBM 4.7 answers a damaged model.lgb with a crash of the process, a hang, or wrong
+scores in silence.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -38,16 +41,16 @@ def save(model: Model, golden: pl.DataFrame, folder: Path) -> None:
     contents = {
         TREES: model.booster.text.encode(),
         ABOUT: _json({"name": model.name, "inputs": model.inputs, "about": dict(model.about)}),
-        GOLDEN: _json({
-            "inputs": golden.columns,
-            "rows": golden.fill_nan(None).rows(),
-            "raw": model.raw(golden).to_list(),
-        }),
-    }  # fmt: skip
+    }
     for name, table in model.tables.items():
         contents[f"tables/{name}.parquet"] = _parquet(table)
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    contents[MANIFEST] = _json({"sha256": digests})
+    contents[GOLDEN] = _json({
+        "inputs": golden.columns,
+        "rows": golden.fill_nan(None).rows(),
+        "raw": model.raw(golden).to_list(),
+        "sha256": _digests(contents),
+    })  # fmt: skip
+    contents[MANIFEST] = _json({"sha256": _digests(contents)})
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -106,6 +109,10 @@ def _try_in_a_child(folder: Path) -> None:
         raise DamagedError(
             f"the model in {folder} failed its trial: {said or f'it ended with {trial.returncode}'}"
         )
+
+
+def _digests(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def _json(content: object) -> bytes:

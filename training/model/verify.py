@@ -18,6 +18,7 @@ from pathlib import Path
 
 from features.errors import DamagedError
 from training.model import native
+from training.model.structure import refuse_broken_trees
 
 MANIFEST, GOLDEN, ABOUT, TREES = "manifest.json", "golden.json", "about.json", "model.lgb"
 
@@ -55,7 +56,34 @@ def read_checked(folder: Path) -> dict[str, bytes]:
             f"{', '.join(changed)} in {folder} is not what the manifest says; "
             "remove the folder and pull it again"
         )
+    _refuse_other_training(contents, folder)
     return contents
+
+
+def _refuse_other_training(contents: dict[str, bytes], folder: Path) -> None:
+    """Compare each file with its digest in GOLDEN, which was taken when the model was trained.
+
+    A manifest can be made anew over damage, by a copy that signs what it has; then a wrong number
+    in a leaf that no golden row reaches would be believed. Folders from before have no digests.
+    """
+    try:
+        golden = json.loads(contents[GOLDEN])
+        taken = dict(golden.get("sha256", {}))
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise DamagedError(
+            f"no readable {GOLDEN} in {folder} ({problem}); remove the folder and pull it again"
+        ) from problem
+    others = [
+        name for name, digest in taken.items()
+        if name not in contents or hashlib.sha256(contents[name]).hexdigest() != digest
+    ]  # fmt: skip
+    if taken and contents.keys() - taken.keys() != {GOLDEN}:
+        others += sorted(contents.keys() - taken.keys() - {GOLDEN})
+    if others:
+        raise DamagedError(
+            f"{', '.join(others)} in {folder} is not what it was on the day of training, whatever "
+            "the manifest says; remove the folder and pull it again"
+        )
 
 
 def refuse_other_scores(contents: dict[str, bytes]) -> None:
@@ -72,6 +100,7 @@ def refuse_other_scores(contents: dict[str, bytes]) -> None:
     flat = [math.nan if value is None else value for row in rows for value in row]
     matrix = (ctypes.c_double * len(flat))(*flat)
     scores = (ctypes.c_double * len(rows))()
+    refuse_broken_trees(text)
     native.predict_raw(
         native.load(text),
         inputs=ctypes.addressof(matrix),
