@@ -79,7 +79,7 @@ def retrain(
     for place, model in enumerate(models):
         step("models", place, len(models))
         try:
-            trained = _trainer(model)(
+            trained = trainer_of(model)(
                 history,
                 customers,
                 products,
@@ -159,7 +159,7 @@ def code_version() -> str:
     return f"{version('onje')}+{commit}" if commit else version("onje")
 
 
-def _trainer(model: str) -> Callable[..., Trained]:
+def trainer_of(model: str) -> Callable[..., Trained]:
     trainers: dict[str, Callable[..., Trained]] = {
         "churn": train_churn,
         "send-hour": train_send_hour,
