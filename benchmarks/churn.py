@@ -30,6 +30,7 @@ from features.tables import CUSTOMERS, HISTORY
 from pipelines.ingest import completejourney
 from training.churn import BASELINE, BASELINES, churn_dates, churn_rows, fit_churn
 from training.evaluate import Floats, Interval, intervals, log_losses, mean
+from training.model.churn import churn_of
 from training.report import report_on
 from training.settings import TrainingSettings
 from training.trained import About, Report
@@ -140,7 +141,7 @@ def compare(shop: Shop, settings: TrainingSettings, features: FeatureSettings) -
 
     labels, truth = train.get_column("label").to_numpy(), test.get_column("label").to_numpy()
     contestants = {
-        "model": trained.model.probability(test.select(trained.model.inputs)).to_numpy(),
+        "model": churn_of(trained.model, test),
         "logistic on log RFM": logistic_on_log_rfm(train, test),
     }
     for name, rule in BASELINES.items():

@@ -15,10 +15,10 @@ from features.settings import FeatureSettings
 from serving.fallback import default_hours, own_items_first
 from serving.knowledge import Knowledge
 from serving.settings import ServingSettings
+from training.model.churn import score_churn
 from training.model.hours import score_hours
 from training.model.items import score_items
 from training.model.model import Model
-from training.model.score import score_churn
 
 KEY = ["customer_id", "as_of"]
 # Models for which nothing that the merchant said can stand in.

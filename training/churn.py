@@ -1,28 +1,33 @@
-"""The churn model: P(no order within the horizon) of everybody who ever ordered."""
+"""The churn model: P(no order within the horizon) of everybody who ever ordered.
+
+What orders alone say (training.prior) is the offset; trees add what the other features know.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-import numpy as np
 import polars as pl
 
 from features.build import features_as_of
 from features.catalog import CATALOG, MODEL_INPUTS
-from features.errors import NotReadyError
 from features.settings import FeatureSettings
 from training.baselines import BaseRate, FlagRule, Rule, SilenceRule
-from training.evaluate import log_losses
+from training.calibrating import Choice, choose_calibration, not_asked
 from training.labels import churned
-from training.model.model import UNRECORDED, Model, sigmoid
-from training.plots import calibration_plot, gain_plot, lift_plot
-from training.report import report_on
+from training.model.bgnbd import BgNbd, Rhythms
+from training.model.booster import Booster
+from training.model.churn import NEWCOMERS, churn_of
+from training.model.model import UNRECORDED, Model
+from training.model.prior import RHYTHM, prior_log_odds
+from training.prior import fit_prior
 from training.settings import ChurnSettings, TrainingSettings
 from training.snapshots import Split, snapshot_dates, spine_of
-from training.trained import About, Trained, described
+from training.trained import About, Trained
 from training.trees import grow
+from training.yes_no import handed_over, refuse_one_outcome
 
 NAME = "churn"
 BASELINE = "silence"
@@ -32,8 +37,9 @@ BASELINES: dict[str, type[Rule]] = {
     "base_rate": BaseRate,
 }
 # The longer the silence, the likelier the loss: the one thing that trees must not unlearn.
-RISING = ("days_since_order",)
-GOLDEN_ROWS = 20
+RISING = ("days_since_order", "silence_ratio")
+# The share of newcomers who are lost counts as if the model had seen so many more of them.
+NEWCOMERS_ASSUMED = 20
 
 
 def train_churn(
@@ -48,8 +54,8 @@ def train_churn(
 ) -> Trained:
     """Learn from older snapshots, judge by newer ones; what is judged is what will be served.
 
-    Classes are not balanced and nothing is calibrated afterwards: both cost log-loss on real
-    orders. Raises NotReadyError where history or outcomes do not suffice.
+    Classes are never balanced, and probabilities are corrected only where later customers say
+    that it surely helps. Raises NotReadyError where history or outcomes do not suffice.
     """
     dates = churn_dates(history, known_until=known_until, settings=settings.churn)
     train, test = (
@@ -112,79 +118,87 @@ def fit_churn(
 ) -> Trained:
     """The model learnt from the rows of `train`, judged by the rows of `test` (see churn_rows)."""
     for rows, use in ((train, "training"), (test, "test")):
-        _refuse_one_outcome(rows, use, settings.churn)
+        refuse_one_outcome(rows, use, model=NAME, days=settings.churn.horizon_days, table="churn")
+    booster, tables = _learnt(train, settings.churn)
+    choice = _calibration(train, settings)
+    tables |= choice.tables
+    plain = Model(
+        name=NAME,
+        version=UNRECORDED,
+        inputs=booster.inputs,
+        booster=booster,
+        tables=tables,
+        about={},
+    )
+    model = replace(plain, tables=tables | _newcomers(plain, train, settings.churn))
+    labels = train.get_column("label").to_numpy()
+    chances = {"model": churn_of(model, test)}
+    chances |= {name: rule.fit(train, labels).probability(test) for name, rule in BASELINES.items()}
+    if RHYTHM in tables:
+        rhythm = BgNbd.from_table(tables[RHYTHM])
+        chances["bgnbd"] = rhythm.silent(Rhythms.of(test), settings.churn.horizon_days)
+    return handed_over(
+        model,
+        train,
+        test,
+        chances,
+        baseline=BASELINE,
+        outcome="churned",
+        facts={"calibration": choice.as_facts()},
+        settings=settings.churn,
+        resampling=settings.resampling,
+        feature_settings=feature_settings,
+        meanings={f.name: f.meaning for f in CATALOG if f.name in booster.inputs},
+        origin=origin,
+    )
+
+
+def _learnt(rows: pl.DataFrame, settings: ChurnSettings) -> tuple[Booster, dict[str, pl.DataFrame]]:
+    """Trees and the tables of the prior which they add to, from `rows` with their labels."""
+    labels = rows.get_column("label").to_numpy()
+    tables = fit_prior(rows, labels, days=settings.horizon_days)
+    inputs = rows.select(MODEL_INPUTS)
     booster = grow(
-        train.select(MODEL_INPUTS).to_numpy(),
-        train.get_column("label").to_numpy(),
+        inputs.to_numpy(),
+        labels,
         names=MODEL_INPUTS,
         monotone=[int(name in RISING) for name in MODEL_INPUTS],
-        offset=None,
+        offset=prior_log_odds(tables, inputs),
         weights=None,
-        settings=settings.churn,
+        settings=settings,
     )
-    inputs = test.select(booster.inputs)
-    truth = test.get_column("label").to_numpy()
-    contestants = {"model": sigmoid(booster.raw(inputs.to_numpy()))}
-    for name, rule in BASELINES.items():
-        fitted = rule.fit(train, train.get_column("label").to_numpy())
-        contestants[name] = fitted.probability(test)
-    customer = test.get_column("customer_id").rank("dense").cast(pl.UInt32)
-    report = report_on(
-        contestants,
-        truth,
-        customer.to_numpy(),
-        baseline=BASELINE,
-        segments=test.get_column("segment", default=None),
-        facts=_facts(train, test),
-        settings=settings.resampling,
-    )
-    shown = {name: contestants[name] for name in ("model", BASELINE)}
-    return Trained(
-        model=Model(
-            name=NAME,
-            version=UNRECORDED,
-            inputs=booster.inputs,
-            booster=booster,
-            tables={},
-            about=described(
-                origin,
-                report,
-                settings=settings.churn.model_dump(mode="json"),
-                feature_settings=feature_settings.of_features(),
-                meanings={f.name: f.meaning for f in CATALOG if f.name in booster.inputs},
-            ),
-        ),
-        report=report,
-        examples=inputs.with_columns(
-            customer=customer,
-            label=truth,
-            baseline_loss=log_losses(truth, contestants[BASELINE]),
-        ),
-        golden=inputs.sample(min(GOLDEN_ROWS, test.height), seed=settings.churn.seed),
-        figures={
-            "calibration": calibration_plot(truth, shown),
-            "gain": gain_plot(truth, shown),
-            "lift": lift_plot(truth, shown),
-        },
-    )
+    return booster, tables
 
 
-def _facts(train: pl.DataFrame, test: pl.DataFrame) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    for use, rows in (("train", train), ("test", test)):
-        facts[f"{use}_rows"] = rows.height
-        facts[f"{use}_customers"] = rows.get_column("customer_id").n_unique()
-        facts[f"{use}_share_churned"] = float(np.mean(rows.get_column("label").to_numpy()))
-        dates = rows.get_column("as_of").unique().sort()
-        facts[f"{use}_dates"] = [date.date().isoformat() for date in dates]
-    return facts
-
-
-def _refuse_one_outcome(rows: pl.DataFrame, use: str, settings: ChurnSettings) -> None:
-    seen = rows.get_column("label").n_unique()
-    if seen < 2:
-        raise NotReadyError(
-            f"in the {rows.height} {use} rows of the churn model everybody did the same within "
-            f"{settings.horizon_days} days; choose another horizon_days under [training.churn] "
-            "in onje.toml, or bring more orders in with `onje ingest`"
+def _calibration(rows: pl.DataFrame, settings: TrainingSettings) -> Choice:
+    """Asked of the newest date, of a model that learnt from dates whose labels were known by it."""
+    if not settings.churn.calibrate:
+        return not_asked("[training.churn] calibrate is false")
+    newest = rows.get_column("as_of").max()
+    before = pl.col("as_of") <= pl.lit(newest) - timedelta(days=settings.churn.horizon_days)
+    earlier, later = rows.filter(before), rows.filter(pl.col("as_of") == newest)
+    if earlier.get_column("label").n_unique() < 2:
+        return not_asked(
+            "no date of training lies a whole horizon before its newest; more train_snapshots or "
+            "an older history would give one"
         )
+    booster, tables = _learnt(earlier, settings.churn)
+    inputs = later.select(MODEL_INPUTS)
+    log_odds = booster.raw(inputs.to_numpy()) + prior_log_odds(tables, inputs)
+    labels = later.get_column("label").to_numpy()
+    return choose_calibration(
+        log_odds, labels, later.get_column("customer_id"), settings=settings.resampling
+    )
+
+
+def _newcomers(
+    model: Model, rows: pl.DataFrame, settings: ChurnSettings
+) -> dict[str, pl.DataFrame]:
+    """The share of the lost among whoever ordered first within `newcomer_days`, as a table."""
+    new = rows.filter(pl.col("days_since_first_order") < settings.newcomer_days)
+    if new.is_empty():
+        return {}
+    expected = float(churn_of(model, new).mean())
+    lost = float(new.get_column("label").sum()) + NEWCOMERS_ASSUMED * expected
+    share = lost / (new.height + NEWCOMERS_ASSUMED)
+    return {NEWCOMERS: pl.DataFrame({"days": [float(settings.newcomer_days)], "share": [share]})}

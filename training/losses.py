@@ -17,6 +17,7 @@ import polars as pl
 
 from features.errors import NotReadyError
 from training.evaluate import Floats, log_losses
+from training.model.churn import churn_of
 from training.model.hours import OwnHours, slot_chances
 from training.model.model import Model
 from training.model.score import inputs_of
@@ -27,6 +28,11 @@ def label_losses(model: Model, examples: pl.DataFrame) -> Floats:
     """Log-loss of each row of `examples`, of a model that answers yes or no by its inputs alone."""
     probability = model.probability(inputs_of(model, examples))
     return log_losses(examples.get_column("label").to_numpy(), probability.to_numpy())
+
+
+def churn_losses(model: Model, examples: pl.DataFrame) -> Floats:
+    """Log-loss of each row of `examples`, of what is served: trees, prior and newcomers."""
+    return log_losses(examples.get_column("label").to_numpy(), churn_of(model, examples))
 
 
 def send_hour_losses(model: Model, examples: pl.DataFrame) -> Floats:
@@ -56,7 +62,7 @@ def send_hour_losses(model: Model, examples: pl.DataFrame) -> Floats:
 
 
 LOSSES: Mapping[str, Callable[[Model, pl.DataFrame], Floats]] = {
-    "churn": label_losses,
+    "churn": churn_losses,
     "send-hour": send_hour_losses,
     "affinity-category": label_losses,
     "affinity-product": label_losses,

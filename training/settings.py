@@ -33,10 +33,12 @@ class TreeSettings(BaseModel):
 class ChurnSettings(TreeSettings):
     """Table `[training.churn]` of onje.toml."""
 
-    horizon_days: Annotated[int, Field(ge=1, le=730)]
+    horizon_days: Annotated[int, Field(ge=7, le=365)]
     every_days: Annotated[int, Field(ge=1, le=92)]
     train_snapshots: Annotated[int, Field(ge=1, le=104)]
     test_snapshots: Annotated[int, Field(ge=1, le=12)]
+    newcomer_days: Annotated[int, Field(ge=0, le=60)]
+    calibrate: bool
 
 
 class SendHourSettings(TreeSettings):

@@ -6,10 +6,12 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from features.build import features_as_of
 from features.catalog import MODEL_INPUTS
@@ -19,9 +21,12 @@ from features.tables import CUSTOMERS, HISTORY, PRODUCTS
 from tests.training.drawn import CHURN, RESAMPLING
 from training.baselines import BaseRate, FlagRule, SilenceRule
 from training.churn import fit_churn, train_churn
+from training.evaluate import log_losses
 from training.gate import judge
-from training.model.score import score_churn
-from training.settings import TrainingSettings
+from training.model import folder
+from training.model.calibrators import CALIBRATION
+from training.model.churn import churn_of, score_churn
+from training.settings import ChurnSettings, TrainingSettings
 from training.trained import About, Trained
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -93,7 +98,7 @@ def test_who_has_stopped_scores_above_everybody_who_stays() -> None:
 def test_it_beats_its_trivial_baseline_and_says_by_how_much() -> None:
     report = trained().report
     assert report.baseline == "silence"
-    assert set(report.metrics) == {"model", "silence", "flag_60d", "base_rate"}
+    assert set(report.metrics) == {"model", "silence", "flag_60d", "base_rate", "bgnbd"}
     assert report.metrics["model"]["auc"].low > 0.9
     assert report.metrics["base_rate"]["auc"].estimate == 0.5
     lost = report.metrics["silence"]["log_loss"].estimate
@@ -154,6 +159,7 @@ def rows(count: int, *, seed: int) -> pl.DataFrame:
         noise
         | {
             "days_since_order": silent,
+            "days_since_first_order": silent + random.integers(0, 90, size=count),
             "orders": random.integers(1, 9, size=count).astype(np.float64),
             "label": (random.random(count) < 0.2 + silent / 200).astype(np.float64),
         }
@@ -189,6 +195,91 @@ def test_the_trees_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Mo
     assert trees() == alone
 
 
+def test_newcomers_have_the_share_of_all_newcomers() -> None:
+    new = (TEST["days_since_first_order"] < 7).to_numpy()
+    with_share, without = fitted().model, fitted(newcomer_days=0).model
+    told = churn_of(with_share, TEST)[new]
+    seen = TRAIN.filter(pl.col("days_since_first_order") < 7)["label"]
+    assert len(set(told)) == 1 and len(told) > 1
+    # Pulled towards what the trees expect of them, by twenty customers' worth.
+    expected = churn_of(without, TRAIN.filter(pl.col("days_since_first_order") < 7)).mean()
+    assert told[0] == pytest.approx((seen.sum() + 20 * expected) / (len(seen) + 20))
+    assert len(set(churn_of(without, TEST)[new])) > 1
+    assert (churn_of(with_share, TEST)[~new] == churn_of(without, TEST)[~new]).all()
+
+
+def test_a_correction_is_asked_of_the_newest_training_date_or_not_at_all() -> None:
+    assert trained().report.facts["calibration"]["chosen"] == "none"
+    early = TRAIN.with_columns(as_of=pl.lit(START - timedelta(days=CHURN.horizon_days)))
+    late = rows(1500, seed=3)
+    found = fit_churn(
+        pl.concat([early, late]), TEST, settings=SETTINGS, feature_settings=FEATURES, origin=ORIGIN
+    )
+    asked = found.report.facts["calibration"]
+    # Sixty trees of ten rows a leaf boast: the correction says so, and is served.
+    assert asked["chosen"] != "none" and asked["gains"][asked["chosen"]][0] > 0
+    uncorrected = {n: table for n, table in found.model.tables.items() if n != CALIBRATION}
+    corrected, boasting = (
+        log_losses(TEST["label"].to_numpy(), churn_of(model, TEST)).mean()
+        for model in (found.model, replace(found.model, tables=uncorrected))
+    )
+    assert corrected < boasting
+    assert "lies a whole horizon before" in fitted().report.facts["calibration"]["why"]
+    off = fitted(calibrate=False).report.facts["calibration"]
+    assert off["why"] == "[training.churn] calibrate is false"
+
+
+def test_whoever_never_ordered_twice_teaches_all_but_a_rhythm() -> None:
+    once = TRAIN.with_columns(orders=pl.lit(1.0))
+    found = fit_churn(once, TEST, settings=SETTINGS, feature_settings=FEATURES, origin=ORIGIN)
+    assert "bgnbd" not in found.report.metrics
+    assert set(found.model.tables) == {"prior", "newcomers"}
+    assert np.isfinite(churn_of(found.model, TEST)).all()
+
+
+def test_nothing_known_of_somebody_is_still_a_chance() -> None:
+    nobody = TEST.head(1).with_columns(pl.lit(None, pl.Float64).alias(n) for n in MODEL_INPUTS)
+    (churn,) = churn_of(fitted().model, nobody)
+    assert 0 < churn < 1
+
+
+def test_one_alone_scores_as_in_the_crowd() -> None:
+    crowd = churn_of(fitted().model, TEST)
+    alone = [churn_of(fitted().model, TEST[n])[0] for n in range(60)]
+    assert alone == crowd[:60].tolist()
+
+
+def test_the_trees_add_to_what_orders_say(tmp_path: Path) -> None:
+    model = fitted().model
+    folder.save(model, fitted().golden, tmp_path / "1")
+    back = folder.load(tmp_path / "1")
+    assert churn_of(back, TEST).tolist() == churn_of(model, TEST).tolist()
+    bare = replace(model, tables={})
+    assert churn_of(bare, TEST).tolist() != churn_of(model, TEST).tolist()
+
+
+@pytest.mark.parametrize("days", [6, 366])
+def test_a_horizon_beyond_a_week_to_a_year_is_refused(days: int) -> None:
+    with pytest.raises(ValidationError, match="horizon_days"):
+        ChurnSettings.model_validate(CHURN.model_dump() | {"horizon_days": days})
+
+
+def test_a_horizon_longer_than_the_history_says_what_was_found() -> None:
+    settings = TrainingSettings.model_construct(
+        resampling=RESAMPLING, churn=CHURN.model_copy(update={"horizon_days": 200})
+    )
+    with pytest.raises(NotReadyError, match="at least 414 days .* found the first one 224 days"):
+        train_churn(
+            checkerboard(),
+            CUSTOMERS.schema.create_empty(),
+            PRODUCTS.schema.create_empty(),
+            known_until=START + timedelta(weeks=WEEKS),
+            settings=settings,
+            feature_settings=FEATURES,
+            about=ORIGIN,
+        )
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -201,7 +292,7 @@ def test_the_trees_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Mo
 )
 def test_each_setting_of_the_trees_changes_the_scores(changed: dict[str, float]) -> None:
     inputs = TEST.select(MODEL_INPUTS)
-    before, after = fitted().model.probability(inputs), fitted(**changed).model.probability(inputs)
+    before, after = fitted().model.raw(inputs), fitted(**changed).model.raw(inputs)
     assert before.to_list() != after.to_list()
 
 
@@ -211,9 +302,9 @@ def test_the_seed_chooses_the_golden_rows() -> None:
 
 def test_longer_silence_never_lowers_the_score() -> None:
     model = fitted().model
-    one = TEST.select(MODEL_INPUTS).head(50)
+    one = TEST.filter(pl.col("days_since_first_order") >= 7).select(MODEL_INPUTS).head(50)
     by_days = [
-        model.probability(one.with_columns(days_since_order=pl.lit(float(days)))).to_numpy()
+        churn_of(model, one.with_columns(days_since_order=pl.lit(float(days))))
         for days in range(0, 130, 5)
     ]
     assert (np.diff(np.array(by_days), axis=0) >= 0).all()

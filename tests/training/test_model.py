@@ -14,7 +14,7 @@ import pytest
 from features.errors import DamagedError, NotReadyError
 from tests.training import grown
 from training.model.booster import Booster
-from training.model.score import score_churn
+from training.model.churn import score_churn
 
 MODEL = grown.model()
 FRAME, _ = grown.rows(300, seed=9)

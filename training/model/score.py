@@ -1,4 +1,4 @@
-"""Churn scores."""
+"""What a model reads, out of all that is known."""
 
 from __future__ import annotations
 
@@ -21,9 +21,3 @@ def inputs_of(model: Model, features: pl.DataFrame) -> pl.DataFrame:
             "type `onje train all` to train it on the features there are"
         )
     return features.select(model.inputs)
-
-
-def score_churn(model: Model, features: pl.DataFrame) -> pl.DataFrame:
-    """`customer_id`, `as_of` and `churn`: P(no order within the horizon), rows as given."""
-    churn = model.probability(inputs_of(model, features)).alias("churn")
-    return features.select("customer_id", "as_of").with_columns(churn)
