@@ -1,0 +1,135 @@
+"""A planted shop whose answers are known, cell by cell: in no column alone, only where two meet.
+
+Customers are of two kinds in each of three ways, crossed evenly, so that everybody's averages say
+nothing about anybody:
+
+    rhythm    an order every 7 or every 21 days, the same to the minute, until they leave for good,
+              which they do after any order with LEAVE; ten days of silence mean that the quick
+              ones have left, and nothing at all of the slow ones
+    clock     up at 9 on weekdays and at 20 on weekends, or the other way round: that is when they
+              visit, and when a mail of that hour is clicked
+    taste     tea or coffee, two products each; the mail `news` for some, `offer` for the others
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import polars as pl
+
+from features.tables import CUSTOMERS, HISTORY, PRODUCTS
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+DAYS = 196
+NEWEST = 150  # the last day on which somebody comes for the first time
+UNTIL = START + timedelta(days=DAYS)
+LEAVE = 0.04
+GAPS = (7, 21)
+HOURS = (9, 20)
+TASTES = ("tea", "coffee")
+MAILS = ("news", "offer")
+CLICKED_AT_HOME, CLICKED_ELSEWHERE = 0.5, 0.05
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Everything a trainer gets; `people` is the truth: customer_id, gap, clock, taste, mail."""
+
+    history: pl.DataFrame
+    customers: pl.DataFrame
+    products: pl.DataFrame
+    people: pl.DataFrame
+
+
+def hour_of(clock: int, at: datetime) -> int:
+    """When somebody of this clock is up on that day."""
+    return HOURS[(at.weekday() >= 5) ^ clock]
+
+
+def planted(customers: int, *, seed: int) -> Shop:
+    """The shop after DAYS days, everything known when it happens; no event of a simulated world."""
+    dice = Random(seed)
+    events: list[dict[str, object]] = []
+    people = []
+    for number in range(customers):
+        name = f"c{number:04}"
+        gap, clock, taste = GAPS[number % 2], number // 2 % 2, number // 4 % 2
+        mail = number // 8 % 2
+        people.append((name, gap, clock, TASTES[taste], MAILS[mail]))
+        events += _consent(name) + _life(dice, name, gap=gap, clock=clock, taste=taste, mail=mail)
+    rows = [{"event_id": f"e{n:06}", "known_at": one["at"], **one} for n, one in enumerate(events)]
+    shelf = [
+        {"product_id": f"{taste}-{n}", "category": taste, "price": 10, "currency": "USD",
+         "available": True}
+        for taste in TASTES for n in range(2)
+    ]  # fmt: skip
+    known = [
+        {"customer_id": name, "known_at": START, "timezone": "UTC", "locale": "en"}
+        for name, *_ in people
+    ]
+    return Shop(
+        history=HISTORY.shape(pl.DataFrame(rows, infer_schema_length=None)),
+        customers=CUSTOMERS.shape(pl.DataFrame(known)),
+        products=PRODUCTS.shape(pl.DataFrame(shelf)),
+        people=pl.DataFrame(
+            people, schema=["customer_id", "gap", "clock", "taste", "mail"], orient="row"
+        ),
+    )
+
+
+def _consent(name: str) -> list[dict[str, object]]:
+    return [
+        {"customer_id": name, "at": START, "kind": "consent", "channel": "email",
+         "reason": "granted"}
+    ]  # fmt: skip
+
+
+def _life(
+    dice: Random, name: str, *, gap: int, clock: int, taste: int, mail: int
+) -> list[dict[str, object]]:
+    events: list[dict[str, object]] = []
+    # Somebody new every day, so that the shop neither grows nor dies.
+    first = dice.randrange(NEWEST)
+    next_order = first + dice.uniform(0, gap)
+    for day in range(first, DAYS):
+        today = START + timedelta(days=day)
+        up = today + timedelta(hours=hour_of(clock, today), minutes=dice.uniform(0, 59))
+        web = {"customer_id": name, "channel": "web"}
+        if dice.random() < 0.25:
+            events.append({**web, "at": up, "kind": "session", "duration_s": 60.0})
+        if dice.random() < 0.25:
+            events += _mailed(dice, name, today, clock=clock, mail=mail, number=day)
+        if next_order < day + 1:
+            product = f"{TASTES[taste]}-{dice.randrange(2)}"
+            events.append({
+                **web, "at": today + timedelta(days=next_order - day), "kind": "order",
+                "order_id": f"{name}-{day}", "product_id": product, "category": TASTES[taste],
+                "amount": 10, "quantity": 1.0,
+            })  # fmt: skip
+            next_order += gap
+            if dice.random() < LEAVE:
+                return events
+    return events
+
+
+def _mailed(
+    dice: Random, name: str, today: datetime, *, clock: int, mail: int, number: int
+) -> list[dict[str, object]]:
+    """A mail at any hour of waking, as an exploring sender would, and perhaps a click."""
+    which = dice.randrange(2)
+    sent = today + timedelta(hours=dice.randrange(8, 22), minutes=dice.uniform(0, 30))
+    is_home = sent.hour == hour_of(clock, today) and which == mail
+    about = {
+        "customer_id": name, "channel": "email", "email": MAILS[which],
+        "message_id": f"{name}-mail-{number}",
+    }  # fmt: skip
+    events: list[dict[str, object]] = [
+        {**about, "at": sent, "kind": "send"},
+        {**about, "at": sent + timedelta(seconds=30), "kind": "deliver"},
+    ]
+    if dice.random() < (CLICKED_AT_HOME if is_home else CLICKED_ELSEWHERE):
+        clicked = sent + timedelta(minutes=dice.uniform(3, 25))
+        events.append({**about, "at": clicked, "kind": "click", "link": "hero"})
+    return events
