@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from features.errors import DamagedError, NotReadyError
 
@@ -63,6 +63,14 @@ class Version:
     metrics: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Card:
+    """A model's card as Markdown, and what the model's folder says of it."""
+
+    text: str
+    about: Mapping[str, Any]
+
+
 def champions(home: Path) -> dict[str, Path]:
     """The model folder of each champion on this machine, by name."""
     return {
@@ -85,6 +93,7 @@ class Registry:
 
     def record(self, trained: Trained) -> str:
         """Log the run with all its evidence, register the model as challenger; its version."""
+        from training.evidence import write_evidence
         from training.model import folder
 
         client, name = self._client(), trained.model.name
@@ -93,10 +102,7 @@ class Registry:
         _log(client, run, trained)
         with TemporaryDirectory(prefix="onje-") as scratch:
             evidence, model = Path(scratch) / "evidence", Path(scratch) / name
-            (evidence / "figures").mkdir(parents=True)
-            for figure, image in trained.figures.items():
-                (evidence / "figures" / f"{figure}.png").write_bytes(image)
-            trained.examples.write_parquet(evidence / EXAMPLES)
+            write_evidence(trained, evidence)
             client.log_artifacts(run, str(evidence))
             folder.save(trained.model, trained.golden, model)
             logged = client.create_logged_model(experiment, name=name, source_run_id=run)
@@ -222,6 +228,33 @@ class Registry:
                 )
             )
         return sorted(listed, key=lambda one: int(one.version), reverse=True)
+
+    def card(self, name: str, version: str | None) -> Card:
+        """The card of a version; of the champion, or else the challenger, if None."""
+        from training.evidence import INPUTS, card_of
+
+        client = self._client()
+        recorded = (
+            self._version(client, name, version)
+            if version is not None
+            else self._aliased(client, name, CHAMPION) or self._aliased(client, name, CHALLENGER)
+        )
+        if recorded is None:
+            raise NotReadyError(f"no version of {name} is recorded; type `onje train all`")
+        number = str(recorded.version)
+        about = json.loads((self._fetch(recorded) / "about.json").read_text())["about"]
+        with TemporaryDirectory(prefix="onje-") as scratch:
+            inputs = _or_none(
+                lambda: client.download_artifacts(str(recorded.run_id), INPUTS, scratch), *UNKNOWN
+            )
+            if inputs is None:
+                raise NotReadyError(
+                    f"version {number} of {name} was recorded before runs kept what a card needs; "
+                    "type `onje train all`"
+                )
+            gate = recorded.tags.get("gate", "not judged yet")
+            text = card_of(name, number, about=about, gate=gate, inputs=Path(inputs))
+        return Card(text=text, about=about)
 
     def _client(self) -> MlflowClient:
         # Read by MLflow when it is imported. What somebody has set on purpose stays.

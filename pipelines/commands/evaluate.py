@@ -16,6 +16,8 @@ EPILOG = """Examples:
 
   onje evaluate churn --json
 
+  onje evaluate churn --card > churn.md
+
   onje evaluate policy --world strong-hour --weeks 8"""
 
 
@@ -32,25 +34,82 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON as the last lin
 
 
 @evaluate.callback(invoke_without_command=True)
-def all_models(context: typer.Context, as_json: AsJson = False) -> None:
+def all_models(
+    context: typer.Context,
+    cards: Annotated[
+        Path | None,
+        typer.Option(
+            "--cards", metavar="DIR", help="Write the card of every recorded model there."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show champions and challengers against their baselines, or policies in simulated worlds.
 
     One line per recorded version: what it is now, its metrics on later data than it was trained
     on, the trivial baseline's, the gain with its interval, and what the gate said.
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is not None:
+        return
+    if cards is not None:
+        _write_cards(cards, as_json=as_json)
+    else:
         _show_models(MODELS, as_json=as_json)
 
 
 def _one_model(name: str) -> None:
-    def show(as_json: AsJson = False) -> None:
-        _show_models((name,), as_json=as_json)
+    def show(
+        card: Annotated[
+            bool,
+            typer.Option("--card", help="Print the model's card (Markdown): what it is good for."),
+        ] = False,
+        version: Annotated[
+            str | None, typer.Option(help="With --card: which version; the champion, if not given.")
+        ] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        if card:
+            _show_card(name, version, as_json=as_json)
+        else:
+            _show_models((name,), as_json=as_json)
 
     evaluate.command(name, help=f"Show recorded versions of the model {name}.")(show)
 
 
 for _name in MODELS:
     _one_model(_name)
+
+
+def _show_card(name: str, version: str | None, *, as_json: bool) -> None:
+    import json
+
+    from pipelines.installation import opened
+    from training.registry import Registry
+
+    with opened() as onje:
+        card = Registry(onje.places.home, onje.places.tracking_uri).card(name, version)
+    print(json.dumps({"model": name, "card": card.text}) if as_json else card.text)
+
+
+def _write_cards(folder: Path, *, as_json: bool) -> None:
+    from features.errors import NotReadyError
+    from pipelines.console import show
+    from pipelines.installation import opened
+    from training.card import index
+    from training.registry import Registry
+
+    with opened() as onje:
+        registry = Registry(onje.places.home, onje.places.tracking_uri)
+        recorded = [name for name in MODELS if registry.versions(name)]
+        if not recorded:
+            raise NotReadyError("no model is recorded yet; type `onje train all`")
+        cards = {name: registry.card(name, None) for name in recorded}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, card in cards.items():
+        (folder / f"{name}.md").write_text(card.text, "utf-8")
+    (folder / "README.md").write_text(index({n: c.about for n, c in cards.items()}), "utf-8")
+    written = [f"{name}.md" for name in (*cards, "README")]
+    show({"folder": str(folder), "written": written}, as_json=as_json, title="Model cards")
 
 
 def _show_models(names: tuple[str, ...], *, as_json: bool) -> None:

@@ -204,12 +204,50 @@ def test_a_run_shows_settings_versions_metrics_with_intervals_and_pictures(
     )
     assert shown["gain.low"] == pytest.approx(report.gain.low)
     kept = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert kept == {"examples.parquet", "figures"}
+    assert kept == {"card.md", "examples.parquet", "figures", "inputs.json"}
+    pictures = {file.path for file in client.list_artifacts(run.info.run_id, "figures")}
+    assert pictures == {"figures/calibration.png", "figures/contributions.png"}
+
+
+def test_a_card_says_what_was_measured_and_what_the_gate_said(registry: Registry) -> None:
+    first, second = registry.card("churn", "1"), registry.card("churn", "2")
+    assert first.text.startswith("# churn\n") and "| version | 1 |" in first.text
+    assert "| log loss | " in first.text and "base_rate (baseline)" in first.text
+    assert "`days_since_order`" in first.text and "Synthetic" not in first.text
+    assert "worse than the trivial baseline" in second.text
+    assert first.about["baseline"] == "base_rate"
+
+
+def test_a_card_of_nothing_is_explained(registry: Registry) -> None:
+    with pytest.raises(NotReadyError, match="no version 99 of churn"):
+        registry.card("churn", "99")
+    with pytest.raises(NotReadyError, match="no version of nobody is recorded"):
+        registry.card("nobody", None)
+
+
+def test_a_run_from_before_cards_says_so(registry: Registry) -> None:
+    client = client_of(registry)
+    run = client.get_run(client.get_model_version("churn", "3").run_id)
+    for file in (registry.home / "artifacts" / "churn" / run.info.run_id).rglob("inputs.json"):
+        file.unlink()
+    with pytest.raises(NotReadyError, match="recorded before runs kept what a card needs"):
+        registry.card("churn", "3")
 
 
 def test_there_is_no_pickle_and_nothing_lies_about(registry: Registry, tmp_path: Path) -> None:
     kinds = {file.suffix for file in registry.home.rglob("*") if file.is_file()}
-    assert kinds <= {".lgb", ".json", ".parquet", ".png", ".db", ".db-shm", ".db-wal", "", ".yaml"}
+    assert kinds <= {
+        ".lgb",
+        ".json",
+        ".md",
+        ".parquet",
+        ".png",
+        ".db",
+        ".db-shm",
+        ".db-wal",
+        "",
+        ".yaml",
+    }
     without_suffix = {f.name for f in registry.home.rglob("*") if f.is_file() and not f.suffix}
     assert without_suffix <= {"champion", "previous"}
     code = "\n".join(f.read_text() for f in Path(folder.__file__).parents[1].rglob("*.py"))

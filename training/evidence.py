@@ -1,0 +1,45 @@
+"""What a run keeps beside its figures: pictures, test cases, inputs and what they do, a card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from training.card import card
+from training.explain import contributions
+from training.plots_shap import contributions_plot
+from training.trained import Trained
+
+EXAMPLES = "examples.parquet"
+INPUTS, CARD = "inputs.json", "card.md"
+
+
+def write_evidence(trained: Trained, folder: Path) -> None:
+    """Write to `folder` what whoever judges the model wants to see; no customer is named in it."""
+    figures = folder / "figures"
+    figures.mkdir(parents=True)
+    moves = contributions(trained)
+    pictures = {**trained.figures, "contributions": contributions_plot(moves)}
+    for name, image in pictures.items():
+        (figures / f"{name}.png").write_bytes(image)
+    trained.examples.write_parquet(folder / EXAMPLES)
+    about = trained.model.about
+    table = moves.table(about["meanings"])
+    inputs = {"rows_are": moves.rows_are, "inputs": table.to_dicts()}
+    (folder / INPUTS).write_text(json.dumps(inputs, indent=1), "utf-8")
+    text = card(
+        trained.model.name, "not yet recorded", about, gate="not judged yet",
+        contributions=table, rows_are=moves.rows_are,
+    )  # fmt: skip
+    (folder / CARD).write_text(text, "utf-8")
+
+
+def card_of(name: str, version: str, *, about: dict[str, object], gate: str, inputs: Path) -> str:
+    """The card of a recorded version, with what has been said of it since; `inputs` is INPUTS."""
+    moves = json.loads(inputs.read_text("utf-8"))
+    return card(
+        name, version, about, gate=gate, contributions=pl.DataFrame(moves["inputs"]),
+        rows_are=moves["rows_are"],
+    )  # fmt: skip
