@@ -14,6 +14,7 @@ from serving.candidates import candidates_of
 from serving.knowledge import Knowledge
 from serving.policy import OF_QUESTION, Inputs, decide
 from serving.products import picks_of
+from serving.responses import with_responses
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
 from serving.tables import DECISIONS, REQUESTS
@@ -78,7 +79,9 @@ def decisions_of(
         missing_models=pl.lit(list(models.missing), pl.List(pl.String)),
         hour_evidence=pl.lit(models.hour_evidence, pl.String),
     )
-    candidates = candidates_of(questions, settings)
+    candidates = with_responses(
+        candidates_of(questions, settings), people, scores.contacts, models, settings
+    )
     wanted = candidates.filter("considered", pl.col("show") > 0).select(
         "person", *KEY, "favourite_category", "picks"
     )

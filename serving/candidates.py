@@ -16,6 +16,11 @@ CARRIED = (
     "churn", "favourite_category", "basket_value", "spend_365d", "sends_7d",
 )  # fmt: skip
 
+# What models may say of an arm instead of the merchant, see serving.responses; null where none did.
+LEARNT = (
+    "learnt_clicks", "learnt_orders", "learnt_brings", "learnt_redeemed", "learnt_unsubscribes",
+)  # fmt: skip
+
 
 def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
     """One row per question and e-mail asked about, in the catalogue's order.
@@ -70,6 +75,7 @@ def _catalogue(settings: ServingSettings) -> pl.DataFrame:
         "show": pl.Int64, "enabled": pl.Boolean, "at_once": pl.Boolean,
         "coupon": pl.String, "tone": pl.String,
     }  # fmt: skip
+    nobody_learnt = [pl.lit(None, pl.Float64).alias(name) for name in LEARNT]
     settings_of = {"discount_share": "discount", "show": "products"}
     columns = {
         name: [getattr(email, settings_of.get(name, name)) for email in emails.values()]
@@ -87,4 +93,4 @@ def _catalogue(settings: ServingSettings) -> pl.DataFrame:
             "place": pl.UInt32, "email": pl.String, "trigger": pl.String, "picks": pl.String,
             **figures,
         },
-    )  # fmt: skip
+    ).with_columns(*nobody_learnt, learnt=pl.lit([], pl.List(pl.String)))  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import polars as pl
 
 from features.build import features_of
+from features.contacts import contacts_of
 from features.items import habits_of
 from features.past import Past, past_of
 from features.permissions import permissions_as_of
@@ -15,6 +16,7 @@ from features.settings import FeatureSettings
 from serving.fallback import default_hours, own_items_first
 from serving.knowledge import Knowledge
 from serving.settings import ServingSettings
+from serving.tone import preferred_tones
 from training.model.churn import score_churn
 from training.model.hours import score_hours
 from training.model.items import score_items
@@ -72,15 +74,17 @@ class Scores:
     """All that is known of each row of a spine; every frame holds KEY and follows the spine.
 
     `people` has one row each: features, segment, stage, `churn` (null without a model), the
-    permissions, `known_customer`, `known_until`. `hours` has 48: weekend, hour, probability,
-    source. `categories` and `products` hold item, probability (null without a model), rank,
-    due_ratio, days_since_order, own.
+    permissions, `known_customer`, `known_until`, `preferred_tone`. `hours` has 48: weekend, hour,
+    probability, source. `categories` and `products` hold item, probability (null without a model),
+    rank, due_ratio, days_since_order, own. `contacts` has one row per e-mail that they had (see
+    features.contacts).
     """
 
     people: pl.DataFrame
     hours: pl.DataFrame
     categories: pl.DataFrame
     products: pl.DataFrame
+    contacts: pl.DataFrame
 
 
 def scores_of(
@@ -99,7 +103,10 @@ def scores_of(
         default_timezone=feature_settings.default_timezone,
         limit=feature_settings.newest_events,
     )
-    people = _people(past, spine, knowledge, models, feature_settings=feature_settings)
+    contacts = contacts_of(past)
+    people = _people(past, spine, knowledge, models, feature_settings=feature_settings).join(
+        preferred_tones(contacts, settings), on=KEY, how="left", maintain_order="left"
+    )
     if models.send_hour is None:
         hours = default_hours(spine, settings.policy.default_hour)
     else:
@@ -116,6 +123,7 @@ def scores_of(
         products=own_items_first(products, spine, shelf=knowledge.products)
         if models.affinity_product is None
         else score_items(models.affinity_product, products, spine),
+        contacts=contacts,
     )
 
 

@@ -57,6 +57,8 @@ ARM = pl.Struct(
         "hour_lift": pl.Float64,
         "freshness": pl.Float64,
         "fit": pl.Float64,
+        # Which of clicks, orders and unsubscribes models have learnt; the merchant said the others.
+        "learnt": pl.List(pl.String),
     }
 )
 

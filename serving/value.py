@@ -1,9 +1,11 @@
-"""What an e-mail is worth in money, from the base rates that the merchant expects of it.
+"""What an e-mail is worth in money: what models expect of it, else what the merchant does.
 
 value = (margin of the orders it brings - discount on all its orders) x pull of the instant
         - cost of sending - chance of an unsubscribe x worth of a customer who can be mailed
 
-The incremental form of methods.md D4, until the response model stands.
+The incremental form of methods.md D4. Where a response model stands, it says how many click, how
+many orders follow and how many of them the e-mail brings, how many other orders use what it gives
+away, and how many unsubscribe; each of them else comes from the e-mail's table in onje.toml.
 """
 
 from __future__ import annotations
@@ -21,16 +23,21 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
     basket = pl.col("basket_value").fill_null(policy.typical_basket)
     earned = policy.margin * pl.col("spend_365d").fill_null(0.0)
     tired = 1 + policy.fatigue * pl.col("sends_7d").fill_null(0.0)
+    brings = pl.col("orders_per_click") * (1 - anyway)
     return (
         arms.with_columns(
             fit=(1 + policy.fit_weight * (pl.col("chance").fill_null(0.5) - 0.5)).round(9),
-            unsubscribes=(pl.col("unsubscribe_rate") * tired).clip(0, 1),
+            unsubscribes=pl.coalesce(
+                "learnt_unsubscribes", pl.col("unsubscribe_rate") * tired
+            ).clip(0, 1),
         )
-        .with_columns(clicks=pl.col("click_rate") * pl.col("fit"))
-        .with_columns(orders=pl.col("clicks") * pl.col("orders_per_click"))
+        .with_columns(clicks=pl.coalesce("learnt_clicks", "click_rate") * pl.col("fit"))
+        .with_columns(orders=pl.col("clicks") * pl.coalesce("learnt_orders", "orders_per_click"))
         .with_columns(
-            margin=pl.col("orders") * (1 - anyway) * basket * policy.margin,
-            discount=pl.col("orders") * basket * pl.col("discount_share"),
+            margin=pl.col("clicks") * pl.coalesce("learnt_brings", brings) * basket * policy.margin,
+            discount=(pl.col("orders") + pl.col("learnt_redeemed").fill_null(0.0))
+            * basket
+            * pl.col("discount_share"),
             unsubscribe_cost=pl.col("unsubscribes")
             * (policy.mailable_value + policy.mailable_share * earned),
         )

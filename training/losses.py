@@ -6,6 +6,8 @@
     send-hour    `segment`, `acts` and `clicks` (48 numbers: 24 weekday hours, 24 weekend hours),
                  `weekend` and `hour` of the next act, or of a send, then with `clicked` (1.0 = yes)
     affinity-*   `label` (1.0 = ordered) and every input of the model
+    response-*   `label` (1.0 = clicked, unsubscribed, ordered), `email` and what trees read of the
+                 customer and of earlier mails; of orders `click` (1.0 = yes, null = no mail)
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from training.evaluate import Floats, log_losses
 from training.model.churn import churn_of
 from training.model.hours import OwnHours, slot_chances
 from training.model.model import Model
+from training.model.response import answer_chances, bases, mail_orders
 from training.model.score import inputs_of
 from training.model.shrinkage import HOURS, KINDS_OF_DAY
 
@@ -61,9 +64,24 @@ def send_hour_losses(model: Model, examples: pl.DataFrame) -> Floats:
     return losses
 
 
+def answer_losses(model: Model, examples: pl.DataFrame) -> Floats:
+    """Log-loss of whether each mail was answered by a click, or by an unsubscribe."""
+    emails = examples.get_column("email").to_list()
+    chances = answer_chances(model, examples, emails, bases(model, {}))
+    return log_losses(examples.get_column("label").to_numpy(), chances)
+
+
+def order_losses(model: Model, examples: pl.DataFrame) -> Floats:
+    """Log-loss of whether an order came, with a click or without."""
+    return log_losses(examples.get_column("label").to_numpy(), mail_orders(model, examples))
+
+
 LOSSES: Mapping[str, Callable[[Model, pl.DataFrame], Floats]] = {
     "churn": churn_losses,
     "send-hour": send_hour_losses,
     "affinity-category": label_losses,
     "affinity-product": label_losses,
+    "response-click": answer_losses,
+    "response-order": order_losses,
+    "response-unsubscribe": answer_losses,
 }

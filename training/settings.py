@@ -65,6 +65,19 @@ class AffinitySettings(TreeSettings):
     popular_days: Annotated[int, Field(ge=28, le=365)]
 
 
+class ResponseSettings(TreeSettings):
+    """Table `[training.response]` of onje.toml."""
+
+    click_days: Annotated[int, Field(ge=1, le=28)]
+    order_days: Annotated[int, Field(ge=1, le=92)]
+    test_days: Annotated[int, Field(ge=7, le=182)]
+    examples: Annotated[int, Field(ge=1_000, le=10_000_000)]
+    # A single answer says nothing about anybody else.
+    answers_needed: Annotated[int, Field(ge=10)]
+    adjusted_weight: Annotated[float, Field(ge=0, le=1)]
+    randomised_needed: Annotated[int, Field(ge=1_000)]
+
+
 class OffPolicySettings(BaseModel):
     """Table `[training.offpolicy]` of onje.toml: when a log may judge a policy that did not run."""
 
@@ -86,4 +99,5 @@ class TrainingSettings(BaseModel):
     churn: ChurnSettings
     send_hour: SendHourSettings
     affinity: AffinitySettings
+    response: ResponseSettings
     offpolicy: OffPolicySettings

@@ -65,7 +65,7 @@ def _event(
         "channel": "web" if is_product else "email", "at": moment(at), "known_at": moment(at),
         "product_id": what if is_product else None,
         "reason": what if kind in ("consent", "bounce") else None,
-        "email": what if kind == "send" else None,
+        "email": what if kind in ("send", "click") else None,
         "order_id": f"{customer} {at}" if kind == "order" else None,
         "amount": Decimal(amount) if amount else None, "currency": "USD" if amount else None,
     }  # fmt: skip

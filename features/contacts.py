@@ -1,0 +1,64 @@
+"""What a customer has had of each e-mail of the catalogue, and how they took it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.feature import DAY, happened, per
+from features.past import Past, past_of, portions
+from features.settings import FeatureSettings
+from features.tables import CUSTOMERS
+
+# Days and counts know no time zone, so nobody needs to be asked for one.
+_NOBODY = CUSTOMERS.schema.create_empty()
+
+_IS_SENT = happened("send", where=pl.col("is_email"))
+_IS_SENT_LATELY = happened("send", days=365, where=pl.col("is_email"))
+_IS_CLICKED = happened("click", days=365, where=pl.col("is_email"))
+_COLUMNS = (
+    per(pl.when(_IS_SENT).then("age").min(), DAY).alias("days_since_same"),
+    _IS_SENT_LATELY.sum().cast(pl.Float64).alias("sends_same"),
+    _IS_CLICKED.sum().cast(pl.Float64).alias("clicks_same"),
+)
+
+MEANINGS = {
+    "days_since_same": "days since they were last sent this e-mail; null if never",
+    "sends_same": "how often they were sent this e-mail within a year",
+    "clicks_same": "how often a person clicked this e-mail within a year",
+}
+
+
+def contacts_as_of(
+    history: pl.DataFrame, spine: pl.DataFrame, *, settings: FeatureSettings
+) -> pl.DataFrame:
+    """Long: one row per e-mail that a customer was sent, or clicked, before `as_of`.
+
+    customer_id, as_of, email and MEANINGS. Who had no e-mail with a name has no row.
+    """
+    portion_by_portion = [
+        contacts_of(
+            past_of(
+                history,
+                portion,
+                _NOBODY,
+                default_timezone=settings.default_timezone,
+                limit=settings.newest_events,
+            )
+        )
+        for portion in portions(history, spine)
+    ]
+    return pl.concat(portion_by_portion)
+
+
+def contacts_of(past: Past) -> pl.DataFrame:
+    """`contacts_as_of` for a past that is there already, in the order of its rows."""
+    mails = past.lines.filter(
+        pl.col("kind").is_in(["send", "click"]), "is_email", pl.col("email").is_not_null()
+    )
+    return (
+        mails.group_by("row", "email")
+        .agg(_COLUMNS)
+        .sort("row", "email")
+        .join(past.rows.select("row", "customer_id", "as_of"), on="row", maintain_order="left")
+        .select("customer_id", "as_of", "email", *MEANINGS)
+    )

@@ -1,0 +1,94 @@
+"""What the response models say of each e-mail that competes, in place of the merchant's figures."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import polars as pl
+
+from features.contacts import MEANINGS as OF_CONTACT
+from serving.scores import KEY, Models
+from serving.settings import ServingSettings
+from training.model.model import Model
+from training.model.response import (
+    OF_CUSTOMER,
+    Expected,
+    Figures,
+    answer_chances,
+    bases,
+    order_chances,
+    order_figures,
+)
+
+# Of these parts of the value a receipt says that they were learnt.
+PARTS = {
+    "response_click": "clicks",
+    "response_order": "orders",
+    "response_unsubscribe": "unsubscribes",
+}
+
+
+def with_responses(
+    candidates: pl.DataFrame,
+    people: pl.DataFrame,
+    contacts: pl.DataFrame,
+    models: Models,
+    settings: ServingSettings,
+) -> pl.DataFrame:
+    """The candidates with what models have learnt of those that compete; see candidates.LEARNT.
+
+    `people` are in the order of `person`; `contacts` are those of features.contacts. A missing
+    model changes nothing: then the merchant's figure stands, part by part.
+    """
+    learnt = [part for name, part in PARTS.items() if getattr(models, name) is not None]
+    if not learnt:
+        return candidates
+    arms = candidates.filter("considered").select("arm", "person", "email", *KEY)
+    emails = arms.get_column("email").to_list()
+    known = people.select(pl.col(name).cast(pl.Float64) for name in OF_CUSTOMER)
+    rows = known[arms.get_column("person")]
+    had = arms.join(contacts, on=[*KEY, "email"], how="left", maintain_order="left").select(
+        "days_since_same", pl.col("sends_same", "clicks_same").fill_null(0.0)
+    )
+    rows = pl.concat([rows, had.select(*OF_CONTACT)], how="horizontal")
+    found: dict[str, pl.Series] = {}
+    if models.response_click is not None:
+        of_email = _clicks(models.response_click, settings)
+        clicks = answer_chances(models.response_click, rows, emails, of_email)
+        found["learnt_clicks"] = pl.Series(clicks)
+    if models.response_order is not None:
+        figures = _orders(models.response_order, settings)
+        orders = order_chances(models.response_order, rows, emails, figures)
+        found["learnt_orders"] = pl.Series(orders.after_click)
+        found["learnt_brings"] = pl.Series(orders.brings)
+        found["learnt_redeemed"] = pl.Series(orders.without * orders.redeemed)
+    if models.response_unsubscribe is not None:
+        of_email = _unsubscribes(models.response_unsubscribe, settings)
+        lost = answer_chances(models.response_unsubscribe, rows, emails, of_email)
+        found["learnt_unsubscribes"] = pl.Series(lost)
+    # Every arm has a row, in the order of `arm`.
+    place = arms.get_column("arm")
+    nobody = pl.repeat(None, candidates.height, dtype=pl.Float64, eager=True)
+    return candidates.with_columns(
+        *(nobody.scatter(place, said.round(9)).alias(name) for name, said in found.items()),
+        learnt=pl.when("considered").then(pl.lit(learnt)).otherwise("learnt"),
+    )
+
+
+@lru_cache(maxsize=8)
+def _clicks(model: Model, settings: ServingSettings) -> dict[str, float]:
+    return bases(model, {name: email.click_rate for name, email in settings.emails.items()})
+
+
+@lru_cache(maxsize=8)
+def _unsubscribes(model: Model, settings: ServingSettings) -> dict[str, float]:
+    return bases(model, {name: email.unsubscribe_rate for name, email in settings.emails.items()})
+
+
+@lru_cache(maxsize=8)
+def _orders(model: Model, settings: ServingSettings) -> dict[str, Figures]:
+    expected = {
+        name: Expected(email.orders_per_click, email.bought_anyway, email.discount)
+        for name, email in settings.emails.items()
+    }
+    return order_figures(model, expected)

@@ -1,0 +1,268 @@
+"""The response models: what each kind of e-mail brings about, customer by customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from features.catalog import CATALOG
+from features.contacts import MEANINGS as OF_CONTACT
+from features.errors import NotReadyError
+from features.settings import FeatureSettings
+from training.evaluate import Floats, log_losses
+from training.model.model import UNRECORDED, Model
+from training.model.response import (
+    INPUTS,
+    MEANING_OF_USUAL,
+    OF_CUSTOMER,
+    USUAL,
+    answer_chances,
+    bases,
+    mail_orders,
+)
+from training.plots import calibration_plot, gain_plot
+from training.report import report_on
+from training.response_fit import fit_answers
+from training.response_orders import fit_orders
+from training.response_rows import mails_sent, moments_without, with_inputs
+from training.settings import ResponseSettings, TrainingSettings
+from training.trained import About, Trained, described
+
+Outcome: TypeAlias = Literal["click", "order", "unsubscribe"]
+
+BASELINE = "email_rate"
+# What the merchant expects takes no part in learning: a model is judged by what it saw.
+NOTHING_EXPECTED: Mapping[str, float] = {}
+GOLDEN_ROWS = 20
+# Without a mail, customers are looked at so often.
+LOOKS = timedelta(days=14)
+WHAT = {
+    "click": "clicks by a person",
+    "order": "orders after a click",
+    "unsubscribe": "unsubscribes or complaints",
+}
+HELPS = {
+    "click": "send clicks with the customer and the e-mail they belong to",
+    "order": "send clicks and orders of the same customers",
+    "unsubscribe": "send unsubscribes and complaints as events; they are rare, so this takes long",
+}
+
+
+def train_response(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    outcome: Outcome,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Trained:
+    """Learn from older mails, judge by newer ones; what is judged is what will be served.
+
+    Raises NotReadyError where there are no mails, or too few answers.
+    """
+    chosen = settings.response
+    mails = mails_sent(history, known_until=known_until, settings=chosen)
+    _refuse_silence(mails, history, outcome)
+    if outcome == "order":
+        mails = mails.drop_nulls(["click", "order"])
+        without = moments_without(
+            history, mails, known_until=known_until, every=LOOKS, settings=chosen
+        ).drop_nulls("order")
+        mails = pl.concat([mails, without], how="diagonal")
+    else:
+        mails = mails.drop_nulls(outcome)
+    train, test = (
+        with_inputs(some, history, customers, feature_settings=feature_settings)
+        for some in _split(mails, outcome, chosen)
+    )
+    return fit_response(
+        train,
+        test,
+        outcome=outcome,
+        settings=settings,
+        feature_settings=feature_settings,
+        origin=about,
+    )
+
+
+def fit_response(
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    outcome: Outcome,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    origin: About,
+) -> Trained:
+    """The model learnt from the rows of `train`, judged by those of `test` (see response_rows)."""
+    for rows, use in ((train, "training"), (test, "test")):
+        _refuse_too_few(rows, use, outcome, settings.response)
+    fit = _fit_orders if outcome == "order" else _fit_answers
+    model, facts = fit(train, outcome, settings.response)
+    label = test.get_column(outcome).to_numpy()
+    examples = test.select(
+        *(pl.col(name) for name in ("email", "click") if name in test.columns),
+        *OF_CUSTOMER,
+        *(OF_CONTACT if outcome != "order" else ()),
+    ).with_columns(
+        customer=test.get_column("customer_id").rank("dense").cast(pl.UInt32), label=label
+    )
+    chances = mail_orders(model, examples) if outcome == "order" else _chances(model, examples)
+    contestants = {
+        "model": chances,
+        BASELINE: _rate_of_email(train, test, outcome),
+        "everyone": np.full(test.height, _mean(train.get_column(outcome))),
+    }
+    report = report_on(
+        contestants,
+        label,
+        examples.get_column("customer").to_numpy(),
+        baseline=BASELINE,
+        segments=None,
+        facts={**facts, **_facts(train, test, outcome)},
+        settings=settings.resampling,
+    )
+    shown = {name: contestants[name] for name in ("model", BASELINE)}
+    meanings = {f.name: f.meaning for f in CATALOG if f.name in OF_CUSTOMER}
+    about = described(
+        origin,
+        report,
+        settings=settings.response.model_dump(mode="json"),
+        feature_settings=feature_settings.of_features(),
+        meanings={**meanings, **OF_CONTACT, USUAL: MEANING_OF_USUAL},
+    )
+    return Trained(
+        model=replace(model, about=about),
+        report=report,
+        examples=examples.with_columns(baseline_loss=log_losses(label, contestants[BASELINE])),
+        golden=_golden(model, examples, settings.response),
+        figures={
+            "calibration": calibration_plot(label, shown),
+            "gain": gain_plot(label, shown),
+        },
+    )
+
+
+def _fit_answers(
+    train: pl.DataFrame, outcome: Outcome, settings: ResponseSettings
+) -> tuple[Model, Mapping[str, Any]]:
+    labels = train.get_column(outcome).to_numpy()
+    fitted = fit_answers(train, labels, annoys=outcome == "unsubscribe", settings=settings)
+    tables = {"emails": fitted.emails, "shrinkage": fitted.shrinkage}
+    model = Model(f"response-{outcome}", UNRECORDED, INPUTS, fitted.booster, tables, {})
+    return model, {"emails": fitted.emails.to_dicts(), **fitted.shrinkage.row(0, named=True)}
+
+
+def _fit_orders(
+    train: pl.DataFrame, outcome: Outcome, settings: ResponseSettings
+) -> tuple[Model, Mapping[str, Any]]:
+    fitted = fit_orders(train, settings)
+    model = Model(f"response-{outcome}", UNRECORDED, OF_CUSTOMER, fitted.booster, fitted.tables, {})
+    return model, fitted.facts
+
+
+def _chances(model: Model, rows: pl.DataFrame) -> Floats:
+    emails = rows.get_column("email").to_list()
+    return answer_chances(model, rows, emails, bases(model, NOTHING_EXPECTED))
+
+
+def _split(
+    mails: pl.DataFrame, outcome: Outcome, settings: ResponseSettings
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Older rows to learn from and newer ones to judge by, no more than the settings allow.
+
+    Between them lies an embargo: the last answer that is learnt from is complete before the first
+    mail that is judged.
+    """
+    window = settings.order_days if outcome == "order" else settings.click_days
+    newest = mails.get_column("as_of").max()
+    if not isinstance(newest, datetime):
+        raise NotReadyError(
+            f"the response-{outcome} model learns from mails of at least {window} days ago, and "
+            "there is none; wait, or bring older ones in with `onje ingest`"
+        )
+    begins = newest - timedelta(days=settings.test_days)
+    parts = (
+        mails.filter(pl.col("as_of") + timedelta(days=window) <= begins),
+        mails.filter(pl.col("as_of") > begins),
+    )
+    train, test = (
+        part.sample(settings.examples, seed=settings.seed).sort("as_of", "customer_id", "email")
+        if part.height > settings.examples
+        else part
+        for part in parts
+    )
+    return train, test
+
+
+def _rate_of_email(train: pl.DataFrame, test: pl.DataFrame, outcome: Outcome) -> Floats:
+    """What a merchant would guess: the rate of the e-mail (after a click, or without) so far."""
+    arm = ["email", "click"] if outcome == "order" else ["email"]
+    overall = _mean(train.get_column(outcome))
+    # As if each e-mail had been sent once more than it was, with the common rate.
+    rate = (pl.col(outcome).sum() + overall) / (pl.len() + 1)
+    found = test.select(arm).join(
+        train.group_by(arm).agg(rate=rate), on=arm, how="left", maintain_order="left",
+        nulls_equal=True,
+    )  # fmt: skip
+    rates: Floats = found.get_column("rate").fill_null(overall).to_numpy()
+    return rates
+
+
+def _mean(values: pl.Series) -> float:
+    return float(np.mean(values.to_numpy()))
+
+
+def _golden(model: Model, examples: pl.DataFrame, settings: ResponseSettings) -> pl.DataFrame:
+    some = examples.sample(min(GOLDEN_ROWS, examples.height), seed=settings.seed)
+    if model.inputs == OF_CUSTOMER:
+        return some.select(OF_CUSTOMER)
+    base_of = bases(model, NOTHING_EXPECTED)
+    usual = [base_of.get(email, 0.0) for email in some.get_column("email")]
+    return some.with_columns(pl.Series(USUAL, usual, pl.Float64)).select(INPUTS)
+
+
+def _facts(train: pl.DataFrame, test: pl.DataFrame, outcome: Outcome) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
+    for use, rows in (("train", train), ("test", test)):
+        at = rows.get_column("as_of")
+        facts[f"{use}_rows"] = rows.height
+        facts[f"{use}_customers"] = rows.get_column("customer_id").n_unique()
+        facts[f"{use}_outcomes"] = int(rows.get_column(outcome).sum())
+        facts[f"{use}_from"], facts[f"{use}_until"] = str(at.min()), str(at.max())
+    return facts
+
+
+def _refuse_silence(mails: pl.DataFrame, history: pl.DataFrame, outcome: Outcome) -> None:
+    if mails.is_empty():
+        sends = history.filter(pl.col("kind") == "send").height
+        raise NotReadyError(
+            f"the response-{outcome} model learns from e-mails that were sent; found {sends} send "
+            "events and none that names its e-mail; bring them in with `onje ingest`, `email` "
+            "filled in. Until then your own figures under [emails] hold"
+        )
+
+
+def _refuse_too_few(
+    rows: pl.DataFrame, use: str, outcome: Outcome, settings: ResponseSettings
+) -> None:
+    needed = settings.answers_needed if use == "training" else 1
+    clicked = rows.filter(pl.col("click") > 0) if outcome == "order" else rows
+    found = int(clicked.get_column(outcome).sum()) if clicked.height else 0
+    # Of orders, also some that came without a click, or nothing could be told apart.
+    other = int((rows.get_column(outcome) == 0).sum())
+    if found < needed or not other:
+        raise NotReadyError(
+            f"the response-{outcome} model needs {needed} {WHAT[outcome]} among its {use} mails "
+            f"and some mails without; found {found} and {other} of {rows.height}; "
+            f"{HELPS[outcome]}, wait, or lower answers_needed under [training.response] in "
+            "onje.toml. Until then your own figures under [emails] hold"
+        )
