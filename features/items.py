@@ -11,7 +11,7 @@ from features.feature import DAY, MONEY, happened, per, within
 from features.past import Past, past_of, portions
 from features.settings import FeatureSettings
 from features.tables import CUSTOMERS
-from features.views import items_of
+from features.views import WEIGHT, items_of
 
 Item: TypeAlias = Literal["category", "product_id"]
 
@@ -25,6 +25,7 @@ def items_as_of(
     """Long: one row per item a customer has ordered, viewed or put into a cart before `as_of`.
 
     customer_id, as_of, item, orders_28d, orders_91d, orders_365d, views_28d, carts_28d,
+    weight_30d and weight_120d (orders, each fading with that half-life),
     days_since_order, days_since_view, gap_days (own mean days between orders with it), due_ratio
     (days_since_order in units of gap_days), share_365d (of the customer's orders within a year
     those that hold it), quantity_365d, spend_365d (null where it was ordered and no amount is
@@ -71,6 +72,8 @@ def habits_of(past: Past, *, item: Item) -> pl.DataFrame:
             gap_days=pl.when((pl.col("orders") > 1) & (first > last)).then(
                 per(first - last, DAY) / gaps
             ),
+            weight_30d=per(pl.col("weight_30d"), WEIGHT),
+            weight_120d=per(pl.col("weight_120d"), WEIGHT),
             quantity_365d=per(pl.col("quantity_365d"), 1_000),
             spend_365d=per(pl.col("spend_365d"), MONEY),
         )
@@ -90,6 +93,8 @@ def habits_of(past: Past, *, item: Item) -> pl.DataFrame:
             "orders_365d",
             "views_28d",
             "carts_28d",
+            "weight_30d",
+            "weight_120d",
             "days_since_order",
             "days_since_view",
             "gap_days",

@@ -7,9 +7,17 @@ from typing import Literal
 import polars as pl
 
 from features.cart import is_in_cart
-from features.feature import happened, within
+from features.feature import DAY, happened, per, within
 
 _MINUTE = 60_000_000
+# What an order made this moment weighs: integers, so that sums are the same in any order.
+WEIGHT = 1_000_000
+
+
+def faded(half_life_days: int) -> pl.Expr:
+    """The weight of an order, in units of 1 / WEIGHT: half of it is gone after the half-life."""
+    half_lives = per(pl.col("age").cast(pl.Float64), DAY * half_life_days)
+    return (WEIGHT * pl.lit(0.5).pow(half_lives)).round().cast(pl.Int64)
 
 
 def acts_of(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -52,10 +60,10 @@ def acts_of(lines: pl.LazyFrame) -> pl.LazyFrame:
 def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl.LazyFrame:
     """One line per item of a row: how often and how lately ordered, viewed, put into a cart.
 
-    Columns: row, the item, orders (all that are kept), orders_28d, _91d, _365d, views_7d, _28d,
-    _30d, carts_28d, first_order, last_order, last_view (ages), order_moment, view_moment,
-    quantity_365d, spend_365d (null where ordered, but no amount is known). Two lines of one order
-    with the same item are one order of it.
+    Columns: row, the item, orders (all that are kept), orders_28d, _91d, _365d, weight_30d, _120d
+    (see `faded`), views_7d, _28d, _30d, carts_28d, first_order, last_order, last_view (ages),
+    order_moment, view_moment, quantity_365d, spend_365d (null where ordered, but no amount is
+    known), and `category` of a product. Two lines of one order with the same item are one order.
     """
     is_order = happened("order")
     per_order = (
@@ -81,6 +89,8 @@ def items_of(lines: pl.LazyFrame, item: Literal["category", "product_id"]) -> pl
         within(28).sum().alias("orders_28d"),
         within(91).sum().alias("orders_91d"),
         within(365).sum().alias("orders_365d"),
+        faded(30).sum().alias("weight_30d"),
+        faded(120).sum().alias("weight_120d"),
         pl.col("age").max().alias("first_order"),
         pl.col("age").min().alias("last_order"),
         pl.col("view_age").min().alias("last_view"),

@@ -119,10 +119,10 @@ def scores_of(
         hours=hours,
         categories=own_items_first(categories, spine)
         if models.affinity_category is None
-        else score_items(models.affinity_category, categories, spine),
+        else score_items(models.affinity_category, categories, spine, shelf=None),
         products=own_items_first(products, spine, shelf=knowledge.products)
         if models.affinity_product is None
-        else score_items(models.affinity_product, products, spine),
+        else score_items(models.affinity_product, products, spine, shelf=knowledge.products),
         contacts=contacts,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,9 +14,20 @@ from sklearn.linear_model import LogisticRegression
 from features.errors import NotReadyError
 from features.items import Item
 from features.settings import FeatureSettings
-from training.affinity_cases import Cases, cases_at, popular_items
+from training.affinity_cases import (
+    Cases,
+    Moment,
+    cases_of,
+    labelled,
+    limits_of,
+    moments_of,
+)
+from training.affinity_quick import fit_quick
 from training.affinity_report import customer_numbers, report_on_lists
+from training.affinity_tables import tables_as_of
 from training.evaluate import Floats, log_losses
+from training.model.booster import Booster
+from training.model.candidates import Limits
 from training.model.items import INPUTS, MEANINGS
 from training.model.model import UNRECORDED, Model
 from training.plots import calibration_plot, gain_plot
@@ -30,12 +43,15 @@ BASELINE = "own_frequency"
 # More of these must never make an order less likely. Without that, a shop of few categories has
 # each of them recognised by its popularity of the day, and learns the days by heart.
 RISING = (
-    "orders_28d", "orders_91d", "orders_365d", "views_28d", "carts_28d", "popularity", "trend",
-    "habit",
+    "orders_28d", "orders_91d", "orders_365d", "weight_30d", "weight_120d", "views_28d",
+    "carts_28d", "popularity", "trend", "week_trend", "habit", "liked", "together", "taste",
 )  # fmt: skip
 # For the baseline; an item that is not among the known ones is as rare as the rarest of them.
-POPULARITY = pl.col("popularity").fill_null(pl.col("popularity").min())
+_KNOWN = pl.col("popularity").fill_nan(None)
+POPULARITY = _KNOWN.fill_null(_KNOWN.min())
 INVERSE_RIDGE = 1e4
+# Customers from whom the quick score is learnt, over all moments; with all of their candidates.
+QUICK_CUSTOMERS = 2_000
 GOLDEN_ROWS = 20
 
 
@@ -56,6 +72,7 @@ def train_affinity(
     popular at the time. Raises NotReadyError where history or outcomes do not suffice.
     """
     chosen = settings.affinity
+    _refuse_no_items(history, products, item)
     dates = snapshot_dates(
         history,
         known_until=known_until,
@@ -65,8 +82,9 @@ def train_affinity(
         test=1,
     )
     train, test = (
-        cases_at(
+        moments_of(
             history,
+            products,
             some,
             item=item,
             known_until=known_until,
@@ -75,11 +93,10 @@ def train_affinity(
         )
         for some in (dates.train, dates.test)
     )
-    popular = popular_items(history, known_until, item=item, settings=chosen)
     return fit_affinity(
         train,
         test,
-        popular,
+        tables_as_of(history, known_until, item=item, settings=chosen),
         item=item,
         settings=settings,
         feature_settings=feature_settings,
@@ -87,49 +104,79 @@ def train_affinity(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """Trees and the quick score that picks what they look at, with what they were learnt from."""
+
+    booster: Booster
+    quick: pl.DataFrame
+    cases: Cases
+
+
+def learn_affinity(moments: list[Moment], limits: Limits, settings: AffinitySettings) -> Learnt:
+    """Both scores, from moments whose outcome is known."""
+    few = max(1, QUICK_CUSTOMERS // len(moments))
+    quick = fit_quick(
+        [
+            (found, labels)
+            for _, _, found, labels in labelled(moments, limits, most=few, seed=settings.seed)
+        ]
+    )
+    cases = cases_of(moments, quick, limits, with_recall=False)
+    scored = cases.candidates.filter("scored")
+    _refuse_one_answer(scored, "training", settings)
+    booster = grow(
+        scored.select(INPUTS).to_numpy(),
+        scored.get_column("label").to_numpy(),
+        names=INPUTS,
+        monotone=[int(name in RISING) for name in INPUTS],
+        offset=None,
+        weights=None,
+        settings=settings,
+    )
+    return Learnt(booster, quick, cases)
+
+
 def fit_affinity(
-    train: Cases,
-    test: Cases,
-    popular: pl.DataFrame,
+    train: list[Moment],
+    test: list[Moment],
+    tables: Mapping[str, pl.DataFrame],
     *,
     item: Item,
     settings: TrainingSettings,
     feature_settings: FeatureSettings,
     origin: About,
 ) -> Trained:
-    """The model learnt from `train`, judged by `test`, whose moments come after it."""
-    chosen = settings.affinity
-    _refuse_one_answer(train, "training", chosen)
-    _refuse_one_answer(test, "test", chosen)
-    labels = train.candidates.get_column("label").to_numpy()
-    booster = grow(
-        train.candidates.select(INPUTS).to_numpy(),
-        labels,
-        names=INPUTS,
-        monotone=[int(name in RISING) for name in INPUTS],
-        offset=None,
-        weights=None,
-        settings=chosen,
-    )
-    limits = {"most_own": chosen.own_candidates, "most_popular": chosen.popular_candidates}
-    tables = {"popular": popular, "candidates": pl.DataFrame([limits])}
-    plain = Model(NAMES[item], UNRECORDED, INPUTS, booster, tables, about={})
+    """The model learnt from `train`, judged by `test`, whose moments come after it.
 
-    inputs, truth = test.candidates.select(INPUTS), test.candidates.get_column("label").to_numpy()
-    probabilities = {
-        "model": plain.probability(inputs).to_numpy(),
-        BASELINE: _by_frequency(train.candidates, labels, test.candidates),
+    `tables`: training.affinity_tables as of the moment from which the model will be used.
+    """
+    chosen = settings.affinity
+    limits = limits_of(chosen, feature_settings)
+    learnt = learn_affinity(train, limits, chosen)
+    cases = cases_of(test, learnt.quick, limits, with_recall=True)
+    scored = cases.candidates.filter("scored")
+    _refuse_one_answer(scored, "test", chosen)
+    travelling = {
+        **tables,
+        "quick": learnt.quick,
+        "candidates": pl.DataFrame([asdict(limits)]),
     }
+    plain = Model(NAMES[item], UNRECORDED, INPUTS, learnt.booster, travelling, about={})
+
+    inputs, truth = scored.select(INPUTS), scored.get_column("label").to_numpy()
+    probability = plain.probability(inputs).to_numpy()
+    known = learnt.cases.candidates.filter("scored")
+    probabilities = {"model": probability, BASELINE: by_frequency(known, scored)}
+    order = cases.candidates.get_column("quick").to_numpy() - 1.0
+    order[cases.candidates.get_column("scored").to_numpy()] = probability
     report = report_on_lists(
-        test,
+        cases,
         probabilities,
-        {
-            "model": probabilities["model"],
-            BASELINE: _frequency_first(test.candidates),
-        },
+        {"model": order, BASELINE: frequency_first(cases.candidates)},
         baseline=BASELINE,
         top=TOP[item],
-        facts=_facts(train, test),
+        facts=_facts(learnt.cases, cases),
         settings=settings.resampling,
     )
     return Trained(
@@ -137,8 +184,8 @@ def fit_affinity(
             name=plain.name,
             version=UNRECORDED,
             inputs=INPUTS,
-            booster=booster,
-            tables=tables,
+            booster=learnt.booster,
+            tables=travelling,
             about=described(
                 origin,
                 report,
@@ -149,7 +196,7 @@ def fit_affinity(
         ),
         report=report,
         examples=inputs.with_columns(
-            customer=customer_numbers(test.candidates),
+            customer=customer_numbers(scored),
             label=truth,
             baseline_loss=log_losses(truth, probabilities[BASELINE]),
         ),
@@ -161,16 +208,17 @@ def fit_affinity(
     )
 
 
-def _frequency_first(candidates: pl.DataFrame) -> Floats:
+def frequency_first(candidates: pl.DataFrame) -> Floats:
     """The list of a shop without a model: what the customer orders most, ties by popularity."""
     # A popularity is a share of customers: half of it never outweighs one order.
     score = pl.col("orders_365d") + POPULARITY.exp() / 2
     return candidates.select(score).to_series().to_numpy()
 
 
-def _by_frequency(train: pl.DataFrame, labels: Floats, test: pl.DataFrame) -> Floats:
+def by_frequency(train: pl.DataFrame, test: pl.DataFrame) -> Floats:
     """The same knowledge as a probability: a logistic regression on frequency and popularity."""
     known = [pl.col("orders_365d").log1p(), POPULARITY]
+    labels = train.get_column("label").to_numpy()
     curve = LogisticRegression(C=INVERSE_RIDGE).fit(train.select(known).to_numpy(), labels)
     probability: Floats = curve.predict_proba(test.select(known).to_numpy())[:, 1]
     return probability
@@ -179,7 +227,7 @@ def _by_frequency(train: pl.DataFrame, labels: Floats, test: pl.DataFrame) -> Fl
 def _facts(train: Cases, test: Cases) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for use, cases in (("train", train), ("test", test)):
-        rows = cases.candidates
+        rows = cases.candidates.filter("scored")
         facts[f"{use}_rows"] = rows.height
         facts[f"{use}_customers"] = rows.get_column("customer_id").n_unique()
         facts[f"{use}_share_ordered"] = float(np.mean(rows.get_column("label").to_numpy()))
@@ -188,15 +236,29 @@ def _facts(train: Cases, test: Cases) -> dict[str, Any]:
     return facts
 
 
-def _refuse_one_answer(cases: Cases, use: str, settings: AffinitySettings) -> None:
-    if cases.candidates.is_empty():
+def _refuse_no_items(history: pl.DataFrame, products: pl.DataFrame, item: Item) -> None:
+    """Say what is missing where no order names such an item, and what can be trained without."""
+    orders = history.filter(pl.col("kind") == "order")
+    named = orders.get_column(item).drop_nulls().len()
+    if named or orders.is_empty():
+        return
+    if item == "category":
         raise NotReadyError(
-            "nothing to learn from: no order of this history names such an item; a category "
-            "comes from the products' `category`, which the mapping of an ingest can name"
+            f"none of {orders.height} order lines has a category: it comes from the `category` of "
+            f"the products, and of {products.height} products "
+            f"{products.get_column('category').drop_nulls().len()} name one; name it in the "
+            "mapping of an ingest. Affinity for products is trained without (`onje train affinity`)"
         )
-    if cases.candidates.get_column("label").n_unique() < 2:
+    raise NotReadyError(
+        f"none of {orders.height} order lines names a product; name `product_id` in the mapping of "
+        "an ingest of order lines. Churn and the send hour are trained without products"
+    )
+
+
+def _refuse_one_answer(scored: pl.DataFrame, use: str, settings: AffinitySettings) -> None:
+    if scored.get_column("label").n_unique() < 2:
         raise NotReadyError(
-            f"of the {cases.candidates.height} {use} rows of the affinity model all or none were "
+            f"of the {scored.height} {use} rows of the affinity model all or none were "
             f"ordered within {settings.horizon_days} days; choose another horizon_days under "
             "[training.affinity] in onje.toml, or bring more orders in with `onje ingest`"
         )

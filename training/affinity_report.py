@@ -41,9 +41,9 @@ def report_on_lists(
 ) -> Report:
     """Log-loss, Brier score and calibration of all candidates; recall, nDCG and hits of each list.
 
-    `probabilities` and `orders` (of the list, highest first) are by contestant: "model",
-    `baseline`, others. Lists are judged by their first `top` items and by all that a customer
-    ordered, also what was no candidate (see training.ranking).
+    `probabilities` (of what trees look at) and `orders` (of all that is listed, highest first) are
+    by contestant: "model", `baseline`, others. Lists are judged by their first `top` items and by
+    all that a customer ordered, also what was no candidate (see training.ranking).
     """
     found = _of_candidates(cases, probabilities, baseline, settings)
     found |= _of_lists(cases, orders, baseline, top, settings)
@@ -54,16 +54,17 @@ def report_on_lists(
         baseline=baseline,
         metrics=metrics,
         gain=metrics["model"].pop("log_loss_gain"),
-        facts={**facts, "candidate_recall": _candidate_recall(cases)},
+        facts={**facts, "candidate_recall": _candidate_recall(cases), "found_by": cases.recall},
     )
 
 
 def _of_candidates(
     cases: Cases, probabilities: Mapping[str, Floats], baseline: str, settings: ResamplingSettings
 ) -> dict[tuple[str, str], Interval]:
-    labels = cases.candidates.get_column("label").to_numpy()
-    customers = customer_numbers(cases.candidates).to_numpy()
-    lists = cases.candidates.select(pl.struct(KEY).rank("dense").cast(pl.Int64)).to_series()
+    scored = cases.candidates.filter("scored")
+    labels = scored.get_column("label").to_numpy()
+    customers = customer_numbers(scored).to_numpy()
+    lists = scored.select(pl.struct(KEY).rank("dense").cast(pl.Int64)).to_series()
     losses = {name: log_losses(labels, given) for name, given in probabilities.items()}
     metrics = {("model", "log_loss_gain"): mean(losses[baseline] - losses["model"])}
     for name, given in probabilities.items():

@@ -63,6 +63,11 @@ class AffinitySettings(TreeSettings):
     own_candidates: Annotated[int, Field(ge=1, le=500)]
     popular_candidates: Annotated[int, Field(ge=1, le=500)]
     popular_days: Annotated[int, Field(ge=28, le=365)]
+    scored_candidates: Annotated[int, Field(ge=1, le=500)]
+    listed_candidates: Annotated[int, Field(ge=1, le=500)]
+    known_items: Annotated[int, Field(ge=10, le=100_000)]
+    neighbours: Annotated[int, Field(ge=1, le=100)]
+    tastes: Annotated[int, Field(ge=1, le=500)]
 
 
 class ResponseSettings(TreeSettings):

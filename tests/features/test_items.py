@@ -32,6 +32,8 @@ def test_what_a_customer_has_to_do_with_each_product() -> None:
         "orders_365d": 2,
         "views_28d": 0,
         "carts_28d": 0,
+        "weight_30d": pytest.approx(0.5 ** (25 / 30) + 0.5 ** (35 / 30), abs=1e-6),
+        "weight_120d": pytest.approx(0.5 ** (25 / 120) + 0.5 ** (35 / 120), abs=1e-6),
         "days_since_order": 25,
         "days_since_view": None,
         "gap_days": 10,

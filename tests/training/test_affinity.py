@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -18,12 +19,15 @@ from tests.features.text import SETTINGS as FEATURES
 from tests.features.text import history, spine, when
 from tests.training.drawn import RESAMPLING
 from training.affinity import train_affinity
-from training.affinity_cases import Cases, popular_items
+from training.affinity_cases import Cases, limits_of
 from training.affinity_labels import ordered_after
 from training.affinity_report import report_on_lists
+from training.affinity_tables import popular_items
 from training.gate import judge
+from training.model.candidates import INPUTS, candidates_of
 from training.model.folder import load, save
-from training.model.items import INPUTS, candidate_items, score_items
+from training.model.items import score_items
+from training.model.known import known_from
 from training.settings import AffinitySettings, TrainingSettings
 from training.trained import About, Trained
 
@@ -39,6 +43,11 @@ SETTINGS = TrainingSettings.model_construct(
         examples=20_000,
         own_candidates=6,
         popular_candidates=4,
+        scored_candidates=8,
+        listed_candidates=12,
+        known_items=1_000,
+        neighbours=3,
+        tastes=4,
         popular_days=91,
         rounds=60,
         learning_rate=0.1,
@@ -109,7 +118,7 @@ def now(*names: str) -> pl.DataFrame:
 
 def scored(of: pl.DataFrame) -> pl.DataFrame:
     items = items_as_of(shop(), of, item="category", settings=FEATURES)
-    return score_items(trained().model, items, of)
+    return score_items(trained().model, items, of, shelf=None)
 
 
 def everybody() -> pl.DataFrame:
@@ -176,8 +185,10 @@ def test_own_items_say_when_they_were_ordered_and_others_do_not() -> None:
 
 def test_a_stranger_gets_what_is_popular() -> None:
     scores = scored(now("nobody"))
-    popular = trained().model.tables["popular"].filter(pl.col("rank") <= 4)
+    popular = trained().model.tables["popular"]
     assert set(scores["item"]) == set(popular["item"])
+    first = scores.get_column("item").head(1).item()
+    assert first == popular.get_column("item").first() == "bread"
     assert not scores["own"].any()
 
 
@@ -195,7 +206,7 @@ def test_products_are_learnt_by_the_same_trainer() -> None:
     model = train(shop(), item="product_id").model
     items = items_as_of(shop(), now("c1"), item="product_id", settings=FEATURES)
     assert model.name == "affinity-product"
-    assert score_items(model, items, now("c1"))["item"].first() == "coffee-1"
+    assert score_items(model, items, now("c1"), shelf=None)["item"].first() == "coffee-1"
 
 
 def test_what_happens_or_is_learnt_later_changes_nothing() -> None:
@@ -214,7 +225,7 @@ def test_the_model_comes_back_from_its_folder(tmp_path: Path) -> None:
     save(trained().model, trained().golden, tmp_path / "1")
     loaded = load(tmp_path / "1")
     items = items_as_of(shop(), now("c3"), item="category", settings=FEATURES)
-    assert score_items(loaded, items, now("c3")).equals(scored(now("c3")))
+    assert score_items(loaded, items, now("c3"), shelf=None).equals(scored(now("c3")))
     assert '"c3"' not in json.dumps(dict(loaded.about))
     assert "customer_id" not in trained().examples.columns
 
@@ -280,29 +291,17 @@ def test_popularity_is_a_share_of_who_bought_anything() -> None:
 def test_own_candidates_are_the_ones_ordered_most() -> None:
     of = now("c0")
     items = items_as_of(shop(), of, item="category", settings=FEATURES)
-    popular = trained().model.tables["popular"]
-    found = candidate_items(items, popular, of, most_own=2, most_popular=1)
-    own = found.filter(pl.col("own"))
-    most = items.sort("orders_365d", descending=True).head(2)
-    assert set(own["item"]) == set(most["item"])
-    assert found.filter(~pl.col("own")).height <= 1
-    assert own["own_items"].to_list() == [2.0, 2.0]
-    assert own["own_orders"].unique().to_list() == [float(shop().filter(
-        pl.col("customer_id") == "c0")["order_id"].n_unique())]  # fmt: skip
-    assert found.select(INPUTS).dtypes == [pl.Float64] * len(INPUTS)
-
-
-def test_what_was_spent_in_another_currency_stays_unknown() -> None:
-    abroad = history("ann | 2024-05-01 | order | order=1 | category=tea")
-    of = spine(("ann", "2024-05-08"))
-    items = items_as_of(abroad, of, item="category", settings=FEATURES)
-    popular = trained().model.tables["popular"]
-    found = candidate_items(items, popular, of, most_own=9, most_popular=9)
-    # Of what she never touched it is known that she spent nothing on it.
-    assert found.filter("own").select("item", "orders_91d", "spend_365d").rows() == [
-        ("tea", 1, None)
-    ]
-    assert found.filter(~pl.col("own")).get_column("spend_365d").unique().to_list() == [0]
+    limits = limits_of(SETTINGS.affinity, FEATURES)
+    found = candidates_of(
+        items, of, known_from(trained().model.tables), shelf=None, limits=replace(limits, own=2)
+    )
+    names = found.names.gather(found.code)
+    most = items.sort("weight_120d", descending=True).head(2)
+    assert set(names.filter(pl.Series(found.mine >= 0))) == set(most["item"])
+    inputs = pl.DataFrame(found.inputs(), schema=list(INPUTS))
+    assert inputs["own_items"].unique().to_list() == [2.0]
+    orders = shop().filter(pl.col("customer_id") == "c0")["order_id"].n_unique()
+    assert inputs["own_orders"].unique().to_list() == [float(orders)]
 
 
 def test_no_interval_goes_where_its_metric_cannot() -> None:
@@ -311,8 +310,9 @@ def test_no_interval_goes_where_its_metric_cannot() -> None:
     cases = Cases(
         candidates=pl.concat([ordered, ordered.with_columns(item=pl.lit("ink"))])
         .drop("repeat")
-        .with_columns(label=(pl.col("item") == "tea").cast(pl.Float64)),
+        .with_columns(label=(pl.col("item") == "tea").cast(pl.Float64), scored=pl.lit(True)),
         ordered=ordered,
+        recall={},
     )
     # One of twelve finds what was ordered; the rule finds it for all the others.
     finds = np.array([1.0, *[0.0] * 11])
@@ -338,10 +338,13 @@ def test_recall_counts_what_was_no_candidate() -> None:
         return now(*["ann"] * len(items)).with_columns(item=pl.Series(items))
 
     cases = Cases(
-        candidates=pairs("tea", "coffee", "bread").with_columns(label=pl.Series([1.0, 0.0, 1.0])),
+        candidates=pairs("tea", "coffee", "bread").with_columns(
+            label=pl.Series([1.0, 0.0, 1.0]), scored=pl.lit(True)
+        ),
         ordered=pairs("tea", "bread", "honey", "sugar").with_columns(
             repeat=pl.Series([True, True, False, False])
         ),
+        recall={"own": 0.5},
     )
     chances = np.array([0.9, 0.5, 0.1])
     report = report_on_lists(
@@ -360,5 +363,6 @@ def test_recall_counts_what_was_no_candidate() -> None:
     assert rule["recall_at_2"].estimate == pytest.approx(1 / 4)  # only bread
     assert model["recall_at_2_gain"].estimate == 0
     assert report.facts["candidate_recall"] == pytest.approx(2 / 4)
+    assert report.facts["found_by"] == {"own": 0.5}
     losses = -np.log([0.9, 0.5, 0.1])
     assert report.gain.estimate == pytest.approx(np.log(2) - losses.mean())

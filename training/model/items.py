@@ -1,107 +1,113 @@
 """Affinity scores: which categories or products a customer is likely to order next.
 
-Candidates are the customer's own items and what is popular with everyone, so that a stranger gets
-the popular ones; trees give each candidate a probability. One road for categories and products.
+A quick score picks the candidates that trees look at; whatever else is listed follows them with the
+quick score's own probability. One road for categories and products.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
 import polars as pl
 
-from training.model.model import Model
+from training.model.candidates import INPUTS, Candidates, Limits, candidates_of
+from training.model.known import Floats, Ints, Known, known_from
+from training.model.model import Model, sigmoid
+from training.model.own_items import KEY
+from training.model.quick import quick_scores
 
-KEY = ("customer_id", "as_of")
-
-# Of the customer and the item, from features.items; zero where the customer never touched it, and
-# null where money was spent in another currency only.
-COUNTS = (
-    "orders_28d", "orders_91d", "orders_365d", "views_28d", "carts_28d", "share_365d",
-    "quantity_365d", "spend_365d",
-)  # fmt: skip
-# Null where there is nothing to measure: never ordered, never viewed, ordered but once.
-SPANS = ("days_since_order", "days_since_view", "gap_days", "due_ratio")
+__all__ = ["INPUTS", "KEY", "MEANINGS", "score_items"]
 
 MEANINGS = {
     "orders_28d": "own orders of the item in the last 28 days",
     "orders_91d": "own orders of the item in the last 91 days",
     "orders_365d": "own orders of the item in the last 365 days",
+    "weight_30d": "own orders of the item, each half as heavy after 30 days",
+    "weight_120d": "own orders of the item, each half as heavy after 120 days",
     "views_28d": "own views of the item in the last 28 days",
     "carts_28d": "how often the customer put the item into the cart in the last 28 days",
     "share_365d": "share of the customer's orders of 365 days that hold the item",
-    "quantity_365d": "how many the customer ordered in 365 days",
-    "spend_365d": "what the customer spent on the item in 365 days, where known",
     "days_since_order": "days since the customer last ordered the item",
     "days_since_view": "days since the customer last viewed the item",
     "gap_days": "the customer's mean gap between two orders of the item",
     "due_ratio": "days since the last order of the item over that gap",
     "popularity": "ln of the share of recent customers who ordered the item",
     "trend": "ln of the item's buyers of 28 days over those of the whole recent period",
+    "week_trend": "ln of the item's buyers of 7 days over those of the whole recent period",
     "habit": "orders of the item per buyer: how often it is bought again",
+    "usual_gap": "days between two orders of the item by one customer, over all customers",
+    "liked": "how much those who like the customer's items like this one",
+    "together": "how often the item is in one order with what is on the customer's mind",
+    "taste": "how much customers of a similar taste order the item",
+    "category_weight": "share of the customer's orders, fading, that is of the item's category",
+    "usual_due": "days since the last order of the item over everybody's usual gap",
+    "last_order": "days since the customer ordered anything",
     "own_orders": "the customer's orders in the last 365 days",
     "own_items": "how many different candidates are the customer's own",
 }
-INPUTS = tuple(MEANINGS)
+# Models in use at a time whose tables are kept as arrays, old ones of a swap among them.
+KEPT = 8
 
 
-def candidate_items(
-    items: pl.DataFrame,
-    popular: pl.DataFrame,
-    spine: pl.DataFrame,
-    *,
-    most_own: int,
-    most_popular: int,
+def score_items(
+    model: Model, items: pl.DataFrame, spine: pl.DataFrame, *, shelf: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """For each spine row its candidates: KEY, item, `own`, `place` (of the spine row) and INPUTS.
-
-    Own items (features.items) come by how often the customer ordered, carted or viewed them, then
-    by how recently; `popular` has item, rank (from 1), popularity, trend and habit.
-    """
-    # Eager on purpose: for one customer, planning a lazy query takes longer than all of this.
-    places = spine.select(KEY).with_row_index("place")
-    own_orders = pl.when(pl.col("share_365d") > 0).then(
-        (pl.col("orders_365d") / pl.col("share_365d")).round()
-    )
-    own = (
-        places.join(items.select(*KEY, "item", *COUNTS, *SPANS), on=KEY)
-        .with_columns(
-            own=pl.lit(True),
-            interest=pl.col("orders_365d") + pl.col("carts_28d") + pl.col("views_28d"),
-            own_orders=own_orders.max().over("place"),
-        )
-        .sort(
-            "place", "interest", "days_since_order", "item",
-            descending=[False, True, False, False], nulls_last=True,
-        )
-        .filter(pl.int_range(pl.len()).over("place") < most_own)
-        .drop("interest")
-    )  # fmt: skip
-    most = popular.filter(pl.col("rank") <= most_popular).select("item")
-    others = places.join(most, how="cross").join(own, on=["place", "item"], how="anti")
-    return (
-        pl.concat([own, others], how="diagonal")
-        .join(popular.drop("rank"), on="item", how="left")
-        .with_columns(
-            # A null of the customer's own means "not known", which is not nothing.
-            pl.when("own").then(pl.col(COUNTS)).otherwise(0.0),
-            pl.col("own").fill_null(False),
-            own_orders=pl.col("own_orders").max().over("place").fill_null(0.0),
-            own_items=pl.col("own").sum().over("place").cast(pl.Float64),
-        )
-        .select("place", *KEY, "item", "own", *INPUTS)
-    )
-
-
-def score_items(model: Model, items: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
     """The candidates of each spine row with `probability` of an order and `rank` from 1.
 
+    `items`: features.items of the spine; `shelf`: PRODUCTS, where the items are products.
     Columns: customer_id, as_of, item, probability, rank, due_ratio, days_since_order, own. Rows
-    follow the spine, the likeliest item first; a tie goes to the item first in the alphabet.
+    follow the spine, the likeliest item first; a tie goes to the more popular.
     """
-    limits = model.tables["candidates"].row(0, named=True)
-    candidates = candidate_items(items, model.tables["popular"], spine, **limits)
-    return (
-        candidates.with_columns(model.probability(candidates.select(model.inputs)))
-        .sort("place", "probability", "item", descending=[False, True, False])
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("place"))
-        .select(*KEY, "item", "probability", "rank", "due_ratio", "days_since_order", "own")
+    known, limits = _known(model), _limits(model)
+    found = listed(
+        candidates_of(items, spine, known, shelf=shelf, limits=limits),
+        model.tables,
+        limits,
     )
+    candidates, probability, standing = found
+    scored = np.flatnonzero(standing < limits.scored)
+    probability[scored] = sigmoid(model.booster.raw(candidates.only(scored).inputs()))
+    # Whatever the trees have not looked at comes after all that they have.
+    later = standing >= limits.scored
+    order = np.lexsort((candidates.code, -probability, later, candidates.place))
+    chosen, probability = candidates.only(order), probability[order]
+    rank = np.arange(len(order)) - np.searchsorted(chosen.place, chosen.place) + 1
+    keys = spine.select(KEY)[chosen.place]
+    return keys.with_columns(
+        item=chosen.names.gather(chosen.code),
+        probability=pl.Series(probability, dtype=pl.Float64),
+        rank=pl.Series(rank, dtype=pl.UInt32),
+        due_ratio=_nullable(chosen.of_own("due_ratio")),
+        days_since_order=_nullable(chosen.of_own("days_since_order")),
+        own=pl.Series(chosen.mine >= 0, dtype=pl.Boolean),
+    )
+
+
+def listed(
+    candidates: Candidates, tables: Mapping[str, pl.DataFrame], limits: Limits
+) -> tuple[Candidates, Floats, Ints]:
+    """The first `limits.listed` of each place by quick score, its probability, its place from 0.
+
+    Rows by place, the best first; a tie goes to the more popular.
+    """
+    scores = quick_scores(candidates, tables["quick"])
+    order = np.lexsort((-scores, candidates.place))  # of equals, the more popular stays first
+    place = candidates.place[order]
+    standing = np.arange(len(order)) - np.searchsorted(place, place)
+    first = standing < limits.listed
+    return candidates.only(order[first]), sigmoid(scores[order[first]]), standing[first]
+
+
+@lru_cache(maxsize=KEPT)
+def _known(model: Model) -> Known:
+    return known_from(model.tables)
+
+
+def _limits(model: Model) -> Limits:
+    return Limits(**model.tables["candidates"].row(0, named=True))
+
+
+def _nullable(numbers: Floats) -> pl.Series:
+    return pl.Series(numbers, dtype=pl.Float64).fill_nan(None)
