@@ -9,6 +9,7 @@ TRAINERS: dict[str, tuple[str, ...]] = {
     "send-hour": ("send-hour",),
     "affinity": ("affinity-category", "affinity-product"),
 }
+ALL = "all"
 MODELS = tuple(model for made in TRAINERS.values() for model in made)
 
 
@@ -17,3 +18,17 @@ def known_model(name: str) -> str:
     if name not in MODELS:
         raise SettingsError(f"no model is called {name}; there are {', '.join(MODELS)}")
     return name
+
+
+def known_group(name: str) -> str:
+    """`name`, if `onje train` knows it; SettingsError with the names there are."""
+    if name not in (*TRAINERS, ALL):
+        made = next((group for group, models in TRAINERS.items() if name in models), None)
+        hint = f"; {name} is trained by `onje train {made}`" if made else ""
+        raise SettingsError(f"no {name} to train; there are {', '.join([*TRAINERS, ALL])}{hint}")
+    return name
+
+
+def table_of(model: str) -> str:
+    """The table under [training] in onje.toml that says how a model is trained."""
+    return next(name for name, made in TRAINERS.items() if model in made).replace("-", "_")

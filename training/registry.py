@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-    from training.evaluate import Interval
     from training.gate import Verdict
     from training.settings import ResamplingSettings
-    from training.trained import Trained
+    from training.trained import About, Trained
+    from training.tune import Tuned
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # Tag of a registered model: every champion there was, oldest first, as a JSON list.
@@ -95,11 +95,12 @@ class Registry:
         """Log the run with all its evidence, register the model as challenger; its version."""
         from training.evidence import write_evidence
         from training.model import folder
+        from training.registry_runs import as_tag, log_run
 
         client, name = self._client(), trained.model.name
         experiment = self._experiment(client, name)
         run = client.create_run(experiment).info.run_id
-        _log(client, run, trained)
+        log_run(client, run, trained)
         with TemporaryDirectory(prefix="onje-") as scratch:
             evidence, model = Path(scratch) / "evidence", Path(scratch) / name
             write_evidence(trained, evidence)
@@ -115,10 +116,19 @@ class Registry:
             source=logged.artifact_location,
             run_id=run,
             model_id=logged.model_id,
-            tags={SYNTHETIC: _as_tag(trained.model.about[SYNTHETIC])},
+            tags={SYNTHETIC: as_tag(trained.model.about[SYNTHETIC])},
         )
         client.set_registered_model_alias(name, CHALLENGER, str(recorded.version))
         return str(recorded.version)
+
+    def record_search(self, tuned: Tuned, about: About) -> None:
+        """Log what a search for settings tried and found, as a run of the model's experiment."""
+        from training.registry_runs import log_search
+
+        client = self._client()
+        run = client.create_run(self._experiment(client, tuned.name)).info.run_id
+        log_search(client, run, tuned, about)
+        client.set_terminated(run)
 
     def promote(
         self,
@@ -329,45 +339,6 @@ class Registry:
             read_checked(Path(found))
             Path(found).rename(place)
         return place
-
-
-def _log(client: MlflowClient, run: str, trained: Trained) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    described, report = trained.model.about, trained.report
-    at = int(datetime.fromisoformat(described["trained_at"]).timestamp() * 1000)
-
-    def as_metrics(name: str, interval: Interval) -> list[Metric]:
-        return [
-            Metric(name, interval.estimate, at, 0),
-            Metric(f"{name}.low", interval.low, at, 0),
-            Metric(f"{name}.high", interval.high, at, 0),
-        ]
-
-    metrics = [
-        one
-        for contestant, found in report.metrics.items()
-        for name, interval in found.items()
-        for one in as_metrics(f"{contestant}/{name}", interval)
-    ]
-    settings = {**described["settings"], **report.facts}
-    tags = {
-        "code_version": described["code_version"],
-        "lake_versions": json.dumps(described["lake_versions"]),
-        "trained_at": described["trained_at"],
-        "baseline": report.baseline,
-        SYNTHETIC: _as_tag(described[SYNTHETIC]),
-    }
-    client.log_batch(
-        run,
-        metrics=[*metrics, *as_metrics("gain", report.gain)],
-        params=[Param(key, str(value)) for key, value in settings.items()],
-        tags=[RunTag(key, str(value)) for key, value in tags.items()],
-    )
-
-
-def _as_tag(flag: bool) -> str:
-    return "true" if flag else "false"
 
 
 def _or_none(ask: Callable[[], Answer], *codes: str) -> Answer | None:

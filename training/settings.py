@@ -96,6 +96,17 @@ class OffPolicySettings(BaseModel):
 
 
 class TrainingSettings(BaseModel):
+class TuningSettings(BaseModel):
+    """Table `[training.tuning]` of onje.toml: how long `onje train --tune` may look."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+    seconds: Annotated[int, Field(ge=1)]
+    folds: Annotated[int, Field(ge=1, le=12)]
+    seed: Annotated[int, Field(ge=0)]
+
+
     """Table `[training]` of onje.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -106,3 +117,4 @@ class TrainingSettings(BaseModel):
     affinity: AffinitySettings
     response: ResponseSettings
     offpolicy: OffPolicySettings
+    tuning: TuningSettings

@@ -1,28 +1,40 @@
-"""Train models on the lake and record them as challengers."""
+"""Train models on the lake and record them as challengers, or look for better settings."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from pipelines.models import ALL, TRAINERS, known_group
 from pipelines.moments import moment
 
 
-class Name(StrEnum):
-    churn = "churn"
-    send_hour = "send-hour"
-    affinity = "affinity"
-    all = "all"
-
-
 def train(
-    name: Annotated[Name, typer.Argument(help="Which model.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            parser=known_group,
+            metavar="NAME",
+            help=f"Which model, or which group of them: {', '.join([*TRAINERS, ALL])}.",
+        ),
+    ],
     promote: Annotated[
         bool, typer.Option("--promote", help="Make it champion at once, if the gate lets it pass.")
     ] = False,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune", help="Train nothing: look for better settings, and print what was found."
+        ),
+    ] = False,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --tune: how many settings to try; else [training.tuning] says."
+        ),
+    ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -35,35 +47,58 @@ def train(
 ) -> None:
     """Train models on the lake and record them as challengers.
 
-    Each run is kept in MLflow with settings, lake version, metrics, intervals, baseline and plots.
+    Each run is kept in MLflow with settings, lake version, inputs, metrics, intervals, baseline,
+    plots and the model's card. With --tune nothing is trained or changed: settings are tried on
+    earlier periods, never on the days by which models are judged; the best are printed as lines
+    for onje.toml, beside those in force, and recorded.
 
     Examples:
 
       onje train all --promote
 
       onje train churn --as-of 2017-10-01
+
+      onje train churn --tune --trials 40
     """
     from datetime import UTC
 
+    from features.errors import SettingsError
     from pipelines.console import progress, show_rows
     from pipelines.installation import opened
-    from pipelines.models import TRAINERS
     from pipelines.retrain import retrain, row_of
+    from pipelines.tuning import row_of_tuned, tune_models
     from training.registry import Registry
 
-    with opened() as onje, progress(quiet=as_json) as step:
-        done = retrain(
-            list(TRAINERS) if name is Name.all else [name],
-            onje.lake,
-            Registry(onje.places.home, onje.places.tracking_uri),
-            known_until=as_of or onje.now(),
-            trained_at=datetime.now(UTC),
-            promote=promote,
-            settings=onje.settings,
-            step=step,
+    if trials is not None and not tune:
+        raise SettingsError("--trials says how long to look for settings; add --tune")
+    if promote and tune:
+        raise SettingsError(
+            "--tune trains nothing that could be promoted; put what it finds into onje.toml, "
+            f"then type `onje train {name} --promote`"
         )
-    rows = [row_of(one) for one in done]
-    show_rows(rows, as_json=as_json, title="New versions: log-loss, lower is better")
+    names = list(TRAINERS) if name == ALL else [name]
+    with opened() as onje, progress(quiet=as_json) as step:
+        registry = Registry(onje.places.home, onje.places.tracking_uri)
+        known_until, now = as_of or onje.now(), datetime.now(UTC)
+        if tune:
+            tuned = tune_models(
+                names, onje.lake, registry, known_until=known_until, at=now, trials=trials,
+                settings=onje.settings, step=step,
+            )  # fmt: skip
+        else:
+            done = retrain(
+                names, onje.lake, registry, known_until=known_until, trained_at=now,
+                promote=promote, settings=onje.settings, step=step,
+            )  # fmt: skip
+    if not tune:
+        title = "New versions: log-loss, lower is better"
+        show_rows([row_of(one) for one in done], as_json=as_json, title=title)
+        return
+    title = "Settings found: gain in log-loss over those in force, on days not searched"
+    show_rows([row_of_tuned(one) for one in tuned], as_json=as_json, title=title)
+    if not as_json:
+        for one in tuned:
+            print(f"\n{one.toml}")
 
 
 def add_to(app: typer.Typer) -> None:
