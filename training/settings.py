@@ -95,7 +95,6 @@ class OffPolicySettings(BaseModel):
     level: Annotated[float, Field(gt=0.5, lt=1)]
 
 
-class TrainingSettings(BaseModel):
 class TuningSettings(BaseModel):
     """Table `[training.tuning]` of onje.toml: how long `onje train --tune` may look."""
 
@@ -107,6 +106,7 @@ class TuningSettings(BaseModel):
     seed: Annotated[int, Field(ge=0)]
 
 
+class TrainingSettings(BaseModel):
     """Table `[training]` of onje.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
