@@ -6,6 +6,7 @@ from features.errors import SettingsError
 
 TRAINERS: dict[str, tuple[str, ...]] = {
     "churn": ("churn",),
+    "dormancy": ("email-dormancy", "dormancy-date"),
     "send-hour": ("send-hour",),
     "affinity": ("affinity-category", "affinity-product"),
 }

@@ -20,6 +20,8 @@ from pipelines.models import TRAINERS
 from pipelines.settings import Settings
 from training.affinity import train_affinity
 from training.churn import train_churn
+from training.dormancy import train_email_dormancy
+from training.dormancy_date import train_dormancy_date
 from training.evaluate import Interval
 from training.gate import Verdict
 from training.registry import Registry
@@ -162,6 +164,8 @@ def code_version() -> str:
 def trainer_of(model: str) -> Callable[..., Trained]:
     trainers: dict[str, Callable[..., Trained]] = {
         "churn": train_churn,
+        "email-dormancy": train_email_dormancy,
+        "dormancy-date": train_dormancy_date,
         "send-hour": train_send_hour,
         "affinity-category": lambda *tables, **rest: train_affinity(
             *tables, item="category", **rest

@@ -21,6 +21,9 @@ SCORES: dict[str, pl.DataType] = {
     "stage": pl.String(),
     "churn": pl.Float64(),
     "dormant": pl.Boolean(),
+    "email_dormancy": pl.Float64(),
+    "dormant_on": pl.Datetime("us", "UTC"),
+    "dormant_within_30d": pl.Float64(),
     "hours": pl.List(
         pl.Struct(
             {
@@ -48,6 +51,7 @@ def score_table(found: Scores, models: Models) -> pl.DataFrame:
     return (
         found.people.select(
             *KEY, "known_customer", "segment", "stage", "churn",
+            "email_dormancy", "dormant_on", "dormant_within_30d",
             dormant=pl.col("email_dormant") > 0,
         )
         .join(hours, on=KEY, how="left", maintain_order="left")

@@ -18,11 +18,13 @@ from serving.knowledge import Knowledge
 from serving.settings import ServingSettings
 from serving.tone import preferred_tones
 from training.model.churn import score_churn
+from training.model.dormancy import score_dormancy_date, score_email_dormancy
 from training.model.hours import score_hours
 from training.model.items import score_items
 from training.model.model import Model
 
 KEY = ["customer_id", "as_of"]
+_DATES = {"dormant_on": pl.Datetime("us", "UTC"), "dormant_within_30d": pl.Float64()}
 # Models for which nothing that the merchant said can stand in.
 NEEDED = ("churn", "send-hour", "affinity-category", "affinity-product")
 
@@ -73,11 +75,11 @@ class Models:
 class Scores:
     """All that is known of each row of a spine; every frame holds KEY and follows the spine.
 
-    `people` has one row each: features, segment, stage, `churn` (null without a model), the
-    permissions, `known_customer`, `known_until`, `preferred_tone`. `hours` has 48: weekend, hour,
-    probability, source. `categories` and `products` hold item, probability (null without a model),
-    rank, due_ratio, days_since_order, own. `contacts` has one row per e-mail that they had (see
-    features.contacts).
+    `people` has one row each: features, segment, stage, `churn`, `email_dormancy`, `dormant_on` and
+    `dormant_within_30d` (null without their models), the permissions, `known_customer`,
+    `known_until`, `preferred_tone`. `hours` has 48: weekend, hour, probability, source.
+    `categories` and `products` hold item, probability (null without a model), rank, due_ratio,
+    days_since_order, own. `contacts` has one row per e-mail that they had (see features.contacts).
     """
 
     people: pl.DataFrame
@@ -142,6 +144,16 @@ def _people(
         if models.churn is None
         else score_churn(models.churn, features).get_column("churn")
     )
+    email_dormancy = (
+        pl.lit(None, pl.Float64).alias("email_dormancy")
+        if models.email_dormancy is None
+        else score_email_dormancy(models.email_dormancy, features)
+    )
+    dates = (
+        [pl.lit(None, dtype).alias(name) for name, dtype in _DATES.items()]
+        if models.dormancy_date is None
+        else score_dormancy_date(models.dormancy_date, features).get_columns()
+    )
     told = pl.concat([history.select("customer_id", "known_at"),
                       customers.select("customer_id", "known_at")])  # fmt: skip
     known = (
@@ -154,7 +166,7 @@ def _people(
         *KEY, "email_consent", "consent_since", "suppressed_by", "suppressed_at"
     )
     return (
-        features.with_columns(churn)
+        features.with_columns(churn, email_dormancy, *dates)
         .join(permissions, on=KEY, how="left", maintain_order="left")
         .join(known, on=KEY, how="left", maintain_order="left")
         .with_columns(known_customer=pl.col("known_until").is_not_null())

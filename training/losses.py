@@ -3,6 +3,8 @@
 `examples` of a trained model hold, beside what is listed here, `customer` and `baseline_loss`.
 
     churn        `label` (1.0 = churned) and every input of the model
+    email-dormancy  `label` (1.0 = dormant) and every input of the model
+    dormancy-date   `label` (1.0 = turned), `is_first`, `week` and the features of the customer
     send-hour    `segment`, `acts` and `clicks` (48 numbers: 24 weekday hours, 24 weekend hours),
                  `weekend` and `hour` of the next act, or of a send, then with `clicked` (1.0 = yes)
     affinity-*   `label` (1.0 = ordered) and every input of the model
@@ -20,6 +22,7 @@ import polars as pl
 from features.errors import NotReadyError
 from training.evaluate import Floats, log_losses
 from training.model.churn import churn_of
+from training.model.dormancy import Steps, hazards_of
 from training.model.hours import OwnHours, slot_chances
 from training.model.model import Model
 from training.model.response import answer_chances, bases, mail_orders
@@ -36,6 +39,16 @@ def label_losses(model: Model, examples: pl.DataFrame) -> Floats:
 def churn_losses(model: Model, examples: pl.DataFrame) -> Floats:
     """Log-loss of each row of `examples`, of what is served: trees, prior and newcomers."""
     return log_losses(examples.get_column("label").to_numpy(), churn_of(model, examples))
+
+
+def hazard_losses(model: Model, examples: pl.DataFrame) -> Floats:
+    """Log-loss of whether a customer turned dormant in a week, of those at risk in it."""
+    steps = Steps(
+        whose=np.arange(examples.height),
+        is_first=examples.get_column("is_first").to_numpy() > 0,
+        week=examples.get_column("week").to_numpy().astype(np.int64),
+    )
+    return log_losses(examples.get_column("label").to_numpy(), hazards_of(model, examples, steps))
 
 
 def send_hour_losses(model: Model, examples: pl.DataFrame) -> Floats:
@@ -78,6 +91,8 @@ def order_losses(model: Model, examples: pl.DataFrame) -> Floats:
 
 LOSSES: Mapping[str, Callable[[Model, pl.DataFrame], Floats]] = {
     "churn": churn_losses,
+    "email-dormancy": label_losses,
+    "dormancy-date": hazard_losses,
     "send-hour": send_hour_losses,
     "affinity-category": label_losses,
     "affinity-product": label_losses,

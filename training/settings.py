@@ -41,6 +41,27 @@ class ChurnSettings(TreeSettings):
     calibrate: bool
 
 
+class DormancySettings(TreeSettings):
+    """Table `[training.dormancy]` of onje.toml."""
+
+    horizon_days: Annotated[int, Field(ge=7, le=365)]
+    least_delivered: Annotated[int, Field(ge=1)]
+    every_days: Annotated[int, Field(ge=1, le=92)]
+    train_snapshots: Annotated[int, Field(ge=1, le=104)]
+    test_snapshots: Annotated[int, Field(ge=1, le=12)]
+
+
+class DormancyDateSettings(TreeSettings):
+    """Table `[training.dormancy_date]` of onje.toml."""
+
+    dormant_days: Annotated[int, Field(ge=14, le=365)]
+    weeks: Annotated[int, Field(ge=4, le=104)]
+    test_weeks: Annotated[int, Field(ge=2, le=52)]
+    every_days: Annotated[int, Field(ge=1, le=92)]
+    train_snapshots: Annotated[int, Field(ge=1, le=104)]
+    examples: Annotated[int, Field(ge=1_000, le=10_000_000)]
+
+
 class SendHourSettings(TreeSettings):
     """Table `[training.send_hour]` of onje.toml."""
 
@@ -113,6 +134,8 @@ class TrainingSettings(BaseModel):
 
     resampling: ResamplingSettings
     churn: ChurnSettings
+    dormancy: DormancySettings
+    dormancy_date: DormancyDateSettings
     send_hour: SendHourSettings
     affinity: AffinitySettings
     response: ResponseSettings

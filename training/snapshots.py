@@ -38,18 +38,39 @@ def snapshot_dates(
 
     All at midnight UTC. Fewer training dates where the history is short; none: NotReadyError.
     """
+    return dates_since(
+        history.filter(pl.col("kind") == "order").get_column("at").min(),
+        "order",
+        known_until=known_until,
+        horizon=horizon,
+        every=every,
+        train=train,
+        test=test,
+    )
+
+
+def dates_since(
+    first: object,
+    what: str,
+    *,
+    known_until: datetime,
+    horizon: timedelta,
+    every: timedelta,
+    train: int,
+    test: int,
+) -> Split:
+    """`snapshot_dates` of whatever else there is to learn from: the first `what` was at `first`."""
     newest = known_until.replace(hour=0, minute=0, second=0, microsecond=0) - horizon
     tests = [newest - n * every for n in reversed(range(test))]
-    first_order = history.filter(pl.col("kind") == "order").get_column("at").min()
     trains = [tests[0] - horizon - n * every for n in reversed(range(train))]
-    if isinstance(first_order, datetime):
+    if isinstance(first, datetime):
         # Before there is one interval of history, nothing distinguishes one customer from another.
-        trains = [date for date in trains if date >= first_order + every]
-    if not isinstance(first_order, datetime) or not trains:
+        trains = [date for date in trains if date >= first + every]
+    if not isinstance(first, datetime) or not trains:
         needed = 2 * horizon + test * every
         raise NotReadyError(
-            f"training needs orders of at least {needed.days} days before {known_until:%Y-%m-%d}; "
-            f"found {_since(first_order, known_until)}; bring older orders in with `onje ingest`, "
+            f"training needs {what}s of at least {needed.days} days before {known_until:%Y-%m-%d}; "
+            f"found {_since(first, what, known_until)}; bring older {what}s in with `onje ingest`, "
             "or shorten horizon_days, every_days or test_snapshots in onje.toml"
         )
     return Split(train=tuple(trains), test=tuple(tests))
@@ -66,7 +87,7 @@ def spine_of(history: pl.DataFrame, dates: Iterable[datetime]) -> pl.DataFrame:
     )
 
 
-def _since(first_order: object, known_until: datetime) -> str:
-    if not isinstance(first_order, datetime):
-        return "no order at all"
-    return f"the first one {(known_until - first_order).days} days before"
+def _since(first: object, what: str, known_until: datetime) -> str:
+    if not isinstance(first, datetime):
+        return f"no {what} at all"
+    return f"the first one {(known_until - first).days} days before"

@@ -49,6 +49,19 @@ class Scores(Message):
     stage: str
     churn: float | None = Field(description="chance of no order within the model's horizon")
     dormant: bool | None = Field(description="no sign of life by e-mail; null with too few mails")
+    email_dormancy: float | None = Field(
+        description="chance that neither a click nor a visit follows the e-mails of the model's "
+        "horizon; null without a model, and for who was not mailed within 60 days"
+    )
+    dormant_on: AwareDatetime | None = Field(
+        description="when no order will have come for so long that the customer counts as "
+        "dormant: by then it is likelier than not; in the past: since when it is so; null "
+        "without a model, beyond its last week, and for who has never ordered"
+    )
+    dormant_within_30d: float | None = Field(
+        description="chance of being dormant in 30 days, 1 for who is already; null without a "
+        "model, and for who has never ordered"
+    )
     hours: list[HourChance]
     hour_evidence: Literal["clicks", "activity"] | None = Field(
         description="what the hours were learnt from; null without a model"

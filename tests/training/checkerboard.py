@@ -8,6 +8,7 @@ nothing about anybody:
               ones have left, and nothing at all of the slow ones
     clock     up at 9 on weekdays and at 20 on weekends, or the other way round: that is when they
               visit, and when a mail of that hour is clicked
+    left      who has left visits and clicks no more; every second of them still gets mail
     taste     tea or coffee, two products each; the mail `news` for some, `offer` for the others
 """
 
@@ -110,7 +111,23 @@ def _life(
             })  # fmt: skip
             next_order += gap
             if dice.random() < LEAVE:
-                return events
+                return events + _unanswered(name, day + 1)
+    return events
+
+
+def _unanswered(name: str, left: int) -> list[dict[str, object]]:
+    """The mails of who has left: every fifth day one more, never a click."""
+    if int(name[1:]) // 16 % 2:
+        return []
+    events: list[dict[str, object]] = []
+    for day in range(left, DAYS, 5):
+        sent = START + timedelta(days=day, hours=8 + day % 14, minutes=10)
+        about = {
+            "customer_id": name, "channel": "email", "email": MAILS[day // 5 % 2],
+            "message_id": f"{name}-unanswered-{day}",
+        }  # fmt: skip
+        events.append({**about, "at": sent, "kind": "send"})
+        events.append({**about, "at": sent + timedelta(seconds=30), "kind": "deliver"})
     return events
 
 

@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 import polars as pl
 
 from features.tables import HISTORY
-from training.settings import ChurnSettings, ResamplingSettings
+from training.settings import (
+    ChurnSettings,
+    DormancyDateSettings,
+    DormancySettings,
+    ResamplingSettings,
+)
 
 RESAMPLING = ResamplingSettings(replicates=400, level=0.95, seed=1)
 CHURN = ChurnSettings(
@@ -21,6 +26,33 @@ CHURN = ChurnSettings(
     learning_rate=0.1,
     leaves=7,
     rows_in_leaf=10,
+    shrinkage=1.0,
+    seed=1,
+)
+DORMANCY = DormancySettings(
+    horizon_days=28,
+    least_delivered=3,
+    every_days=14,
+    train_snapshots=3,
+    test_snapshots=2,
+    rounds=40,
+    learning_rate=0.1,
+    leaves=4,
+    rows_in_leaf=10,
+    shrinkage=1.0,
+    seed=1,
+)
+DORMANCY_DATE = DormancyDateSettings(
+    dormant_days=30,
+    weeks=16,
+    test_weeks=10,
+    every_days=14,
+    train_snapshots=8,
+    examples=100_000,
+    rounds=80,
+    learning_rate=0.1,
+    leaves=4,
+    rows_in_leaf=20,
     shrinkage=1.0,
     seed=1,
 )

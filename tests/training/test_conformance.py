@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -39,6 +40,14 @@ SMALL: Mapping[str, Mapping[str, object]] = {
         "horizon_days": 28, "every_days": 7, "train_snapshots": 8, "test_snapshots": 3,
         "rounds": 120, "learning_rate": 0.1, "rows_in_leaf": 20, "shrinkage": 0.5,
     },
+    "dormancy": {
+        "horizon_days": 28, "every_days": 14, "train_snapshots": 4, "test_snapshots": 2,
+        "rows_in_leaf": 20,
+    },
+    "dormancy_date": {
+        "dormant_days": 28, "weeks": 12, "test_weeks": 6, "every_days": 7, "train_snapshots": 10,
+        "rows_in_leaf": 20,
+    },
     "send_hour": {
         "train_snapshots": 3, "clicks_needed": 500, "rows_in_leaf": 200, "examples": 100_000,
     },
@@ -62,20 +71,29 @@ class Entry:
     said: Callable[[Scores], pl.DataFrame]
     cells: Callable[[pl.DataFrame, pl.DataFrame, pl.DataFrame], pl.DataFrame]
     off: float
+    # Who a model has nothing to say of: somebody who never ordered has no date, who got no mail
+    # cannot ignore it. They get a null, not a guess.
+    silent_of: Literal["nobody", "unmailed"] | None = None
 
 
-def churn_cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+def leaving_cells(
+    found: str,
+) -> Callable[[pl.DataFrame, pl.DataFrame, pl.DataFrame], pl.DataFrame]:
     """Who is silent for longer than their gap has left; of the others nobody can know more."""
-    left = pl.col("silent") > pl.col("gap")
-    return (
-        said.join(people, on="customer_id")
-        .join(orders, on="customer_id")
-        .select(
-            cell=pl.format("{} {}", "gap", left),
-            expected=pl.when(left).then(1.0).otherwise(LEAVE),
-            found="churn",
+
+    def cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+        left = pl.col("silent") > pl.col("gap")
+        return (
+            said.join(people, on="customer_id")
+            .join(orders, on="customer_id")
+            .select(
+                cell=pl.format("{} {}", "gap", left),
+                expected=pl.when(left).then(1.0).otherwise(LEAVE),
+                found=found,
+            )
         )
-    )
+
+    return cells
 
 
 def hour_cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
@@ -121,7 +139,23 @@ def item_cells(share: float) -> Callable[[pl.DataFrame, pl.DataFrame, pl.DataFra
 
 
 ENTRIES: Mapping[str, Entry] = {
-    "churn": Entry(lambda scores: scores.people.select(*KEY, "churn"), churn_cells, 0.06),
+    "churn": Entry(
+        lambda scores: scores.people.select(*KEY, "churn"), leaving_cells("churn"), 0.06
+    ),
+    "email-dormancy": Entry(
+        lambda scores: scores.people.select(*KEY, "email_dormancy"),
+        leaving_cells("email_dormancy"),
+        0.12,
+        silent_of="unmailed",
+    ),
+    "dormancy-date": Entry(
+        lambda scores: scores.people.select(
+            *KEY, "dormant_on", soon_dormancy=pl.col("dormant_within_30d")
+        ),
+        leaving_cells("soon_dormancy"),
+        0.06,
+        silent_of="nobody",
+    ),
     "send-hour": Entry(lambda scores: scores.hours, hour_cells, 0.1),
     "affinity-category": Entry(lambda scores: scores.categories, item_cells(1.0), 0.1),
     "affinity-product": Entry(lambda scores: scores.products, item_cells(0.5), 0.2),
@@ -279,7 +313,13 @@ def test_other_inputs_than_those_learnt_from_are_refused_by_name(name: str) -> N
 @every_model
 def test_somebody_of_whom_nothing_is_known_gets_a_score(name: str) -> None:
     found = said(trained(name).model, spine("nobody", "c0001"), shop())
-    sure(found)
+    is_nobody = pl.col("customer_id") == "nobody"
+    if ENTRIES[name].silent_of:
+        unsaid = found.filter(is_nobody).drop(KEY)
+        assert unsaid.height == 1 and not unsaid.drop_nulls().height
+        sure(found.filter(~is_nobody))
+    else:
+        sure(found)
     assert set(found["customer_id"]) == {"nobody", "c0001"}
 
 
@@ -304,6 +344,9 @@ def cells_of(name: str) -> pl.DataFrame:
     day = timedelta(days=1).total_seconds()
     orders = newest.agg(silent=(UNTIL - pl.col("at").max()).dt.total_seconds() / day)
     found = said(trained(name).model, spine(), shop())
+    if ENTRIES[name].silent_of == "unmailed":
+        found = found.drop_nulls("email_dormancy")
+        assert found.height > spine().height / 2
     sure(found)
     return (
         ENTRIES[name]

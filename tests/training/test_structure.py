@@ -35,6 +35,11 @@ def test_trees_as_they_are_grown_are_whole() -> None:
     refuse_broken_trees(replaced("leaf_value", 0, "0.25"))
 
 
+def test_known_may_be_parted_from_unknown() -> None:
+    # LightGBM writes so where it only asks whether something is known.
+    refuse_broken_trees(replaced("threshold", 0, "inf"))
+
+
 def test_a_tree_of_one_leaf_is_a_tree() -> None:
     data = lightgbm.Dataset(np.zeros((100, 2)), label=np.arange(100) % 2)
     params = {"objective": "binary", "verbose": -1, "min_data_in_leaf": 90}

@@ -68,7 +68,7 @@ class BgNbd:
         alive: Floats = np.where(of.repeats > 0, 1.0 / (1.0 + left), 1.0)
         return alive
 
-    def silent(self, of: Rhythms, days: float) -> Floats:
+    def silent(self, of: Rhythms, days: float | Floats) -> Floats:
         """P(no order within the next `days`) [customers], NaN for whoever has never ordered.
 
         Either gone, or still there and silent all the same.
