@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from pipelines.commands.baskets import baskets
 from pipelines.models import MODELS, known_model
 
 EPILOG = """Examples:
@@ -223,6 +224,9 @@ def policy(
 
     Console().print(table_of(comparison, settings.features.base_currency))
     say(f"report: {page}")
+
+
+evaluate.command("baskets")(baskets)
 
 
 def add_to(app: typer.Typer) -> None:
