@@ -18,6 +18,8 @@ class FeatureSettings(BaseModel):
     default_timezone: Annotated[str, Field(min_length=1)]
     category_depth: Annotated[int, Field(ge=1, le=5)]
     newest_events: Annotated[int, Field(ge=50, le=20_000)]
+    hours_half_life_days: Annotated[int, Field(ge=1, le=3_650)]
+    mail_echo_hours: Annotated[int, Field(ge=1, le=24)]
     high_value_spend_365d: Annotated[float, Field(gt=0)]
     dormant_after_days: Annotated[int, Field(ge=30, le=1_000)]
 
@@ -32,5 +34,9 @@ class FeatureSettings(BaseModel):
         return zone
 
     def of_features(self) -> dict[str, Any]:
-        """What features depend on, as plain JSON: all but where segments end."""
-        return self.model_dump(mode="json", exclude={"high_value_spend_365d", "dormant_after_days"})
+        """What features depend on, as plain JSON: not where segments end, nor hours of the week."""
+        others = {
+            "high_value_spend_365d", "dormant_after_days", "hours_half_life_days",
+            "mail_echo_hours",
+        }  # fmt: skip
+        return self.model_dump(mode="json", exclude=others)

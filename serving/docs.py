@@ -47,7 +47,9 @@ value = (margin of the orders it brings - discount on all its orders) x lift of 
   (`fit_weight`); orders = clicks x `orders_per_click`
 - of these orders a share would have come anyway: `bought_anyway` of a customer who stays, less of
   one who is likely to leave (churn); only the others bring margin
-- the lift of an hour compares it with the `default_hour` of the same kind of day (`hour_weight`)
+- the lift of an hour is what it multiplies clicks by, the `default_hour` of the same kind of day
+  being 1; above 1 only where the lower bound of the gain is above 0 (`hour_certainty`), by the
+  customer's own hours, else by the segment's, else by everyone's (`hour_pull` until clicks tell)
 - freshness halves with every `half_life_hours` of waiting
 - the chance of an unsubscribe grows with every e-mail of the last 7 days (`fatigue`)
 

@@ -11,20 +11,29 @@ KEY = ["customer_id", "as_of"]
 NEWEST_ON_THE_SHELF = 50
 
 
-def default_hours(spine: pl.DataFrame, default_hour: int) -> pl.DataFrame:
+def default_hours(spine: pl.DataFrame, default_hour: int, pull: float) -> pl.DataFrame:
     """48 rows per spine row: the nearer an hour is to the default hour, the likelier.
 
-    The shares of a day add up to 1; they say no more than "around the shop's usual hour".
+    The shares of a day add up to 1; they say no more than "around the shop's usual hour", and no
+    hour is better than that one. The columns are those of training.model.hours.score_hours.
     """
     distance = [min((hour - default_hour) % 24, (default_hour - hour) % 24) for hour in range(24)]
     nearness = [13 - hours for hours in distance]
+    lift = [round((near / 13) ** pull, 9) for near in nearness]
     day = pl.DataFrame(
-        {"hour": range(24), "probability": [near / sum(nearness) for near in nearness]},
-        schema={"hour": pl.Int8, "probability": pl.Float64},
+        {
+            "hour": range(24),
+            "probability": [near / sum(nearness) for near in nearness],
+            "lift": lift,
+            "lift_low": lift,
+        },
+        schema_overrides={"hour": pl.Int8},
+    ).with_columns(
+        pl.lit(None, pl.Float64).alias(whose) for whose in ("customer", "segment", "everyone")
     )
     week = pl.concat([day.with_columns(weekend=pl.lit(weekend)) for weekend in (False, True)])
     return spine.select(KEY).join(
-        week.select("weekend", "hour", "probability", source=pl.lit("default")),
+        week.select("weekend", pl.exclude("weekend"), source=pl.lit("default")),
         how="cross",
         maintain_order="left_right",
     )

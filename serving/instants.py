@@ -27,12 +27,7 @@ def valued_instants(
 ) -> pl.DataFrame:
     """The instants of the arms that compete, in order, with `pull`, `shut_by` and `worth`."""
     policy = settings.policy
-    instants = with_pull(
-        instants_of(arms.filter("considered")),
-        curves,
-        weight=policy.hour_weight,
-        default_hour=policy.default_hour,
-    ).with_row_index("instant")
+    instants = with_pull(instants_of(arms.filter("considered")), curves).with_row_index("instant")
     # Of the rules that shut an instant the one that lasts longest is named.
     shut = (
         instants.lazy()

@@ -6,6 +6,7 @@ import json
 
 import polars as pl
 
+from serving.hours import best_hours
 from serving.scores import KEY, Models, Scores
 
 # Categories and products that are told of each customer, best first.
@@ -34,6 +35,22 @@ SCORES: dict[str, pl.DataType] = {
             }
         )
     ),
+    # The best allowed hour of a weekday and of a weekend day. `gain` in clicks over the usual hour,
+    # as a share; then how much of it is the customer's own evidence, the segment's, everyone's.
+    "best_hours": pl.List(
+        pl.Struct(
+            {
+                "weekend": pl.Boolean,
+                "hour": pl.Int8,
+                "gain": pl.Float64,
+                "gain_low": pl.Float64,
+                "source": pl.String,
+                "customer": pl.Float64,
+                "segment": pl.Float64,
+                "everyone": pl.Float64,
+            }
+        )
+    ),
     "hour_evidence": pl.String(),  # clicks | activity | null without a model
     "categories": pl.List(INTEREST),
     "products": pl.List(INTEREST),
@@ -48,6 +65,7 @@ def score_table(found: Scores, models: Models) -> pl.DataFrame:
         .group_by(KEY, maintain_order=True)
         .agg(hours=pl.struct("weekend", "hour", "probability", "source"))
     )
+    best = best_hours(found.hours, found.policy)
     return (
         found.people.select(
             *KEY, "known_customer", "segment", "stage", "churn",
@@ -55,6 +73,7 @@ def score_table(found: Scores, models: Models) -> pl.DataFrame:
             dormant=pl.col("email_dormant") > 0,
         )
         .join(hours, on=KEY, how="left", maintain_order="left")
+        .join(best, on=KEY, how="left", maintain_order="left")
         .join(_best(found.categories, "categories"), on=KEY, how="left", maintain_order="left")
         .join(_best(found.products, "products"), on=KEY, how="left", maintain_order="left")
         .with_columns(

@@ -14,8 +14,9 @@ from features.permissions import permissions_as_of
 from features.profiles import hours_of
 from features.settings import FeatureSettings
 from serving.fallback import default_hours, own_items_first
+from serving.hours import usual_of
 from serving.knowledge import Knowledge
-from serving.settings import ServingSettings
+from serving.settings import PolicySettings, ServingSettings
 from serving.tone import preferred_tones
 from training.model.churn import score_churn
 from training.model.dormancy import score_dormancy_date, score_email_dormancy
@@ -77,15 +78,17 @@ class Scores:
 
     `people` has one row each: features, segment, stage, `churn`, `email_dormancy`, `dormant_on` and
     `dormant_within_30d` (null without their models), the permissions, `known_customer`,
-    `known_until`, `preferred_tone`. `hours` has 48: weekend, hour, probability, source.
+    `known_until`, `preferred_tone`. `hours` has 48 (see training.model.hours.score_hours).
     `categories` and `products` hold item, probability (null without a model), rank, due_ratio,
-    days_since_order, own. `contacts` has one row per e-mail that they had (see features.contacts).
+    days_since_order, own. `policy` is that under which hours were compared. `contacts` has one row
+    per e-mail that they had (see features.contacts).
     """
 
     people: pl.DataFrame
     hours: pl.DataFrame
     categories: pl.DataFrame
     products: pl.DataFrame
+    policy: PolicySettings
     contacts: pl.DataFrame
 
 
@@ -110,9 +113,11 @@ def scores_of(
         preferred_tones(contacts, settings), on=KEY, how="left", maintain_order="left"
     )
     if models.send_hour is None:
-        hours = default_hours(spine, settings.policy.default_hour)
+        hours = default_hours(spine, settings.policy.default_hour, settings.policy.hour_pull)
     else:
-        hours = score_hours(models.send_hour, hours_of(past), people.select(*KEY, "segment"))
+        told = hours_of(past, feature_settings)
+        usual = usual_of(settings.policy)
+        hours = score_hours(models.send_hour, told, people.select(*KEY, "segment"), usual)
 
     categories = habits_of(past, item="category")
     products = habits_of(past, item="product_id")
@@ -125,6 +130,7 @@ def scores_of(
         products=own_items_first(products, spine, shelf=knowledge.products)
         if models.affinity_product is None
         else score_items(models.affinity_product, products, spine, shelf=knowledge.products),
+        policy=settings.policy,
         contacts=contacts,
     )
 

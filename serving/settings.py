@@ -40,7 +40,8 @@ class PolicySettings(BaseModel):
     mailable_value: Amount
     mailable_share: Share
     fatigue: Amount
-    hour_weight: Annotated[float, Field(ge=0, lt=1)]
+    hour_pull: Annotated[float, Field(ge=0, le=2)]
+    hour_certainty: Annotated[float, Field(ge=0.5, lt=1)]
     fit_weight: Annotated[float, Field(ge=0, lt=2)]
     reservation_hours: Positive
     ask_again_hours: Positive

@@ -5,8 +5,8 @@
     churn        `label` (1.0 = churned) and every input of the model
     email-dormancy  `label` (1.0 = dormant) and every input of the model
     dormancy-date   `label` (1.0 = turned), `is_first`, `week` and the features of the customer
-    send-hour    `segment`, `acts` and `clicks` (48 numbers: 24 weekday hours, 24 weekend hours),
-                 `weekend` and `hour` of the next act, or of a send, then with `clicked` (1.0 = yes)
+    send-hour    `segment`, `acts` (48 numbers: 24 weekday hours, 24 weekend hours), `weekend` and
+                 `hour` of the next act
     affinity-*   `label` (1.0 = ordered) and every input of the model
     response-*   `label` (1.0 = clicked, unsubscribed, ordered), `email` and what trees read of the
                  customer and of earlier mails; of orders `click` (1.0 = yes, null = no mail)
@@ -19,11 +19,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import polars as pl
 
-from features.errors import NotReadyError
 from training.evaluate import Floats, log_losses
 from training.model.churn import churn_of
 from training.model.dormancy import Steps, hazards_of
-from training.model.hours import OwnHours, slot_chances
+from training.model.hours import day_shares
 from training.model.model import Model
 from training.model.response import answer_chances, bases, mail_orders
 from training.model.score import inputs_of
@@ -52,28 +51,16 @@ def hazard_losses(model: Model, examples: pl.DataFrame) -> Floats:
 
 
 def send_hour_losses(model: Model, examples: pl.DataFrame) -> Floats:
-    """Log-loss of whether a send was clicked; without clicks, of the hour of the next act.
+    """Log-loss of the hour of the next own act, one of the 24 of its day, weekday or weekend.
 
-    The hour is one of the 24 of its day, weekday or weekend: chances are made to sum to 1.
+    How much more clicks that means is another question, with an interval of its own (the model's
+    table `pull`): it takes many times as many clicks as there are to see it in a loss.
     """
-    evidence = "clicks" if "clicked" in examples.columns else "activity"
-    if model.about["evidence"] != evidence:
-        raise NotReadyError(
-            f"model {model.name} {model.version} learnt from {model.about['evidence']}, these "
-            f"cases are {evidence}; look at both in MLflow and promote by hand"
-        )
     shape = (examples.height, KINDS_OF_DAY, HOURS)
-    own = OwnHours(
-        acts=examples.get_column("acts").to_numpy().reshape(shape),
-        clicks=examples.get_column("clicks").to_numpy().reshape(shape),
-    )
-    chances = slot_chances(model, own, examples.get_column("segment"))
-    day = (np.arange(examples.height), examples.get_column("weekend").cast(pl.Int64).to_numpy())
-    slot = (*day, examples.get_column("hour").cast(pl.Int64).to_numpy())
-    if evidence == "clicks":
-        return log_losses(examples.get_column("clicked").to_numpy(), chances[slot])
-    rates = -np.log1p(-chances)
-    losses: Floats = -np.log(rates[slot] / rates[day].sum(axis=-1))
+    acts = examples.get_column("acts").to_numpy().reshape(shape)
+    shares = day_shares(model, acts, examples.get_column("segment"))
+    day, hour = (examples[name].cast(pl.Int64).to_numpy() for name in ("weekend", "hour"))
+    losses: Floats = -np.log(shares[np.arange(examples.height), day, hour])
     return losses
 
 

@@ -4,54 +4,42 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from features.errors import NotReadyError
 from features.settings import FeatureSettings
-from training import plots
-from training.evaluate import Floats, intervals, log_losses, loss, mean
-from training.losses import send_hour_losses
-from training.model.hours import (
-    INPUTS,
-    LOGISTIC,
-    MEANINGS,
-    OwnHours,
-    log_odds,
-    slot_chances,
-    slot_inputs,
-)
-from training.model.model import UNRECORDED, Model
-from training.model.shrinkage import (
-    HOURS,
-    KINDS_OF_DAY,
-    SLOTS,
-    Curves,
-    Shrinkage,
-    shrunk,
-    smoothed,
-    with_other_days,
-)
+from training.evaluate import Floats, intervals, log_losses, mean
+from training.model.booster import Booster
+from training.model.habits import INPUTS, LOGISTIC, MEANINGS, habits_in, log_odds, slot_inputs
+from training.model.model import UNRECORDED, Model, sigmoid
+from training.model.shrinkage import HOURS, SLOTS, Kinds, Shrinkage
 from training.send_hour_cases import Cases, Evidence, Source, cases_at, evidence_in
-from training.send_hour_shrinkage import fit_curves, fit_shrinkage
+from training.send_hour_judged import judged_by
+from training.send_hour_pull import (
+    Logistic,
+    click_rates,
+    email_log_odds,
+    fit_logistic,
+    readiness,
+)
+from training.send_hour_shrinkage import fit_shrinkage
 from training.settings import TrainingSettings
 from training.snapshots import snapshot_dates
-from training.trained import About, Report, Trained, described
+from training.trained import About, Trained, described
 from training.trees import grow
 
 NAME = "send-hour"
-BASELINE = "everyone"
 # More of any other input must never make a slot less likely. A new customer has done little
 # without being less active, and weekends may be better or worse.
 EITHER_WAY = ("is_weekend", "acts")
-# Enough to keep coefficients finite where a column is constant, too weak to be seen elsewhere.
-INVERSE_RIDGE = 1e4
-# As if everyone's click rate had been seen so often in each slot, so that no hour wins by luck.
-SENDS_OF_A_SLOT = 200.0
+# How much the weights of shrinkage are fitted on: they are five numbers.
+MOST_FITTED = 4_000
+# How sure it has to be that clicks follow presence at all: if they do not, everybody is moved in
+# vain, and the mistake does not average out.
+STEPS_BELOW = 2.05
 
 
 def train_send_hour(
@@ -103,55 +91,35 @@ def fit_send_hour(
     _refuse_one_answer(train, "training", settings)
     _refuse_one_answer(test, "test", settings)
     model = _model(train, evidence, settings)
-    judged = _judged(test, evidence)
-    losses = {"model": send_hour_losses(model, judged)} | _rival_losses(model, train, test, judged)
-    report = _report(losses, judged, _facts(train, test, model), settings)
+    judged = judged_by(model, train, test, settings=settings)
     about = described(
         origin,
-        report,
+        judged.report,
         settings=settings.send_hour.model_dump(mode="json"),
         # Each segment has hours of its own, so that where segments end matters here too.
         feature_settings=feature_settings.model_dump(mode="json"),
         meanings=MEANINGS,
     )
-    observed = test.seen.select(_share()).to_series().to_numpy()
-    chances = slot_chances(model, test.own, test.people.get_column("segment"))[_slot(test.seen)]
     return Trained(
         model=replace(model, about={**about, **model.about}),
-        report=report,
-        examples=judged.with_columns(baseline_loss=pl.Series(losses[BASELINE])),
-        golden=_golden(model, test),
-        figures={
-            "calibration": plots.calibration_plot(observed, {"model": chances}),
-            "gain": plots.gain_plot(observed, {"model": chances}),
-        },
+        report=judged.report,
+        examples=judged.examples,
+        golden=judged.golden,
+        figures=judged.figures,
     )
 
 
 def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Model:
+    chosen = settings.send_hour
     segments = train.people.get_column("segment")
-    shrinkage = fit_shrinkage(train.own.acts, segments, train.following)
-    spread = smoothed(train.own.acts, shrinkage.smoothing_hours)
-    curves = fit_curves(spread, segments, shrinkage.segment_weight)
-    prior = curves.shares[curves.places(segments)]
-
-    answers = _answers(train.seen)
-    labels, weights = (answers.get_column(name).to_numpy() for name in ("label", "times"))
-    inputs = slot_inputs(train.own, prior, curves.everyone, shrinkage)[_place(answers)]
-    columns = [INPUTS.index(name) for name in LOGISTIC]
-    fitted = LogisticRegression(C=INVERSE_RIDGE, max_iter=1_000).fit(
-        inputs[:, columns], labels, sample_weight=weights
-    )
-    coefficients = np.append(fitted.coef_[0], fitted.intercept_[0])
-    booster = grow(
-        inputs,
-        labels,
-        names=INPUTS,
-        monotone=[int(name not in EITHER_WAY) for name in INPUTS],
-        offset=log_odds(inputs, coefficients),
-        weights=weights,
-        settings=settings.send_hour,
-    )
+    some = _newest(train, MOST_FITTED)
+    shrinkage, kinds = fit_shrinkage(
+        train.acts[some], segments[some], train.following[some], kinds=chosen.kinds,
+        seed=chosen.seed,
+    )  # fmt: skip
+    rows = _Rows(train, kinds, shrinkage)
+    coefficients, exponent, low = rows.logistic(evidence)
+    booster = rows.trees(coefficients, settings)
     return Model(
         name=NAME,
         version=UNRECORDED,
@@ -159,126 +127,126 @@ def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Mode
         booster=booster,
         tables={
             "shrinkage": pl.DataFrame([asdict(shrinkage)]),
-            "curves": curves.to_table(),
+            **kinds.to_tables(),
             "logistic": pl.DataFrame({"input": [*LOGISTIC, ""], "coefficient": coefficients}),
+            "pull": pl.DataFrame(
+                {"exponent": [exponent], "low": [low]},
+                schema={"exponent": pl.Float64, "low": pl.Float64},
+            ),
         },
         about={"evidence": evidence},
     )
 
 
-def _answers(seen: pl.DataFrame) -> pl.DataFrame:
-    """Each slot once with label 1.0 and once with 0.0, with how many `times` that was seen."""
-    return pl.concat(
-        seen.select("row", "weekend", "hour", label=pl.lit(label), times=answer)
-        for answer, label in (("yes", 1.0), ("no", 0.0))
-    ).filter(pl.col("times") > 0)
+class _Rows:
+    """The slots whose answers are known, as numbers."""
+
+    def __init__(self, cases: Cases, kinds: Kinds, shrinkage: Shrinkage) -> None:
+        seen, people = cases.seen, cases.people
+        habits = habits_in(cases.acts, people.get_column("segment"), kinds, shrinkage)
+        self.inputs = slot_inputs(habits, kinds.everyone)[_place(seen)]
+        self.seen, self.people = seen, people
+        self.yes, self.no = (seen[name].cast(pl.Float64).to_numpy() for name in ("yes", "no"))
+        row = seen["row"].cast(pl.Int64).to_numpy()
+        self.customers = people["customer_id"].rank("dense").cast(pl.Int64).to_numpy()[row] - 1
+        self.dates = people["as_of"].to_physical().to_numpy()[row]
+        self.emails, self.offset = np.zeros(seen.height, dtype=np.int64), np.zeros(seen.height)
+        if "email" in seen.columns:
+            self.emails = seen["email"].rank("dense").cast(pl.Int64).to_numpy() - 1
+            self.offset = email_log_odds(seen, seen)
+
+    def logistic(self, evidence: Evidence) -> tuple[Floats, float | None, float | None]:
+        """The coefficients; of clicks also the exponent of presence and its lower end.
+
+        The exponent is learnt beside the readiness of everybody to click at all; the rest of the
+        coefficients then without it, since what a mail's chance is made of is not known of others.
+        """
+        columns = self.inputs[:, [INPUTS.index(name) for name in LOGISTIC]]
+        nothing = np.zeros(len(columns))
+        if evidence == "activity":
+            found = self._fitted(columns, nothing)
+            return found.coefficients, None, None
+        expected = click_rates(self.seen, self.seen, by_hour=False)
+        ready = readiness(self.seen, self.people, expected)
+        found = self._fitted(np.column_stack([columns, ready]), nothing)
+        share = LOGISTIC.index("share")
+        exponent = max(0.0, float(found.coefficients[share]))
+        spread = float(np.sqrt(found.covariance[share, share]))
+        low = max(0.0, exponent - STEPS_BELOW * spread)
+        presence = exponent * columns[:, share]
+        others = fit_logistic(
+            np.delete(columns, share, axis=1), self.yes, self.no, np.zeros_like(self.emails),
+            self.customers, offset=self.offset + presence,
+        )  # fmt: skip
+        return np.insert(others.coefficients, share, exponent), exponent, low
+
+    def _fitted(self, inputs: Floats, offset: Floats) -> Logistic:
+        return fit_logistic(inputs, self.yes, self.no, self.emails, self.customers, offset=offset)
+
+    def trees(self, coefficients: Floats, settings: TrainingSettings) -> Booster:
+        """What the regression leaves over; a stump that says nothing where trees do not pay.
+
+        Tried on the newest date, with trees grown from the others.
+        """
+        newest = self.dates == self.dates.max()
+        offset = self.offset + log_odds(self.inputs, coefficients)
+        if newest.all():
+            return self._grown(offset, newest, settings, rounds=0)
+        tried = self._grown(offset, ~newest, settings, rounds=settings.send_hour.rounds)
+        later = self.inputs[newest]
+        plain, better = offset[newest], offset[newest] + tried.raw(later)
+        gain = self._losses(plain, newest) - self._losses(better, newest)
+        found = intervals(
+            {"gain": mean(gain)}, self.customers[newest], settings=settings.resampling
+        )["gain"]
+        rounds = settings.send_hour.rounds if found.low > 0 else 0
+        return self._grown(offset, np.ones_like(newest), settings, rounds=rounds)
+
+    def _losses(self, odds: Floats, which: NDArray[np.bool_]) -> Floats:
+        chances = sigmoid(odds)
+        ones, zeros = np.ones_like(chances), np.zeros_like(chances)
+        losses: Floats = self.yes[which] * log_losses(ones, chances) + self.no[which] * log_losses(
+            zeros, chances
+        )
+        return losses
+
+    def _grown(
+        self, offset: Floats, which: NDArray[np.bool_], settings: TrainingSettings, *, rounds: int
+    ) -> Booster:
+        """Trees of the rows `which`; each row with label 1 as often as yes, with 0 as often as no.
+
+        Without rounds, one tree of one leaf.
+        """
+        yes, no = (np.flatnonzero(which & (times > 0)) for times in (self.yes, self.no))
+        place = np.concatenate([yes, no])
+        chosen = settings.send_hour
+        if rounds == 0:
+            chosen = chosen.model_copy(
+                update={"rounds": 1, "leaves": 2, "rows_in_leaf": len(place) + 1}
+            )
+        return grow(
+            self.inputs[place],
+            np.repeat([1.0, 0.0], [len(yes), len(no)]),
+            names=INPUTS,
+            monotone=[int(name not in EITHER_WAY) for name in INPUTS],
+            offset=offset[place],
+            weights=np.concatenate([self.yes[yes], self.no[no]]),
+            settings=chosen,
+        )
 
 
-def _share() -> pl.Expr:
-    return pl.col("yes") / (pl.col("yes") + pl.col("no"))
-
-
-def _judged(test: Cases, evidence: Evidence) -> pl.DataFrame:
-    """The cases by which models are judged, as training.losses wants them."""
-    sends = test.seen.select("row", "weekend", "hour", clicked="yes")
-    judged = sends if evidence == "clicks" else test.next_acts
-    row = judged.get_column("row").to_numpy()
-    shape = (judged.height, SLOTS)
-    customers = test.people.get_column("customer_id").rank("dense").cast(pl.UInt32)
-    return judged.drop("row").with_columns(
-        customer=customers.gather(row),
-        segment=test.people.get_column("segment").gather(row),
-        acts=pl.Series(test.own.acts[row].reshape(shape), dtype=pl.Array(pl.Float64, SLOTS)),
-        clicks=pl.Series(test.own.clicks[row].reshape(shape), dtype=pl.Array(pl.Float64, SLOTS)),
-    )
-
-
-def _rival_losses(
-    model: Model, train: Cases, test: Cases, judged: pl.DataFrame
-) -> dict[str, Floats]:
-    """What plainer ways of knowing the hour lose on the cases of `judged`, case by case."""
-    day, hour = (judged.get_column(name).cast(pl.Int64).to_numpy() for name in ("weekend", "hour"))
-    if "clicked" in judged.columns:
-        rate = _click_rates(train)[day, hour]
-        return {BASELINE: log_losses(judged.get_column("clicked").to_numpy(), rate)}
-    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
-    curves = Curves.from_table(model.tables["curves"])
-    prior = curves.shares[curves.places(test.people.get_column("segment"))]
-    spread = smoothed(test.own.acts, shrinkage.smoothing_hours)
-    own = with_other_days(spread, shrinkage.other_days)
-    row = test.next_acts.get_column("row").to_numpy()
-    shares = {
-        BASELINE: curves.everyone[day, hour],
-        "segment": prior[row, day, hour],
-        "shrunk": shrunk(own, prior, shrinkage.customer_weight)[row, day, hour],
-    }
-    return {name: -np.log(share) for name, share in shares.items()}
-
-
-def _click_rates(train: Cases) -> Floats:
-    """Everyone's clicks per send by slot [2, 24], each with SENDS_OF_A_SLOT of the average kind."""
-    sends, clicks = (np.zeros((KINDS_OF_DAY, HOURS)) for _ in range(2))
-    _, *slot = _slot(train.seen)
-    clicked = train.seen.get_column("yes").to_numpy()
-    np.add.at(sends, tuple(slot), 1.0)
-    np.add.at(clicks, tuple(slot), clicked)
-    rates: Floats = (clicks + SENDS_OF_A_SLOT * clicked.mean()) / (sends + SENDS_OF_A_SLOT)
-    return rates
-
-
-def _report(
-    losses: dict[str, Floats],
-    judged: pl.DataFrame,
-    facts: dict[str, Any],
-    settings: TrainingSettings,
-) -> Report:
-    found = intervals(
-        {name: loss(lost, most=np.inf) for name, lost in losses.items()}
-        | {"gain": mean(losses[BASELINE] - losses["model"])},
-        judged.get_column("customer").to_numpy(),
-        settings=settings.resampling,
-    )
-    return Report(
-        baseline=BASELINE,
-        metrics={name: {"log_loss": found[name]} for name in losses},
-        gain=found["gain"],
-        facts=facts,
-    )
-
-
-def _facts(train: Cases, test: Cases, model: Model) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "evidence": model.about["evidence"],
-        **model.tables["shrinkage"].row(0, named=True),
-    }
-    for use, cases in (("train", train), ("test", test)):
-        facts[f"{use}_rows"] = cases.seen.height
-        facts[f"{use}_customers"] = cases.people.get_column("customer_id").n_unique()
-        facts[f"{use}_share"] = cases.seen.select(_share().mean()).item()
-        dates = cases.people.get_column("as_of").unique().sort()
-        facts[f"{use}_dates"] = [date.date().isoformat() for date in dates]
-    return facts
-
-
-def _golden(model: Model, test: Cases) -> pl.DataFrame:
-    """Some rows of the trees' inputs: all slots of the first customer."""
-    curves = Curves.from_table(model.tables["curves"])
-    prior = curves.shares[curves.places(test.people.get_column("segment").head(1))]
-    first = OwnHours(acts=test.own.acts[:1], clicks=test.own.clicks[:1])
-    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
-    inputs = slot_inputs(first, prior, curves.everyone, shrinkage)
-    return pl.DataFrame(inputs, schema=list(model.inputs))
-
-
-def _slot(frame: pl.DataFrame) -> tuple[NDArray[np.int64], ...]:
-    """Row, kind of day and hour of each row of `frame`, as an index."""
-    return tuple(frame.select("row", "weekend", "hour").cast(pl.Int64).to_numpy().T)
+def _newest(cases: Cases, most: int) -> NDArray[np.int64]:
+    """Places of at most so many people, the newest moments first."""
+    order = cases.people.select(pl.col("as_of").arg_sort(descending=True)).to_series()
+    chosen: NDArray[np.int64] = np.sort(order.head(most).cast(pl.Int64).to_numpy())
+    return chosen
 
 
 def _place(seen: pl.DataFrame) -> NDArray[np.int64]:
     """Where the slots of `seen` stand among the rows of `slot_inputs`."""
-    row, day, hour = _slot(seen)
-    return row * SLOTS + day * HOURS + hour
+    row, day, hour = seen.select("row", "weekend", "hour").cast(pl.Int64).to_numpy().T
+    place: NDArray[np.int64] = row * SLOTS + day * HOURS + hour
+    return place
 
 
 def _refuse_one_answer(cases: Cases, use: str, settings: TrainingSettings) -> None:

@@ -15,17 +15,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
+from features.acts import IS_ABOUT_EMAIL, IS_OWN
 from features.build import features_of
 from features.past import past_of, portions
 from features.profiles import hours_of
 from features.settings import FeatureSettings
-from training.model.hours import OwnHours, own_hours
+from training.model.habits import own_hours
 from training.model.shrinkage import HOURS, KINDS_OF_DAY, SLOTS, Floats
 from training.send_hour_labels import acts_after, sends_after
 from training.settings import SendHourSettings
-from training.snapshots import spine_of
 
 WEEKDAYS, WEEKEND_DAYS = 5, 2
+ANSWERED = ("sends_90d", "opens_90d", "clicks_90d")
 
 Evidence: TypeAlias = Literal["clicks", "activity"]
 
@@ -34,14 +35,14 @@ Evidence: TypeAlias = Literal["clicks", "activity"]
 class Cases:
     """Customers at moments, and what followed.
 
-    `people` has customer_id, as_of and segment, `own` what they had done by then, `following`
-    their acts within the horizon [people, 2, 24]. `seen` are the slots with a known answer: row
-    (of people), weekend, hour, and how often the answer was `yes` and `no`; `next_acts` the first
-    act of each: row, weekend, hour.
+    `people` has customer_id, as_of, segment and how mail was ANSWERED lately, `acts` [people, 2,
+    24] what they had done by then, `following` what they did within the horizon. `seen` are slots
+    with a known answer: row (of people), weekend, hour, and how often the answer was `yes` and `no`
+    (of sends the `email`, too); `next_acts` the first act of each: row, weekend, hour.
     """
 
     people: pl.DataFrame
-    own: OwnHours
+    acts: Floats
     following: Floats
     seen: pl.DataFrame
     next_acts: pl.DataFrame
@@ -78,21 +79,27 @@ class Source:
             horizon=timedelta(days=self.settings.horizon_days),
             known_until=self.known_until,
             default_timezone=self.features.default_timezone,
+            echo=timedelta(hours=self.features.mail_echo_hours),
         )
 
 
 def evidence_in(source: Source, dates: Iterable[datetime]) -> Evidence:
-    """Clicks, where the sends after `dates` (of everybody who had ordered) got enough of them."""
-    clicked = source.sends(spine_of(source.history, dates)).get_column("clicked").sum()
+    """Clicks, where the sends after `dates` got enough of them."""
+    clicked = source.sends(known_at(source.history, dates)).get_column("clicked").sum()
     return "clicks" if clicked >= source.settings.clicks_needed else "activity"
 
 
 def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -> Cases:
-    """Everybody who had ordered by each date, or a sample of them if they are too many."""
-    spine = spine_of(source.history, dates)
+    """Everybody who was known by each date, or a sample of them if they are too many."""
+    spine = known_at(source.history, dates)
+    rows_each: float = SLOTS
     if evidence == "clicks":
-        spine = spine.join(source.sends(spine), on=["customer_id", "as_of"], how="semi")
-    most = source.settings.examples // SLOTS
+        sent = source.sends(spine)
+        spine = spine.join(sent, on=["customer_id", "as_of"], how="semi").sort(
+            "as_of", "customer_id"
+        )
+        rows_each = sent.height / max(1, spine.height)
+    most = int(source.settings.examples / rows_each)
     if spine.height > most:
         spine = spine.sample(most, seed=source.settings.seed).sort("as_of", "customer_id")
     people, hours = _described(source, spine)
@@ -104,12 +111,14 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     np.add.at(following, slot, 1.0)
     if evidence == "clicks":
         sends = source.sends(spine).join(rows, on=["customer_id", "as_of"])
-        seen = sends.select("row", "weekend", "hour", yes="clicked", no=1 - pl.col("clicked"))
+        seen = sends.sort("row", "at", "email").select(
+            "row", "weekend", "hour", "email", yes="clicked", no=1 - pl.col("clicked")
+        )
     else:
         seen = _every_slot(following, weeks=source.settings.horizon_days / 7)
     return Cases(
         people=people,
-        own=own_hours(hours, people),
+        acts=own_hours(hours, people),
         following=following,
         seen=seen,
         next_acts=acts.group_by("row", maintain_order=True)
@@ -118,8 +127,23 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     )
 
 
+def known_at(history: pl.DataFrame, dates: Iterable[datetime]) -> pl.DataFrame:
+    """`customer_id`, `as_of`: at each date everybody who had done something, or had been mailed.
+
+    Mail goes to people who never ordered, too, and they have hours as others do.
+    """
+    is_seen = IS_OWN | (IS_ABOUT_EMAIL & (pl.col("kind") == "send"))
+    seen = history.filter(is_seen).select("customer_id", "at", "known_at")
+    return pl.concat(
+        seen.filter(pl.col("at") < date, pl.col("known_at") <= date)
+        .select(pl.col("customer_id").unique().sort())
+        .with_columns(as_of=pl.lit(date).cast(pl.Datetime("us", "UTC")))
+        for date in dates
+    )
+
+
 def _described(source: Source, spine: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The spine with `segment`, and the hours of features.profiles: both from one look back."""
+    """The spine with `segment` and ANSWERED, and its hours: both from one look back."""
     segments, hours = [], []
     for portion in portions(source.history, spine):
         past = past_of(
@@ -130,8 +154,8 @@ def _described(source: Source, spine: pl.DataFrame) -> tuple[pl.DataFrame, pl.Da
             limit=source.features.newest_events,
         )
         described = features_of(past, settings=source.features)
-        segments.append(described.select("customer_id", "as_of", "segment"))
-        hours.append(hours_of(past))
+        segments.append(described.select("customer_id", "as_of", "segment", *ANSWERED))
+        hours.append(hours_of(past, source.features))
     people = spine.join(
         pl.concat(segments), on=["customer_id", "as_of"], how="left", maintain_order="left"
     )

@@ -19,18 +19,31 @@ def acts_after(
     horizon: timedelta,
     known_until: datetime,
     default_timezone: str,
+    echo: timedelta,
 ) -> pl.DataFrame:
     """`customer_id`, `as_of`, `at`, `weekend`, `hour`: own acts in [as_of, as_of + horizon).
 
     One row per act, in order of time. As in features.profiles, whatever is done within one hour
-    of one day is one act. A horizon that ends after `known_until` is refused (ValueError):
-    "nothing yet" is not "nothing".
+    of one day is one act, and what comes within the `echo` of a mail, or of a click on
+    one, is none. A horizon that ends after `known_until` is refused (ValueError): "nothing yet" is
+    not "nothing".
     """
     _refuse_unripe(spine, horizon, known_until)
     known = judged(history.filter(pl.col("known_at") <= known_until))
-    acts = known.filter(IS_OWN).select("customer_id", "at")
+    acts = known.filter(IS_OWN).select("customer_id", "at").sort("at")
+    is_mail = IS_EMAIL & pl.col("kind").is_in(["send", "deliver", "click"])
+    mails = known.filter(is_mail).select("customer_id", mailed_at="at").sort("mailed_at")
+    unasked = acts.join_asof(
+        mails,
+        left_on="at",
+        right_on="mailed_at",
+        by="customer_id",
+        strategy="backward",
+        check_sortedness=False,  # both sides were just sorted
+    ).filter((pl.col("at") - pl.col("mailed_at") >= echo).fill_null(True))
+    after = _after(spine, unasked.select("customer_id", "at"), horizon)
     return (
-        _with_slots(_after(spine, acts, horizon), customers, default_timezone)
+        _with_slots(after, customers, default_timezone)
         .group_by("customer_id", "as_of", "weekend", "hour", day=pl.col("local_at").dt.date())
         .agg(pl.col("at").min())
         .sort("customer_id", "as_of", "at")
@@ -48,11 +61,12 @@ def sends_after(
     known_until: datetime,
     default_timezone: str,
 ) -> pl.DataFrame:
-    """`customer_id`, `as_of`, `at`, `weekend`, `hour`, `clicked` of sends in [as_of, + horizon).
+    """`customer_id`, `as_of`, `at`, `weekend`, `hour`, `email`, `clicked` of sends thereafter.
 
-    `clicked` is 1.0 where a person clicked within `click_window`, else 0.0; a click belongs to the
-    newest send of the same e-mail before it. Opens never count: proxies open everything. Sends
-    whose window ends after `known_until` are left out: not yet clicked is not "no".
+    They are those in [as_of, as_of + horizon). `clicked` is 1.0 where a person clicked within
+    `click_window`, else 0.0; a click belongs to the newest send of the same e-mail before it. Opens
+    never count: proxies open everything. Sends whose window ends after `known_until` are left out:
+    not yet clicked is not "no".
     """
     known = judged(history.filter(pl.col("known_at") <= known_until))
     mails = known.filter(IS_ABOUT_EMAIL).with_columns(pl.col("email").fill_null(""))
@@ -81,7 +95,7 @@ def sends_after(
     return (
         _with_slots(_after(spine, outcomes, horizon), customers, default_timezone)
         .sort("customer_id", "as_of", "at", "email")
-        .select("customer_id", "as_of", "at", "weekend", "hour", "clicked")
+        .select("customer_id", "as_of", "at", "weekend", "hour", "email", "clicked")
     )
 
 

@@ -72,6 +72,7 @@ class SendHourSettings(TreeSettings):
     examples: Annotated[int, Field(ge=10_000, le=10_000_000)]
     clicks_needed: Annotated[int, Field(ge=100)]
     click_hours: Annotated[int, Field(ge=1, le=168)]
+    kinds: Annotated[int, Field(ge=1, le=64)]
 
 
 class AffinitySettings(TreeSettings):
@@ -83,12 +84,12 @@ class AffinitySettings(TreeSettings):
     examples: Annotated[int, Field(ge=10_000, le=10_000_000)]
     own_candidates: Annotated[int, Field(ge=1, le=500)]
     popular_candidates: Annotated[int, Field(ge=1, le=500)]
-    popular_days: Annotated[int, Field(ge=28, le=365)]
     scored_candidates: Annotated[int, Field(ge=1, le=500)]
     listed_candidates: Annotated[int, Field(ge=1, le=500)]
     known_items: Annotated[int, Field(ge=10, le=100_000)]
     neighbours: Annotated[int, Field(ge=1, le=100)]
     tastes: Annotated[int, Field(ge=1, le=500)]
+    popular_days: Annotated[int, Field(ge=28, le=365)]
 
 
 class ResponseSettings(TreeSettings):

@@ -31,6 +31,24 @@ class HourChance(Message):
     )
 
 
+class BestHour(Message):
+    """The best hour of a kind of day in which mail may leave: the usual one, or one surely better.
+
+    `customer`, `segment` and `everyone` say how much of it is whose evidence; they sum to 1.
+    """
+
+    weekend: bool
+    hour: int
+    gain: float = Field(
+        description="expected clicks beyond those at the shop's usual hour, as a share of these"
+    )
+    gain_low: float = Field(description="the lower bound of that gain")
+    source: Literal["customer", "segment", "everyone", "default"]
+    customer: float | None
+    segment: float | None
+    everyone: float | None
+
+
 class Interest(Message):
     """A category or product with the chance that it is ordered soon; null without a model."""
 
@@ -63,6 +81,7 @@ class Scores(Message):
         "model, and for who has never ordered"
     )
     hours: list[HourChance]
+    best_hours: list[BestHour] = Field(description="of a weekday and of a weekend day")
     hour_evidence: Literal["clicks", "activity"] | None = Field(
         description="what the hours were learnt from; null without a model"
     )

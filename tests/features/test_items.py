@@ -85,7 +85,7 @@ def test_hours_are_local_halved_with_age_and_one_act_per_hour_of_a_day() -> None
         ann | 2024-01-05T23:10 | order   | order=1 | amount=1
         ann | 2024-01-05T23:10 | order   | order=1 | amount=1
         ann | 2024-01-05T23:50 | session
-        ann | 2024-07-03T23:10 | click
+        ann | 2024-07-03T23:10 | view
         ann | 2024-07-03T08:10 | click   | machine=yes
         ann | 2024-07-03T08:10 | send
     """)
@@ -94,5 +94,5 @@ def test_hours_are_local_halved_with_age_and_one_act_per_hour_of_a_day() -> None
     # Friday night in UTC is Saturday morning in Seoul; 180 days are one half-life.
     assert profile.select("weekend", "hour").rows() == [(False, 8), (True, 8)]
     assert profile["acts"].to_list() == pytest.approx([1, 0.5], abs=1e-3)
-    assert profile["clicks"].to_list() == pytest.approx([1, 0], abs=1e-3)
+    assert profile["echo"].to_list() == [0, 0]
     assert hours_as_of(told, spine(("bob", "2024-07-04")), seoul, settings=SETTINGS).is_empty()

@@ -17,6 +17,8 @@ SETTINGS = FeatureSettings(
     default_timezone="UTC",
     category_depth=2,
     newest_events=100,
+    hours_half_life_days=180,
+    mail_echo_hours=6,
     high_value_spend_365d=1_000.0,
     dormant_after_days=180,
 )

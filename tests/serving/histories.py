@@ -23,7 +23,8 @@ from tests.serving.shop import NEW_YORK, NOW, SHOP
 
 FEATURES = FeatureSettings(
     base_currency="USD", default_timezone=NEW_YORK, category_depth=2, newest_events=2000,
-    high_value_spend_365d=1500.0, dormant_after_days=180,
+    hours_half_life_days=180, mail_echo_hours=6, high_value_spend_365d=1500.0,
+    dormant_after_days=180,
 )  # fmt: skip
 NO_MAIL = pl.DataFrame(schema=MAIL)
 

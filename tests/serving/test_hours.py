@@ -138,9 +138,7 @@ def test_hours_learnt_from_activity_promise_no_clicks(hours, said):
 
 def test_weekends_have_hours_of_their_own():
     hours = curve({10: 0.2, 12: 0.4}).with_columns(
-        probability=pl.when("weekend")
-        .then(pl.col("probability").reverse())
-        .otherwise("probability")
+        lift=pl.when("weekend").then(pl.col("lift").reverse()).otherwise("lift")
     )
     friday = moment("2026-03-06T20:00")  # 15:00 in New York
     decision = decision_for(**BORED, now=friday, hours=hours)

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from serving.hours import usual_of
 from serving.settings import EmailSettings, PolicySettings, ServingSettings
 from serving.triggers import TRIGGERS
 from tests.serving.histories import answers
 from tests.serving.shop import HOUR, NOW, SHOP, curve, decision_for, shop
+from tests.training.hours import acts_at, by_hand
+from training.model.hours import score_hours
 
 World = Callable[[ServingSettings], Any]
 
@@ -45,6 +49,17 @@ def asked_for(name: str, settings: ServingSettings) -> tuple[Any, ...]:
     return got["send_at"].item(), got["products"].item().to_list()
 
 
+def by_their_hours(settings: ServingSettings) -> tuple[Any, ...]:
+    """Of somebody who was about at 17:00 some times, as a model sees it."""
+    ann = pl.DataFrame({"customer_id": ["ann"], "as_of": [NOW], "segment": ["loyal"]}).with_columns(
+        pl.col("as_of").cast(pl.Datetime("us", "UTC"))
+    )
+    acts = acts_at((17, 3.0), customer="ann", as_of=NOW)
+    return seen(
+        settings, **BORED, hours=score_hours(by_hand(), acts, ann, usual_of(settings.policy))
+    )
+
+
 recommendation = partial(asked_for, "recommendation")
 bored = partial(seen, **BORED)
 
@@ -64,7 +79,8 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
     "mailable_value": (1000, bored, {}),
     "mailable_share": (1, partial(bored, spend_365d=2000.0), {}),
     "fatigue": (100, partial(bored, sends_7d=3.0), {}),
-    "hour_weight": (0, partial(bored, hours=curve({10: 0.1, 17: 0.9})), {}),
+    "hour_pull": (2, bored, {}),
+    "hour_certainty": (0.999, by_their_hours, {}),
     "fit_weight": (0, partial(bored, chance=0.9), {"mailable_value": 142}),
     "reservation_hours": (1, bored, {}),
     "ask_again_hours": (12, seen, {}),

@@ -37,6 +37,8 @@ FEATURES = FeatureSettings(
     default_timezone="America/New_York",
     category_depth=2,
     newest_events=500,
+    hours_half_life_days=180,
+    mail_echo_hours=6,
     high_value_spend_365d=1500.0,
     dormant_after_days=180,
 )

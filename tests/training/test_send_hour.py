@@ -19,13 +19,13 @@ from tests.features.text import SETTINGS as FEATURES
 from tests.features.text import when
 from tests.training.drawn import RESAMPLING
 from training.gate import judge
-from training.losses import send_hour_losses
 from training.model.folder import load, save
-from training.model.hours import score_hours
+from training.model.hours import Usual, score_hours
 from training.send_hour import train_send_hour
 from training.settings import SendHourSettings, TrainingSettings
 from training.trained import About, Trained
 
+USUAL = Usual(hour=14, pull=0.5, certainty=0.8)
 START, DAYS, PEOPLE = when("2024-01-01"), 26 * 7, 60
 NOW = START + timedelta(days=DAYS)
 EARLY, LATE = 8, 20
@@ -39,6 +39,7 @@ SETTINGS = TrainingSettings.model_construct(
         examples=20_000,
         clicks_needed=100,
         click_hours=24,
+        kinds=2,
         rounds=20,
         learning_rate=0.1,
         leaves=7,
@@ -127,7 +128,7 @@ def people(*names: str) -> pl.DataFrame:
 
 
 def scored(of: pl.DataFrame, by: Trained) -> pl.DataFrame:
-    return score_hours(by.model, hours_as_of(mails(), of, NOBODY, settings=FEATURES), of)
+    return score_hours(by.model, hours_as_of(mails(), of, NOBODY, settings=FEATURES), of, USUAL)
 
 
 def best_hours(scores: pl.DataFrame) -> list[int]:
@@ -189,7 +190,8 @@ def test_each_row_gets_48_slots_in_order() -> None:
     both = people("c1", "c0")
     scores = scored(both, trained())
     assert scores.columns == [
-        "customer_id", "as_of", "weekend", "hour", "probability", "source",
+        "customer_id", "as_of", "weekend", "hour", "probability", "lift", "lift_low", "customer",
+        "segment", "everyone", "source",
     ]  # fmt: skip
     assert scores.select("customer_id", "weekend", "hour").rows() == [
         (name, weekend, hour)
@@ -198,7 +200,8 @@ def test_each_row_gets_48_slots_in_order() -> None:
         for hour in range(24)
     ]
     assert scores.get_column("probability").is_between(0, 1, closed="none").all()
-    assert scores.get_column("source").unique().to_list() == ["customer"]
+    best = scores.sort("lift", descending=True).group_by("customer_id").first()
+    assert best.get_column("source").unique().to_list() == ["customer"]
 
 
 def test_a_stranger_gets_everyones_hours_and_it_says_so() -> None:
@@ -213,11 +216,15 @@ def test_a_stranger_gets_everyones_hours_and_it_says_so() -> None:
 @pytest.mark.parametrize(("is_large", "source"), [(True, "segment"), (False, "everyone")])
 def test_only_a_large_segment_speaks_for_its_strangers(is_large: bool, source: str) -> None:
     model, stranger = trained().model, people("nobody")
-    drawn = model.tables["curves"].with_columns(is_own=(pl.col("segment") == "loyal") & is_large)
+    is_loyal = pl.col("segment") == "loyal"
+    drawn = model.tables["segments"].with_columns(
+        heard=pl.when(is_loyal & is_large).then(1e6).when(is_loyal).then(0.0).otherwise("heard")
+    )
     scores = score_hours(
-        replace(model, tables={**model.tables, "curves": drawn}),
+        replace(model, tables={**model.tables, "segments": drawn}),
         hours_as_of(shop(), stranger, NOBODY, settings=FEATURES),
         stranger,
+        USUAL,
     )
     assert scores.get_column("source").unique().to_list() == [source]
 
@@ -250,7 +257,7 @@ def test_the_model_comes_back_from_its_folder(tmp_path: Path) -> None:
     save(trained().model, trained().golden, tmp_path / "1")
     loaded = load(tmp_path / "1")
     again = score_hours(
-        loaded, hours_as_of(shop(), people("c3"), NOBODY, settings=FEATURES), people("c3")
+        loaded, hours_as_of(shop(), people("c3"), NOBODY, settings=FEATURES), people("c3"), USUAL
     )
     assert again.equals(scored_on_shop("c3"))
     assert "c3" not in json.dumps(dict(loaded.about))
@@ -258,12 +265,7 @@ def test_the_model_comes_back_from_its_folder(tmp_path: Path) -> None:
 
 def scored_on_shop(name: str) -> pl.DataFrame:
     own = hours_as_of(shop(), people(name), NOBODY, settings=FEATURES)
-    return score_hours(trained().model, own, people(name))
-
-
-def test_a_model_of_clicks_is_not_judged_by_activity() -> None:
-    with pytest.raises(NotReadyError, match="learnt from clicks, these cases are activity"):
-        send_hour_losses(trained_on_clicks().model, trained().examples)
+    return score_hours(trained().model, own, people(name), USUAL)
 
 
 def test_too_little_history_is_explained() -> None:

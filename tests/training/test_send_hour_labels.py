@@ -27,6 +27,7 @@ def acts(
         horizon=timedelta(days=7),
         known_until=when(known_until),
         default_timezone="UTC",
+        echo=timedelta(hours=2),
     )
     return found.select("weekend", "hour").rows()
 
@@ -84,9 +85,21 @@ def test_only_the_customers_own_doing_counts() -> None:
         ann | 2024-05-06T11:00 | click | machine=yes
         ann | 2024-05-06T12:00 | refund | amount=5
         bob | 2024-05-06T13:00 | view
-        ann | 2024-05-06T14:00 | click
+        ann | 2024-05-06T14:00 | search
     """
     assert acts(drawn) == [(False, 14)]
+
+
+def test_what_follows_a_mail_or_a_click_on_one_is_no_act_of_their_own() -> None:
+    drawn = """
+        ann | 2024-05-06T09:00 | deliver
+        ann | 2024-05-06T10:59 | view
+        ann | 2024-05-06T11:00 | search
+        ann | 2024-05-07T15:00 | click
+        ann | 2024-05-07T15:01 | session
+        ann | 2024-05-07T18:01 | session
+    """
+    assert acts(drawn) == [(False, 11), (False, 18)]
 
 
 def test_what_was_known_too_late_did_not_happen_yet() -> None:

@@ -1,140 +1,233 @@
-"""Send-hour scores: in which local hours a customer is likely to be there.
+"""Send-hour scores: in which local hours a customer is about, and what that is worth to a mail.
 
-A customer's own hours, shrunk to those of the segment and of everyone, go through a logistic
-regression (the offset); small trees correct what it misses. Neither ever sees the hour itself or
-who the customer is.
+A customer's own hours, shrunk to those of people like them, go through a logistic regression (the
+offset); small trees correct what it misses, where they do. Neither ever sees the hour itself or who
+the customer is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
 
-from training.model.model import Model
+from training.model.habits import LOGISTIC, Habits, habits_in, log_odds, own_hours, slot_inputs
+from training.model.model import Model, sigmoid
 from training.model.shrinkage import (
+    EVERYONE,
     HOURS,
     KINDS_OF_DAY,
     SLOTS,
-    Curves,
     Floats,
+    Kinds,
     Shrinkage,
-    shrunk,
-    smoothed,
-    with_other_days,
+    kernel,
+    mixed,
 )
 
-# What the logistic regression is made of; the trees see these and the others.
-LOGISTIC = (
-    "own_hour", "segment_hour", "everyone_hour", "own_clicks", "acts", "is_weekend",
-)  # fmt: skip
-MEANINGS = {
-    "own_hour": "ln of the customer's shrunk share of the day over the segment's",
-    "segment_hour": "ln of the segment's share of the day over everyone's",
-    "everyone_hour": "ln of everyone's share of the day over an even day",
-    "own_clicks": "ln of the customer's share of clicks over that of all acts, shrunk",
-    "acts": "ln(1 + own acts on this kind of day), halved every 180 days",
-    "is_weekend": "1 on Saturday and Sunday of the local clock",
-    "own_acts_here": "ln(1 + own acts in this very hour of this kind of day)",
-    "other_days_hour": "as own_hour, from the acts of the other kind of day alone",
-    "share": "ln of the customer's shrunk share of the day over an even day",
-}
-INPUTS = tuple(MEANINGS)
+# So many customers at a time: what is worked on stays near the processor.
+BLOCK = 500
+WHOSE = ("customer", "segment", "everyone")
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What an hour is compared with, and what a better one has to show for itself.
+
+    `pull` says how clicks follow presence where no clicks have told: their ratio is that of the
+    shares to this power. A gain counts if it is above zero with the chance `certainty`.
+    """
+
+    hour: int
+    pull: float
+    certainty: float
 
 
 @dataclass(frozen=True, eq=False)
-class OwnHours:
-    """What customers did by local hour, each [customers, 2 kinds of day, 24 hours]."""
+class Fitted:
+    """The tables of a model. `low` is the surely reached part of `exponent`; both may be absent."""
 
-    acts: Floats
-    clicks: Floats
+    shrinkage: Shrinkage
+    kinds: Kinds
+    coefficients: Floats
+    exponent: float | None
+    low: float | None
 
 
-def own_hours(hours: pl.DataFrame, people: pl.DataFrame) -> OwnHours:
-    """The rows of `hours` (features.profiles) laid out in the order of `people`."""
-    rows = people.select("customer_id", "as_of").with_row_index("row")
-    found = rows.join(hours, on=["customer_id", "as_of"])
-    slot = (
-        found["row"].to_numpy(),
-        found["weekend"].cast(pl.Int64).to_numpy(),
-        found["hour"].cast(pl.Int64).to_numpy(),
+@lru_cache(maxsize=8)
+def fitted(model: Model) -> Fitted:
+    """The tables of `model` as they are scored with."""
+    tables = model.tables
+    exponent, low = tables["pull"].select("exponent", "low").row(0)
+    return Fitted(
+        shrinkage=Shrinkage(**tables["shrinkage"].row(0, named=True)),
+        kinds=Kinds.from_tables(tables["kinds"], tables["segments"]),
+        coefficients=tables["logistic"]["coefficient"].to_numpy(),
+        exponent=exponent,
+        low=low,
     )
-    acts, clicks = (np.zeros((people.height, KINDS_OF_DAY, HOURS)) for _ in range(2))
-    acts[slot] = found["acts"].to_numpy()
-    clicks[slot] = found["clicks"].to_numpy()
-    return OwnHours(acts=acts, clicks=clicks)
 
 
-def slot_inputs(own: OwnHours, prior: Floats, everyone: Floats, shrinkage: Shrinkage) -> Floats:
-    """The INPUTS of each slot, [customers x 48, inputs]; used for training and for scoring.
-
-    `prior` [customers, 2, 24] holds the curves of the customers' segments, `everyone` is [2, 24].
-    """
-    weight = shrinkage.customer_weight
-    spread = smoothed(own.acts, shrinkage.smoothing_hours)
-    shares = shrunk(with_other_days(spread, shrinkage.other_days), prior, weight)
-    clicks = shrunk(smoothed(own.clicks, shrinkage.smoothing_hours), shares, weight)
-    columns = {
-        "own_hour": np.log(shares / prior),
-        "segment_hour": np.log(prior / everyone),
-        "everyone_hour": np.log(everyone * HOURS),
-        "own_clicks": np.log(clicks / shares),
-        "acts": np.log1p(own.acts.sum(axis=-1, keepdims=True)),
-        "is_weekend": np.array([[0.0], [1.0]]),
-        "own_acts_here": np.log1p(own.acts),
-        "other_days_hour": np.log(shrunk(spread[:, ::-1], prior, weight) / prior),
-        "share": np.log(shares * HOURS),
-    }
-    whole = [np.broadcast_to(columns[name], shares.shape).reshape(-1) for name in INPUTS]
-    return np.stack(whole, axis=1)
+def slot_log_odds(model: Model, acts: Floats, segments: pl.Series) -> Floats:
+    """The log-odds of each slot, [n, 2, 24]."""
+    tables = fitted(model)
+    return _log_odds(model, habits_in(acts, segments, tables.kinds, tables.shrinkage), tables)
 
 
-def log_odds(inputs: Floats, coefficients: Floats) -> Floats:
-    """The logistic regression's log-odds; `coefficients` are those of LOGISTIC, then intercept."""
-    parts = inputs[:, [INPUTS.index(name) for name in LOGISTIC]]
-    offset: Floats = (parts * coefficients[:-1]).sum(axis=1) + coefficients[-1]
-    return offset
+def day_shares(model: Model, acts: Floats, segments: pl.Series) -> Floats:
+    """Which hour of its day the next own act will be in, [n, 2, 24]; each kind of day sums to 1."""
+    tables = fitted(model)
+    habits = habits_in(acts, segments, tables.kinds, tables.shrinkage)
+    if tables.exponent is not None:
+        return habits.shares
+    rates = np.logaddexp(0.0, _log_odds(model, habits, tables))  # -ln(1 - chance)
+    shares: Floats = rates / rates.sum(axis=-1, keepdims=True)
+    return shares
 
 
-def slot_chances(model: Model, own: OwnHours, segments: pl.Series) -> Floats:
-    """The `probability` of score_hours for each slot, [customers, 2, 24]."""
-    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
-    curves = Curves.from_table(model.tables["curves"])
-    prior = curves.shares[curves.places(segments)]
-    inputs = slot_inputs(own, prior, curves.everyone, shrinkage)
-    offset = log_odds(inputs, model.tables["logistic"]["coefficient"].to_numpy())
-    frame = pl.DataFrame(inputs, schema=list(model.inputs))
-    chances = model.probability(frame, pl.Series(offset)).to_numpy()
-    return chances.reshape(prior.shape)
-
-
-def sources(model: Model, own: OwnHours, segments: pl.Series) -> pl.Series:
-    """Whose hours weigh most in the chances of each customer and kind of day, [customers x 2]."""
-    shrinkage = Shrinkage(**model.tables["shrinkage"].row(0, named=True))
-    curves = Curves.from_table(model.tables["curves"])
-    acts = with_other_days(own.acts, shrinkage.other_days).sum(axis=-1)
-    segment_is_own = curves.is_own[curves.places(segments)][:, None]
-    fallback = np.where(segment_is_own, "segment", "everyone")
-    source = np.where(acts >= shrinkage.customer_weight, "customer", fallback)
-    return pl.Series("source", source.reshape(-1), dtype=pl.String)
-
-
-def score_hours(model: Model, hours: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def score_hours(
+    model: Model, hours: pl.DataFrame, people: pl.DataFrame, usual: Usual
+) -> pl.DataFrame:
     """48 rows per row of `people` (customer_id, as_of, segment): weekend x local hour.
 
     `probability` is, by `about["evidence"]`, that of a human click on a mail sent in that hour
-    ("clicks"), or of an own act within that hour of one such day ("activity"). `source` says
-    whose hours weigh most in it: customer, segment or everyone. `hours` are those of
-    features.profiles; somebody without any has none.
+    ("clicks"), or of an own act within that hour of one such day ("activity"). `lift` is what the
+    hour multiplies clicks by, the usual hour of the same kind of day being 1: above 1 only where
+    that is sure, else it is what the segment's hours, everyone's, or nobody's promise. `lift_low`
+    is its lower bound. `customer`, `segment` and `everyone` say how much of it is the customer's
+    own evidence, the segment's and everyone's (they sum to 1), `source` which of them speaks.
+    `hours` are those of features.profiles; somebody without any has none.
     """
-    own = own_hours(hours, people)
+    tables, acts = fitted(model), own_hours(hours, people)
     segments = people.get_column("segment")
+    found = [
+        _scored(model, tables, acts[start : start + BLOCK], segments[start : start + BLOCK], usual)
+        for start in range(0, max(1, people.height), BLOCK)
+    ]
+    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    source = pl.Series(columns.pop("source").reshape(-1), dtype=pl.Int64)
+    named = pl.Series(WHOSE, dtype=pl.String).gather(source)
     slots = pl.DataFrame({
         "weekend": np.tile(np.repeat([False, True], HOURS), people.height),
         "hour": np.tile(np.arange(HOURS, dtype=np.int8), KINDS_OF_DAY * people.height),
-        "probability": slot_chances(model, own, segments).reshape(-1),
-        "source": sources(model, own, segments).repeat_by(HOURS).explode(),
+        **{name: values.reshape(-1) for name, values in columns.items()},
+        "source": named,
     })  # fmt: skip
-    whose = people.select(pl.col("customer_id", "as_of").repeat_by(SLOTS).explode())
-    return pl.concat([whose, slots], how="horizontal")
+    whose = np.repeat(np.arange(people.height), SLOTS)
+    return pl.concat([people.select("customer_id", "as_of")[whose], slots], how="horizontal")
+
+
+def _log_odds(model: Model, habits: Habits, tables: Fitted) -> Floats:
+    inputs = slot_inputs(habits, tables.kinds.everyone)
+    raw = model.booster.raw(inputs)
+    odds: Floats = raw + log_odds(inputs, tables.coefficients)
+    return odds.reshape(habits.shares.shape)
+
+
+def _scored(
+    model: Model, tables: Fitted, acts: Floats, segments: pl.Series, usual: Usual
+) -> dict[str, Floats]:
+    """The columns of score_hours, each [n, 2, 24]; `source` by its place in WHOSE."""
+    habits = habits_in(acts, segments, tables.kinds, tables.shrinkage)
+    odds = _log_odds(model, habits, tables)
+    promised = _promises(habits, odds, tables, usual)
+    shares = _evidence(habits, tables)
+    best = np.argmax(np.stack(shares), axis=0)[..., None]
+
+    gain, low = promised[0]
+    is_sure = (gain <= 0) | (low > 0)
+    source = np.broadcast_to(best, odds.shape)
+    decided, bound = np.where(is_sure, gain, 0.0), np.where(is_sure, low, 0.0)
+    for whose in (2, 1):  # the segment's word comes before everyone's
+        theirs, theirs_low = promised[whose]
+        speaks = ~is_sure & (theirs_low > 0)
+        decided = np.where(speaks, np.minimum(gain, theirs), decided)
+        bound = np.where(speaks, np.minimum(decided, theirs_low), bound)
+        source = np.where(speaks, whose, source)
+    own, like, everyone = (np.broadcast_to(share[..., None], odds.shape) for share in shares)
+    return {
+        "probability": sigmoid(odds),
+        "lift": np.exp(decided).round(9),
+        "lift_low": np.exp(bound).round(9),
+        "customer": own,
+        "segment": like,
+        "everyone": everyone,
+        "source": source,
+    }
+
+
+def _promises(
+    habits: Habits, odds: Floats, tables: Fitted, usual: Usual
+) -> tuple[tuple[Floats, Floats], ...]:
+    """What each of WHOSE hours promises: ln of the lift, and its lower bound, [n, 2, 24].
+
+    A mistake about the exponent hits everybody, so there the bound takes its own, stricter lower
+    end. One about a customer's shares averages out over many: there `certainty` says how sure.
+    """
+    at = slice(usual.hour, usual.hour + 1)
+    exponent = usual.pull if tables.exponent is None else tables.exponent
+    low = usual.pull if tables.low is None else tables.low
+    steps = NormalDist().inv_cdf(usual.certainty)
+
+    # Of two log-odds of presence, the difference is worth the exponent; those of clicks hold it.
+    scale = tables.coefficients[LOGISTIC.index("share")]
+    per_step = 1 / scale if scale > 0 else 0.0
+    more = per_step * (odds - odds[..., at])
+    surely = more - steps * np.sqrt(_doubt(habits, tables, at))
+
+    curves, heard = tables.kinds.curves, tables.kinds.heard[:, None, None]
+    like = np.log(curves / curves[..., at])
+    noise = _roughness(tables) * (1 / curves + 1 / curves[..., at]) / (heard + 1)
+    noise[..., at] = 0.0
+    theirs, theirs_low = exponent * like, low * (like - steps * np.sqrt(noise))
+    segment, everyone = habits.places, tables.kinds.segments.index(EVERYONE)
+    # A segment never seen has no word of its own.
+    known = np.where((segment == everyone)[:, None, None], -np.inf, theirs_low[segment])
+    return (
+        (exponent * more, low * surely),
+        (theirs[segment], known),
+        (theirs[everyone], theirs_low[everyone]),
+    )
+
+
+def _doubt(habits: Habits, tables: Fitted, at: slice) -> Floats:
+    """The variance of ln(share here / share at the usual hour), [n, 2, 24], by the delta method.
+
+    Which kind a customer is of is not known, nor how they differ from their kind. Smoothing lends
+    each hour the acts of its neighbours, and takes that much off the noise of counting.
+    """
+    shares, kinds = habits.shares, tables.kinds.shares
+    usual = shares[..., at]
+    mean = mixed(habits.likely, kinds)
+    square = mixed(habits.likely, kinds**2) - mean**2
+    both = mixed(habits.likely, kinds * kinds[..., at]) - mean * mean[..., at]
+    part = habits.weight**2
+    count = _roughness(tables) / (habits.total + 1)
+    here = (part * square + count * shares * (1 - shares)) / shares**2
+    covariance = part * both / (shares * usual) - count
+    variance: Floats = np.maximum(here + here[..., at] - 2 * covariance, 0.0)
+    variance[..., at] = 0.0
+    return variance
+
+
+def _roughness(tables: Fitted) -> float:
+    return float((kernel(tables.shrinkage.smoothing_hours) ** 2).sum())
+
+
+def _evidence(habits: Habits, tables: Fitted) -> tuple[Floats, Floats, Floats]:
+    """How much of the shares is own evidence, the segment's and everyone's: each [n, 2], sum 1.
+
+    Own acts also say which kinds of people are likely: what they leave as it was is not own.
+    """
+    kinds = tables.kinds
+    untouched = np.zeros(len(habits.acts))
+    for before, after in zip(kinds.common[habits.places].T, habits.likely.T, strict=True):
+        untouched += np.minimum(before, after)
+    others = habits.weight[..., 0] * np.minimum(untouched, 1.0)[:, None]
+    speaks = kinds.heard / (kinds.heard + tables.shrinkage.segment_weight)
+    speaks[kinds.segments.index(EVERYONE)] = 0.0
+    like = others * speaks[habits.places][:, None]
+    return 1 - others, like, others - like
