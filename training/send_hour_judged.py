@@ -41,7 +41,7 @@ class Judged:
 
 
 def judged_by(model: Model, train: Cases, test: Cases, *, settings: TrainingSettings) -> Judged:
-    """`model`, learnt from `train`, on the cases of `test`: by the hours of next acts and by clicks.
+    """`model`, learnt from `train`, on the cases of `test`: by hours of next acts and by clicks.
 
     The gain is that of the hours; what clicks say is told beside it, where there are any.
     """
