@@ -49,7 +49,7 @@ def _starts(rising: Ints) -> Ints:
 
 
 def mixture_of(own: Own, known: Known, places: int) -> Ints:
-    """The MIXED tastes nearest to each place [places, at most MIXED]; everybody's for strangers."""
+    """The MIXED tastes nearest to each place [places, at most MIXED]; everybody's where none is."""
     tastes = known.directions.shape[1]
     if not tastes:
         return np.zeros((places, 1), dtype=np.int64)
@@ -63,8 +63,8 @@ def mixture_of(own: Own, known: Known, places: int) -> Ints:
             liking[:, None] * known.directions[code], starts, axis=0
         )
     mixture = np.argsort(-near, axis=1, kind="stable")[:, :MIXED]
-    resembles = near.max(axis=1) > 0
-    return np.where(resembles[:, None], mixture, tastes)
+    resembles = np.take_along_axis(near, mixture, axis=1) > 0
+    return np.where(resembles, mixture, tastes)
 
 
 def of_categories(own: Own, known: Known) -> tuple[Ints, Ints]:
