@@ -9,6 +9,7 @@ TRAINERS: dict[str, tuple[str, ...]] = {
     "dormancy": ("email-dormancy", "dormancy-date"),
     "send-hour": ("send-hour",),
     "affinity": ("affinity-category", "affinity-product"),
+    "response": ("response-click", "response-order", "response-unsubscribe"),
 }
 ALL = "all"
 MODELS = tuple(model for made in TRAINERS.values() for model in made)

@@ -25,6 +25,7 @@ from training.dormancy_date import train_dormancy_date
 from training.evaluate import Interval
 from training.gate import Verdict
 from training.registry import Registry
+from training.response import train_response
 from training.send_hour import train_send_hour
 from training.trained import About, Trained
 
@@ -172,6 +173,15 @@ def trainer_of(model: str) -> Callable[..., Trained]:
         ),
         "affinity-product": lambda *tables, **rest: train_affinity(
             *tables, item="product_id", **rest
+        ),
+        "response-click": lambda *tables, **rest: train_response(
+            *tables, outcome="click", **rest
+        ),
+        "response-order": lambda *tables, **rest: train_response(
+            *tables, outcome="order", **rest
+        ),
+        "response-unsubscribe": lambda *tables, **rest: train_response(
+            *tables, outcome="unsubscribe", **rest
         ),
     }
     return trainers[model]

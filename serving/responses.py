@@ -45,12 +45,7 @@ def with_responses(
         return candidates
     arms = candidates.filter("considered").select("arm", "person", "email", *KEY)
     emails = arms.get_column("email").to_list()
-    known = people.select(pl.col(name).cast(pl.Float64) for name in OF_CUSTOMER)
-    rows = known[arms.get_column("person")]
-    had = arms.join(contacts, on=[*KEY, "email"], how="left", maintain_order="left").select(
-        "days_since_same", pl.col("sends_same", "clicks_same").fill_null(0.0)
-    )
-    rows = pl.concat([rows, had.select(*OF_CONTACT)], how="horizontal")
+    rows = inputs_of_arms(arms, people, contacts)
     found: dict[str, pl.Series] = {}
     if models.response_click is not None:
         of_email = _clicks(models.response_click, settings)
@@ -73,6 +68,17 @@ def with_responses(
         *(nobody.scatter(place, said.round(9)).alias(name) for name, said in found.items()),
         learnt=pl.when("considered").then(pl.lit(learnt)).otherwise("learnt"),
     )
+
+
+def inputs_of_arms(
+    arms: pl.DataFrame, people: pl.DataFrame, contacts: pl.DataFrame
+) -> pl.DataFrame:
+    """What the models read of each of `arms` (KEY, email, and `person`, a row of `people`)."""
+    known = people.select(pl.col(name).cast(pl.Float64) for name in OF_CUSTOMER)
+    had = arms.join(contacts, on=[*KEY, "email"], how="left", maintain_order="left").select(
+        "days_since_same", pl.col("sends_same", "clicks_same").fill_null(0.0)
+    )
+    return pl.concat([known[arms.get_column("person")], had.select(*OF_CONTACT)], how="horizontal")
 
 
 @lru_cache(maxsize=8)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit, gammaln, logit
 
 from features.contacts import MEANINGS as OF_CONTACT
@@ -32,8 +29,6 @@ WARMTH = (
     "clicks_same", "usual",
 )  # fmt: skip
 RECENCY = ("days_since_open", "days_since_click")
-# How sure one is beforehand that the odds of an order after a click go with those of one without.
-SLOPE, SLOPE_SPREAD = 1.0, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,41 +123,6 @@ def grow_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Booster:
         weights=None,
         settings=settings,
     )
-
-
-def after_clicks(odds: Floats, ordered: Floats, emails: Sequence[str]) -> dict[str, Any]:
-    """How an order after a click goes with the log-odds of one without (`odds` [clicks]).
-
-    `middle` of these log-odds, `slope`, and tables `emails` and `shrinkage` as in fit_answers.
-    """
-    middle = float(odds.mean())
-    apart = odds - middle
-
-    def badness(at: Floats) -> float:
-        log_odds = at[0] + at[1] * apart
-        unlikely = np.logaddexp(0, log_odds) - ordered * log_odds
-        return float(unlikely.sum() + ((at[1] - SLOPE) / SLOPE_SPREAD) ** 2 / 2)
-
-    start = np.array([logit((ordered.sum() + 0.5) / (len(ordered) + 1)), SLOPE])
-    base, slope = minimize(badness, start).x
-    names, whose = np.unique(np.asarray(emails), return_inverse=True)
-    counted = _sums(whose, ordered)
-    usual = _sums(whose, expit(base + slope * apart))
-    return {
-        "middle": middle,
-        "slope": float(slope),
-        "emails": pl.DataFrame(
-            {
-                "email": names.astype(str),
-                "clicks": _sums(whose, np.ones(len(ordered))),
-                "outcomes": counted,
-                "usual": usual,
-            }
-        ),
-        "shrinkage": pl.DataFrame(
-            {"middle": [float(base)], "strength": [strength_of(counted, usual)]}
-        ),
-    }
 
 
 def _sums(whose: NDArray[np.int64], values: Floats) -> Floats:

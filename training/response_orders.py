@@ -14,19 +14,21 @@ from scipy.special import expit
 from training.evaluate import Floats
 from training.model.booster import Booster
 from training.model.response import OF_CUSTOMER
-from training.response_fit import after_clicks, grow_orders
+from training.response_fit import grow_orders
 from training.settings import ResponseSettings
 from training.trees import grow
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 FOLDS = 2
 # A mail that was clicked almost surely, or never, says little by what others did; propensities
 # are kept within these bounds.
 LEAST_PROPENSITY, MOST_PROPENSITY = 0.001, 0.9
-# How far the doubly robust figure may be from the plain one before anything is seen.
-CREDIT_SPREAD = 0.5
-MOST_CREDIT = 1.5
+# No click sells more surely than this.
+MOST_SOLD = 0.9
+# How far e-mails may lie apart in what a click sells, as far as nothing else is seen.
+LEAST_SPREAD = 0.03
 ADJUSTED = (
     "adjusted, not randomised: clickers are compared with others like them, and your bought_anyway "
     "keeps its part"
@@ -47,60 +49,75 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
 
     What clicks bring is doubly robust: orders of clickers less what trees, which never saw these
     customers, expect of them without a click; corrected by how far these trees were off among
-    people as likely to click who did not (AIPW for the treated, Chernozhukov et al. 2018).
+    people as likely to click who had the same e-mail and did not (AIPW for the treated,
+    Chernozhukov et al. 2018). E-mails with few clicks are pulled towards all together
+    (DerSimonian and Laird 1986).
     """
     clicked = (rows.get_column("click") > 0).fill_null(False).to_numpy()
     ordered = rows.get_column("order").to_numpy()
-    odds = _never_seen(rows, ~clicked, settings)
-    after = after_clicks(
-        odds[clicked], ordered[clicked], rows.get_column("email").to_numpy()[clicked]
+    _, whose = np.unique(rows.get_column("customer_id").to_numpy(), return_inverse=True)
+    fold = _folds(whose, settings)
+    without = expit(_never_seen(rows, ~clicked, fold, settings))
+    emails = _brought(rows, clicked, ordered, without, whose, fold, settings)
+    common, wrong, sells = shrunk_sales(
+        *(emails.get_column(c).to_numpy() for c in ("brought", "error"))
     )
-    base = after["shrinkage"].item(0, "middle")
-    expected = expit(base + after["slope"] * (odds - after["middle"]))
-    plain = np.maximum(expected - expit(odds), 0.0)[clicked].sum()
-    robust, error = _brought(rows, clicked, ordered, expit(odds), settings)
-    credit = _credit(robust, error, plain)
-    emails, used = _redeemed(rows, after["emails"])
+    emails, used = _redeemed(rows, emails.with_columns(sells=pl.Series(sells)))
+    found = emails.filter(pl.col("clicks") > 0)
+    clicks = float(found.get_column("clicks").sum())
+    brought = float(found.get_column("orders_brought").sum())
+    error = float(np.sqrt((found.get_column("orders_error").to_numpy() ** 2).sum()))
+    facts = {
+        "evidence": ADJUSTED,
+        "clicks": int(clicks),
+        "orders_after_a_click": float(ordered[clicked].mean()),
+        "orders_without_it": float(without[clicked].mean()),
+        "brought_by_a_click": [
+            (brought - 1.96 * error) / clicks, brought / clicks, (brought + 1.96 * error) / clicks
+        ],
+        "emails": emails.to_dicts(),
+    }  # fmt: skip
     tables = {
-        "emails": emails,
-        "shrinkage": after["shrinkage"],
+        "emails": emails.select("email", "clicks", "sells", "organic", "redeemed"),
         "orders": pl.DataFrame(
             {
-                "middle": [after["middle"]],
-                "slope": [after["slope"]],
-                "credit": [credit],
+                "sells": [common],
+                "error": [wrong],
                 "adjusted_weight": [settings.adjusted_weight],
                 "used": [used],
             }
         ),
     }
-    clicks = int(clicked.sum())
-    facts = {
-        "evidence": ADJUSTED,
-        "clicks": clicks,
-        "orders_after_a_click": float(ordered[clicked].mean()),
-        "orders_without_it": float(expit(odds)[clicked].mean()),
-        "brought_by_a_click": [
-            (robust - 1.96 * error) / clicks, robust / clicks, (robust + 1.96 * error) / clicks
-        ],
-        "credit": credit,
-        "emails": emails.to_dicts(),
-    }  # fmt: skip
     return Fitted(grow_orders(rows.filter(pl.Series(~clicked)), settings), tables, facts)
 
 
-def _folds(rows: pl.DataFrame, settings: ResponseSettings) -> NDArray[np.int64]:
+def shrunk_sales(brought: Floats, error: Floats) -> tuple[float, float, Floats]:
+    """What a click sells in all e-mails together, how sure that is, and what it sells in each.
+
+    `brought` [emails] are estimates, `error` [emails] their standard errors.
+    """
+    weight = 1 / error**2
+    middle = float((weight * brought).sum() / weight.sum())
+    apart = float((weight * (brought - middle) ** 2).sum()) - (len(brought) - 1)
+    unit = float(weight.sum() - (weight**2).sum() / weight.sum())
+    between = max(apart / unit if unit > 0 else 0.0, LEAST_SPREAD**2)
+    total = 1 / (error**2 + between)
+    common = float(np.clip((total * brought).sum() / total.sum(), 0.0, MOST_SOLD))
+    trust = between / (between + error**2)
+    each: Floats = np.clip(common + trust * (brought - common), 0.0, MOST_SOLD)
+    return common, float(np.sqrt(1 / total.sum())), each
+
+
+def _folds(whose: Ints, settings: ResponseSettings) -> Ints:
     """The fold of each row; all rows of a customer are in one."""
-    _, whose = np.unique(rows.get_column("customer_id").to_numpy(), return_inverse=True)
     dealt = np.random.default_rng(settings.seed).permutation(int(whose.max()) + 1) % FOLDS
-    folds: NDArray[np.int64] = dealt[whose]
+    folds: Ints = dealt[whose]
     return folds
 
 
-def _never_seen(rows: pl.DataFrame, learn: Bools, settings: ResponseSettings) -> Floats:
+def _never_seen(rows: pl.DataFrame, learn: Bools, fold: Ints, settings: ResponseSettings) -> Floats:
     """Log-odds of an order without a click, by trees that never saw the customer."""
-    inputs = rows.select(OF_CUSTOMER).to_numpy()
-    fold, odds = _folds(rows, settings), np.empty(rows.height)
+    inputs, odds = rows.select(OF_CUSTOMER).to_numpy(), np.empty(rows.height)
     for number in range(FOLDS):
         others = rows.filter(pl.Series((fold != number) & learn))
         odds[fold == number] = grow_orders(others, settings).raw(inputs[fold == number])
@@ -112,12 +129,41 @@ def _brought(
     clicked: Bools,
     ordered: Floats,
     without: Floats,
+    whose: Ints,
+    fold: Ints,
     settings: ResponseSettings,
-) -> tuple[float, float]:
-    """How many orders all clicks together brought, and the standard error of that, by customer."""
+) -> pl.DataFrame:
+    """email, clicks, `orders_brought` with `orders_error` (by customer), and both as the chance
+    that a click sells to who would not have ordered anyway (`brought`, `error`).
+    """
     is_mail = rows.get_column("click").is_not_null().to_numpy()
-    inputs = rows.select(OF_CUSTOMER).to_numpy()
-    fold, odds = _folds(rows, settings), np.zeros(rows.height)
+    propensity = _propensities(rows, clicked, is_mail, fold, settings)
+    names = rows.get_column("email").fill_null("").to_numpy()
+    found = []
+    for email in np.unique(names[clicked]):
+        mine = is_mail & (names == email)
+        took = mine & clicked
+        alike = np.where(mine & ~clicked, propensity / (1 - propensity), 0.0)
+        # Weights are made to sum to as many as clicked: a few large ones must not rule.
+        alike *= took.sum() / max(alike.sum(), 1e-9)
+        told = np.where(took, 1.0, -alike) * (ordered - without)
+        by_customer = np.bincount(whose, weights=np.where(mine, told, 0.0))
+        open_to = float((1 - without)[took].sum())
+        # One click more that could have gone either way: what was seen once is never sure.
+        error = float(np.sqrt((by_customer**2).sum() + 0.25))
+        found.append((email, float(took.sum()), by_customer.sum(), error, open_to))
+    schema = ["email", "clicks", "orders_brought", "orders_error", "open_to"]
+    return pl.DataFrame(found, schema=schema, orient="row").with_columns(
+        brought=pl.col("orders_brought") / pl.col("open_to"),
+        error=pl.col("orders_error") / pl.col("open_to"),
+    )
+
+
+def _propensities(
+    rows: pl.DataFrame, clicked: Bools, is_mail: Bools, fold: Ints, settings: ResponseSettings
+) -> Floats:
+    """P(click) of each mail, by trees that never saw the customer."""
+    inputs, odds = rows.select(OF_CUSTOMER).to_numpy(), np.zeros(rows.height)
     for number in range(FOLDS):
         learn = (fold != number) & is_mail
         trees = grow(
@@ -130,24 +176,8 @@ def _brought(
             settings=settings,
         )
         odds[fold == number] = trees.raw(inputs[fold == number])
-    propensity = np.clip(expit(odds), LEAST_PROPENSITY, MOST_PROPENSITY)
-    missed = ordered - without
-    alike = np.where(is_mail & ~clicked, propensity / (1 - propensity), 0.0)
-    # Weights are made to sum to as many as clicked: a few large ones must not rule.
-    alike *= clicked.sum() / max(alike.sum(), 1e-9)
-    told = np.where(clicked, missed, 0.0) - alike * missed
-    _, whose = np.unique(rows.get_column("customer_id").to_numpy(), return_inverse=True)
-    by_customer = np.bincount(whose, weights=told)
-    error = float(np.sqrt(((by_customer - by_customer.mean()) ** 2).sum()))
-    return float(told.sum()), error
-
-
-def _credit(robust: float, error: float, plain: float) -> float:
-    """What to multiply the plain difference by: 1 where little was seen."""
-    if plain <= 0:
-        return 1.0
-    trust = CREDIT_SPREAD**2 / (CREDIT_SPREAD**2 + (error / plain) ** 2)
-    return float(np.clip(1 + trust * (robust / plain - 1), 0.0, MOST_CREDIT))
+    chances: Floats = np.clip(expit(odds), LEAST_PROPENSITY, MOST_PROPENSITY)
+    return chances
 
 
 def _redeemed(rows: pl.DataFrame, emails: pl.DataFrame) -> tuple[pl.DataFrame, float]:
@@ -161,6 +191,7 @@ def _redeemed(rows: pl.DataFrame, emails: pl.DataFrame) -> tuple[pl.DataFrame, f
         .agg(organic=pl.len().cast(pl.Float64), redeemed=pl.col("discounted").sum())
     )
     none = organic.filter(pl.col("email").is_null()).get_column("discounted")
-    found = emails.join(mails, on="email", how="full", coalesce=True).sort("email")
-    filled = found.with_columns(pl.exclude("email").fill_null(0.0))
+    # An e-mail that nobody clicked is known by its coupons alone.
+    found = emails.join(mails, on="email", how="left").sort("email")
+    filled = found.with_columns(pl.col("organic", "redeemed").fill_null(0.0))
     return filled, float(none.sum() / max(len(none), 1))

@@ -10,6 +10,9 @@ nothing about anybody:
               visit, and when a mail of that hour is clicked
     left      who has left visits and clicks no more; every second of them still gets mail
     taste     tea or coffee, two products each; the mail `news` for some, `offer` for the others
+
+Where mail `matters`, that of the right kind is clicked more often at any hour, and whoever had
+PRESSED mails within a week unsubscribes after another one with ANNOYED; nobody else ever does.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ HOURS = (9, 20)
 TASTES = ("tea", "coffee")
 MAILS = ("news", "offer")
 CLICKED_AT_HOME, CLICKED_ELSEWHERE = 0.5, 0.05
+CLICKED_IF_LIKED, PRESSED, ANNOYED = 0.3, 3, 0.06
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def hour_of(clock: int, at: datetime) -> int:
     return HOURS[(at.weekday() >= 5) ^ clock]
 
 
-def planted(customers: int, *, seed: int) -> Shop:
+def planted(customers: int, *, seed: int, matters: bool) -> Shop:
     """The shop after DAYS days, everything known when it happens; no event of a simulated world."""
     dice = Random(seed)
     events: list[dict[str, object]] = []
@@ -59,7 +63,8 @@ def planted(customers: int, *, seed: int) -> Shop:
         gap, clock, taste = GAPS[number % 2], number // 2 % 2, number // 4 % 2
         mail = number // 8 % 2
         people.append((name, gap, clock, TASTES[taste], MAILS[mail]))
-        events += _consent(name) + _life(dice, name, gap=gap, clock=clock, taste=taste, mail=mail)
+        life = _life(dice, name, gap=gap, clock=clock, taste=taste, mail=mail, matters=matters)
+        events += _consent(name) + life
     rows = [{"event_id": f"e{n:06}", "known_at": one["at"], **one} for n, one in enumerate(events)]
     shelf = [
         {"product_id": f"{taste}-{n}", "category": taste, "price": 10, "currency": "USD",
@@ -88,20 +93,30 @@ def _consent(name: str) -> list[dict[str, object]]:
 
 
 def _life(
-    dice: Random, name: str, *, gap: int, clock: int, taste: int, mail: int
+    dice: Random, name: str, *, gap: int, clock: int, taste: int, mail: int, matters: bool
 ) -> list[dict[str, object]]:
     events: list[dict[str, object]] = []
     # Somebody new every day, so that the shop neither grows nor dies.
     first = dice.randrange(NEWEST)
     next_order = first + dice.uniform(0, gap)
+    mailed: list[int] | None = []
     for day in range(first, DAYS):
         today = START + timedelta(days=day)
         up = today + timedelta(hours=hour_of(clock, today), minutes=dice.uniform(0, 59))
         web = {"customer_id": name, "channel": "web"}
         if dice.random() < 0.25:
             events.append({**web, "at": up, "kind": "session", "duration_s": 60.0})
-        if dice.random() < 0.25:
-            events += _mailed(dice, name, today, clock=clock, mail=mail, number=day)
+        if dice.random() < 0.25 and mailed is not None:
+            elsewhere = CLICKED_IF_LIKED if matters else CLICKED_ELSEWHERE
+            events += _mailed(
+                dice, name, today, clock=clock, mail=mail, number=day, elsewhere=elsewhere
+            )
+            lately = [one for one in mailed if day - one <= 7]
+            mailed.append(day)
+            if matters and len(lately) >= PRESSED and dice.random() < ANNOYED:
+                at = today + timedelta(hours=23)
+                events.append({**web, "channel": "email", "at": at, "kind": "unsubscribe"})
+                mailed = None
         if next_order < day + 1:
             product = f"{TASTES[taste]}-{dice.randrange(2)}"
             events.append({
@@ -132,9 +147,13 @@ def _unanswered(name: str, left: int) -> list[dict[str, object]]:
 
 
 def _mailed(
-    dice: Random, name: str, today: datetime, *, clock: int, mail: int, number: int
-) -> list[dict[str, object]]:
-    """A mail at any hour of waking, as an exploring sender would, and perhaps a click."""
+    dice: Random, name: str, today: datetime, *, clock: int, mail: int, number: int,
+    elsewhere: float,
+) -> list[dict[str, object]]:  # fmt: skip
+    """A mail at any hour of waking, as an exploring sender would, and perhaps a click.
+
+    `elsewhere` is the chance of a click on the right mail at another hour.
+    """
     which = dice.randrange(2)
     sent = today + timedelta(hours=dice.randrange(8, 22), minutes=dice.uniform(0, 30))
     is_home = sent.hour == hour_of(clock, today) and which == mail
@@ -146,7 +165,8 @@ def _mailed(
         {**about, "at": sent, "kind": "send"},
         {**about, "at": sent + timedelta(seconds=30), "kind": "deliver"},
     ]
-    if dice.random() < (CLICKED_AT_HOME if is_home else CLICKED_ELSEWHERE):
+    at_other_hours = elsewhere if which == mail else CLICKED_ELSEWHERE
+    if dice.random() < (CLICKED_AT_HOME if is_home else at_other_hours):
         clicked = sent + timedelta(minutes=dice.uniform(3, 25))
         events.append({**about, "at": clicked, "kind": "click", "link": "hero"})
     return events

@@ -22,11 +22,32 @@ from pipelines.models import MODELS
 from pipelines.retrain import trainer_of
 from pipelines.settings import Settings, load_settings
 from serving.knowledge import Knowledge
+from serving.responses import inputs_of_arms
 from serving.scores import KEY, Models, Scores, scores_of
 from serving.tables import MAIL
-from tests.training.checkerboard import HOURS, LEAVE, UNTIL, Shop, planted
+from tests.training.checkerboard import (
+    ANNOYED,
+    CLICKED_AT_HOME,
+    CLICKED_ELSEWHERE,
+    CLICKED_IF_LIKED,
+    GAPS,
+    HOURS,
+    LEAVE,
+    MAILS,
+    PRESSED,
+    UNTIL,
+    Shop,
+    planted,
+)
 from training.model import folder
 from training.model.model import Model
+from training.model.response import (
+    Expected,
+    answer_chances,
+    bases,
+    order_chances,
+    order_figures,
+)
 from training.trained import About, Trained
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +76,7 @@ SMALL: Mapping[str, Mapping[str, object]] = {
         "horizon_days": 21, "every_days": 14, "train_snapshots": 4, "rows_in_leaf": 20,
         "rounds": 60,
     },
+    "response": {"answers_needed": 20, "rows_in_leaf": 50, "learning_rate": 0.1},
     "resampling": {"replicates": 200},
 }  # fmt: skip
 
@@ -68,7 +90,7 @@ class Entry:
     how far the mean of a cell may be from the truth.
     """
 
-    said: Callable[[Scores], pl.DataFrame]
+    said: Callable[[Scores, Model], pl.DataFrame]
     cells: Callable[[pl.DataFrame, pl.DataFrame, pl.DataFrame], pl.DataFrame]
     off: float
     # Who a model has nothing to say of: somebody who never ordered has no date, who got no mail
@@ -138,27 +160,89 @@ def item_cells(share: float) -> Callable[[pl.DataFrame, pl.DataFrame, pl.DataFra
     return cells
 
 
+def of_mails(scores: Scores, model: Model) -> pl.DataFrame:
+    """What is said of each mail that there is, to everybody; of orders, without a click."""
+    people = scores.people.with_row_index("person")
+    mails = people.select("person", *KEY).join(pl.DataFrame({"email": MAILS}), how="cross")
+    emails = mails["email"].to_list()
+    rows = inputs_of_arms(mails, people, scores.contacts)
+    if model.name == "response-order":
+        figures = dict.fromkeys(MAILS, Expected(0.1, bought_anyway=0.5, discount=0.0))
+        chances = order_chances(model, rows, emails, order_figures(model, figures)).without
+    else:
+        chances = answer_chances(model, rows, emails, bases(model, {}))
+    return mails.select(*KEY, item="email").with_columns(probability=pl.Series(chances))
+
+
+def click_cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    """By the kind of mail that they like; at which of 14 hours it comes is not asked."""
+    liked = pl.col("item") == pl.col("mail")
+    at_home = (CLICKED_AT_HOME + 13 * CLICKED_IF_LIKED) / 14
+    # Who has left was mailed no more: what they would click nobody has seen.
+    return (
+        said.join(people, on="customer_id")
+        .join(orders, on="customer_id")
+        .filter(pl.col("silent") <= pl.col("gap"))
+        .select(
+            cell=pl.format("{} {}", "mail", "item"),
+            expected=pl.when(liked).then(at_home).otherwise(CLICKED_ELSEWHERE),
+            found="probability",
+        )
+    )
+
+
+def order_cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    """Within 14 days: of the quick all who have not left, of the slow two thirds of them."""
+    left = pl.col("silent") > pl.col("gap")
+    share = pl.when(pl.col("gap") == GAPS[0]).then(1.0).otherwise(14 / GAPS[1])
+    return (
+        said.join(people, on="customer_id")
+        .join(orders, on="customer_id")
+        .select(
+            cell=pl.format("{} {}", "gap", left),
+            expected=pl.when(left).then(0.0).otherwise((1 - LEAVE) * share),
+            found="probability",
+        )
+    )
+
+
+def lost_cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    """Only who had many mails of late is lost to one more."""
+    mails = of_kind(True).history.filter(pl.col("kind") == "send")
+    lately = (UNTIL - pl.col("at")) <= timedelta(days=7)
+    had = mails.group_by("customer_id").agg(had=lately.sum())
+    pressed = pl.col("had") >= PRESSED
+    return said.join(had, on="customer_id").select(
+        cell=pl.format("{} {}", "item", pressed),
+        expected=pl.when(pressed).then(ANNOYED).otherwise(0.0),
+        found="probability",
+    )
+
+
 ENTRIES: Mapping[str, Entry] = {
     "churn": Entry(
-        lambda scores: scores.people.select(*KEY, "churn"), leaving_cells("churn"), 0.06
+        lambda scores, _: scores.people.select(*KEY, "churn"), leaving_cells("churn"), 0.06
     ),
     "email-dormancy": Entry(
-        lambda scores: scores.people.select(*KEY, "email_dormancy"),
+        lambda scores, _: scores.people.select(*KEY, "email_dormancy"),
         leaving_cells("email_dormancy"),
         0.12,
         silent_of="unmailed",
     ),
     "dormancy-date": Entry(
-        lambda scores: scores.people.select(
+        lambda scores, _: scores.people.select(
             *KEY, "dormant_on", soon_dormancy=pl.col("dormant_within_30d")
         ),
         leaving_cells("soon_dormancy"),
         0.06,
         silent_of="nobody",
     ),
-    "send-hour": Entry(lambda scores: scores.hours, hour_cells, 0.1),
-    "affinity-category": Entry(lambda scores: scores.categories, item_cells(1.0), 0.1),
-    "affinity-product": Entry(lambda scores: scores.products, item_cells(0.5), 0.2),
+    "send-hour": Entry(lambda scores, _: scores.hours, hour_cells, 0.1),
+    "affinity-category": Entry(lambda scores, _: scores.categories, item_cells(1.0), 0.1),
+    "affinity-product": Entry(lambda scores, _: scores.products, item_cells(0.5), 0.2),
+    "response-click": Entry(of_mails, click_cells, 0.1),
+    "response-order": Entry(of_mails, order_cells, 0.15),
+    "response-unsubscribe": Entry(of_mails, lost_cells, 0.03),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -181,8 +265,14 @@ def settings() -> Settings:
 
 
 @cache
-def shop() -> Shop:
-    return planted(480, seed=1)
+def shop(name: str) -> Shop:
+    """That of the model; what mail does in itself is planted only where that is to be learnt."""
+    return of_kind(name.startswith("response"))
+
+
+@cache
+def of_kind(matters: bool) -> Shop:
+    return planted(480, seed=1, matters=matters)
 
 
 def trained_on(name: str, given: Shop) -> Trained:
@@ -194,7 +284,7 @@ def trained_on(name: str, given: Shop) -> Trained:
 
 @cache
 def trained(name: str) -> Trained:
-    return trained_on(name, shop())
+    return trained_on(name, shop(name))
 
 
 def alone(model: Model) -> Models:
@@ -204,7 +294,7 @@ def alone(model: Model) -> Models:
 
 
 def spine(*names: str) -> pl.DataFrame:
-    whose = names or shop().people["customer_id"].to_list()
+    whose = names or of_kind(False).people["customer_id"].to_list()
     return pl.DataFrame(
         {"customer_id": list(whose), "as_of": [UNTIL] * len(whose)},
         schema={"customer_id": pl.String, "as_of": pl.Datetime("us", "UTC")},
@@ -222,7 +312,7 @@ def said(model: Model, asked: pl.DataFrame, given: Shop) -> pl.DataFrame:
         asked, knowledge, alone(model), settings=settings().serving,
         feature_settings=settings().features,
     )  # fmt: skip
-    return ENTRIES[model.name].said(scores)
+    return ENTRIES[model.name].said(scores, model)
 
 
 def sure(frame: pl.DataFrame) -> None:
@@ -253,12 +343,12 @@ def shuffled(given: Shop) -> Shop:
 def test_the_order_of_rows_and_columns_means_nothing(name: str) -> None:
     model = trained(name).model
     asked = spine().sample(fraction=1, shuffle=True, seed=3)
-    same(said(model, asked, shuffled(shop())), said(model, spine(), shop()))
+    same(said(model, asked, shuffled(shop(name))), said(model, spine(), shop(name)))
 
 
 @every_model
 def test_the_same_seed_gives_the_same_bytes_from_shuffled_tables(name: str, tmp_path: Path) -> None:
-    given = shuffled(shop())
+    given = shuffled(shop(name))
     tables = ("history", "customers", "products")
     bare = Shop(**{t: getattr(given, t).drop("extra") for t in tables}, people=given.people)
     for place, one in (("first", trained(name)), ("again", trained_on(name, bare))):
@@ -279,18 +369,18 @@ def test_a_model_is_the_same_after_it_was_saved(name: str, tmp_path: Path) -> No
     one = trained(name)
     folder.save(one.model, one.golden, tmp_path / "1")
     back = folder.load(tmp_path / "1")
-    same(said(back, spine(), shop()), said(one.model, spine(), shop()))
+    same(said(back, spine(), shop(name)), said(one.model, spine(), shop(name)))
 
 
 @every_model
 def test_a_customer_alone_gets_what_they_get_in_the_crowd(name: str) -> None:
     model = trained(name).model
-    crowd = said(model, spine(), shop())
-    for customer in shop().people["customer_id"][::60]:
+    crowd = said(model, spine(), shop(name))
+    for customer in shop(name).people["customer_id"][::60]:
         theirs = Shop(
-            shop().history.filter(pl.col("customer_id") == customer),
-            shop().customers.filter(pl.col("customer_id") == customer),
-            shop().products, shop().people,
+            shop(name).history.filter(pl.col("customer_id") == customer),
+            shop(name).customers.filter(pl.col("customer_id") == customer),
+            shop(name).products, shop(name).people,
         )  # fmt: skip
         found = said(model, spine(customer), theirs)
         same(found, crowd.filter(pl.col("customer_id") == customer))
@@ -312,7 +402,7 @@ def test_other_inputs_than_those_learnt_from_are_refused_by_name(name: str) -> N
 
 @every_model
 def test_somebody_of_whom_nothing_is_known_gets_a_score(name: str) -> None:
-    found = said(trained(name).model, spine("nobody", "c0001"), shop())
+    found = said(trained(name).model, spine("nobody", "c0001"), shop(name))
     is_nobody = pl.col("customer_id") == "nobody"
     if ENTRIES[name].silent_of:
         unsaid = found.filter(is_nobody).drop(KEY)
@@ -328,29 +418,29 @@ def test_what_was_never_seen_in_training_does_no_harm(name: str) -> None:
     theirs = pl.col("customer_id") == "c0001"
     strange = pl.lit("never seen")
     columns = ("category", "product_id", "email", "link")
-    odd = shop().history.with_columns(
+    odd = shop(name).history.with_columns(
         pl.when(theirs & pl.col(column).is_not_null()).then(strange).otherwise(column).alias(column)
         for column in columns
     )
-    other = shop().customers.with_columns(
+    other = shop(name).customers.with_columns(
         locale=pl.lit("xx"), country=pl.lit("ZZ"), timezone=pl.lit("Mars/Olympus")
     )
-    given = Shop(odd, other, shop().products, shop().people)
+    given = Shop(odd, other, shop(name).products, shop(name).people)
     sure(said(trained(name).model, spine("c0001"), given))
 
 
 def cells_of(name: str) -> pl.DataFrame:
-    newest = shop().history.filter(pl.col("kind") == "order").group_by("customer_id")
+    newest = shop(name).history.filter(pl.col("kind") == "order").group_by("customer_id")
     day = timedelta(days=1).total_seconds()
     orders = newest.agg(silent=(UNTIL - pl.col("at").max()).dt.total_seconds() / day)
-    found = said(trained(name).model, spine(), shop())
+    found = said(trained(name).model, spine(), shop(name))
     if ENTRIES[name].silent_of == "unmailed":
         found = found.drop_nulls("email_dormancy")
         assert found.height > spine().height / 2
     sure(found)
     return (
         ENTRIES[name]
-        .cells(found, shop().people, orders)
+        .cells(found, shop(name).people, orders)
         .group_by("cell")
         .agg(pl.len(), pl.col("expected", "found").mean())
         .filter(pl.col("len") >= 10)
@@ -376,14 +466,14 @@ def test_a_report_has_the_trivial_baseline_and_beats_it(name: str) -> None:
 
 @every_model
 def test_nothing_that_leaves_with_a_model_names_a_customer(name: str) -> None:
-    one, names = trained(name), set(shop().people["customer_id"])
+    one, names = trained(name), set(shop(name).people["customer_id"])
     for frame in (one.examples, one.golden, *one.model.tables.values()):
         for column in frame.select(pl.selectors.string()):
             assert not names & set(column)
 
 
 def test_hours_degrade_from_the_customer_to_the_segment_to_everyone() -> None:
-    found = said(trained("send-hour").model, spine("nobody", "c0001"), shop())
+    found = said(trained("send-hour").model, spine("nobody", "c0001"), shop("send-hour"))
     by = dict(found.group_by("customer_id").agg(pl.col("source").unique().first()).rows())
     assert by["c0001"] == "customer"
     assert by["nobody"] in ("segment", "everyone")
@@ -391,6 +481,6 @@ def test_hours_degrade_from_the_customer_to_the_segment_to_everyone() -> None:
 
 @pytest.mark.parametrize("name", ["affinity-category", "affinity-product"])
 def test_lists_degrade_from_own_items_to_what_is_popular(name: str) -> None:
-    found = said(trained(name).model, spine("nobody", "c0001"), shop())
+    found = said(trained(name).model, spine("nobody", "c0001"), shop(name))
     first = dict(found.filter(pl.col("rank") == 1).select("customer_id", "own").rows())
     assert first == {"nobody": False, "c0001": True}

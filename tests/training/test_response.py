@@ -92,7 +92,7 @@ def test_a_cart_that_converts_by_itself_is_no_credit_to_its_reminder() -> None:
     low, estimate, high = facts["brought_by_a_click"]
     assert low < 0 < high and abs(estimate) < 0.08
     chances = orders_of(told.model, clickers(cart_waiting_hours=2.0, sends_30d=4.0), "cart")
-    assert chances.after_click[0] > 0.4
+    assert chances.without[0] > 0.35
     assert 0 <= chances.brings[0] < 0.15
 
 
@@ -102,7 +102,9 @@ def test_the_merchants_bought_anyway_holds_as_far_as_the_adjustment_is_not_belie
     rows = clickers(sends_30d=4.0)
     for anyway in (0.0, 0.5, 1.0):
         chances = orders_of(model, rows, "news", anyway=anyway)
-        assert chances.brings[0] == pytest.approx(chances.after_click[0] * (1 - anyway))
+        # A click sold .4 orders, which is more than the .3 that the merchant expects: .3 it is.
+        sells = chances.brings[0] / (1 - chances.without[0])
+        assert sells == pytest.approx(0.3 * (1 - anyway))
 
 
 def test_nothing_is_ever_brought_less_than_nothing() -> None:

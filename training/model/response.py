@@ -41,6 +41,8 @@ MEANING_OF_USUAL = "log-odds with which customers usually answer to this e-mail"
 LEAST_RATE, MOST_RATE = 1e-5, 0.9
 
 
+# By how much of it the merchant's figure for what clicks bring may be off, all e-mails together.
+TIMES_SPREAD = 0.5
 # The share of all e-mails that give something away counts for so many orders of one of them.
 REDEEMING = 20.0
 
@@ -56,12 +58,11 @@ class Expected:
 
 @dataclass(frozen=True)
 class Figures:
-    """Of an e-mail: `base` log-odds of an order after a click by a customer in the middle, the
-    merchant's `bought_anyway`, and the share `redeemed` of orders that no click came before.
+    """Of an e-mail: the chance that a click `sells` to who would not have ordered by themselves,
+    and the share `redeemed` of orders that no click came before.
     """
 
-    base: float
-    bought_anyway: float
+    sells: float
     redeemed: float
 
 
@@ -99,47 +100,60 @@ def order_chances(
 ) -> Orders:
     """What orders come of mails; `rows` hold OF_CUSTOMER, `emails` names the e-mail of each.
 
-    A click was no experiment: whoever clicks may have been about to buy, for reasons that no
-    feature tells. So what clickers order beyond others like them is only believed in part
-    (`adjusted_weight` of the model); for the rest the merchant's `bought_anyway` holds.
+    A click sells to who would not have ordered anyway: the likelier an order without it, the less
+    it brings.
     """
-    about = model.tables["orders"].row(0, named=True)
-    base, by_merchant, redeemed = (
+    sells, redeemed = (
         np.array([getattr(figures_of[email], figure) for email in emails], dtype=np.float64)
-        for figure in ("base", "bought_anyway", "redeemed")
+        for figure in ("sells", "redeemed")
     )
-    odds = model.booster.raw(rows.select(OF_CUSTOMER).to_numpy())
-    without, after = sigmoid(odds), after_click(model, odds, base)
-    share = about["adjusted_weight"]
-    adjusted = about["credit"] * np.maximum(after - without, 0.0)
-    brings = share * adjusted + (1 - share) * after * (1 - by_merchant)
-    return Orders(without, after, brings, redeemed)
+    without = sigmoid(model.booster.raw(rows.select(OF_CUSTOMER).to_numpy()))
+    brings = sells * (1 - without)
+    return Orders(without, without + brings, brings, redeemed)
 
 
 def order_figures(model: Model, expected: Mapping[str, Expected]) -> dict[str, Figures]:
-    """What `order_chances` needs to know of each e-mail of `expected`."""
-    base_of = bases(model, {email: one.orders_per_click for email, one in expected.items()})
-    redeemed_of = redeemed_shares(model, expected)
+    """What `order_chances` needs to know of each e-mail of `expected`.
+
+    A click was no experiment: whoever clicks may have been about to buy, for reasons that no
+    feature tells. So what clickers order beyond others like them is only believed in part
+    (`adjusted_weight` of the model). For the rest the merchant's figure holds, orders per click
+    less what would have come anyway; less still where all clicks together brought less than that.
+    """
+    about = model.tables["orders"].row(0, named=True)
+    clicks = dict(model.tables["emails"].select("email", "clicks").iter_rows())
+    sells, redeemed = sold(model), redeemed_shares(model, expected)
+    said = {name: one.orders_per_click * (1 - one.bought_anyway) for name, one in expected.items()}
+    # What the merchant expects of the clicks there were, in sight of how unsure the found is.
+    weight = {email: 1.0 + clicks.get(email, 0.0) for email in said}
+    usual = math.fsum(weight[email] * said[email] for email in said) / math.fsum(weight.values())
+    times = 1.0
+    if usual > 0:
+        trust = TIMES_SPREAD**2 / (TIMES_SPREAD**2 + (about["error"] / usual) ** 2)
+        times += trust * (about["sells"] / usual - 1)
+    moved, share = times * usual - about["sells"], about["adjusted_weight"]
     return {
-        email: Figures(base_of[email], one.bought_anyway, redeemed_of[email])
-        for email, one in expected.items()
+        email: Figures(
+            share * max(sells.get(email, about["sells"]) + moved, 0.0)
+            + (1 - share) * min(times, 1.0) * figure,
+            redeemed[email],
+        )
+        for email, figure in said.items()
     }
+
+
+def sold(model: Model) -> dict[str, float]:
+    """Of each e-mail seen: the chance that a click sells, as adjusted and shrunk in training."""
+    return dict(model.tables["emails"].select("email", "sells").iter_rows())
 
 
 def mail_orders(model: Model, rows: pl.DataFrame) -> Floats:
     """P(order) for rows of which `click` tells whether it was clicked (null: nothing was sent)."""
-    odds = model.booster.raw(rows.select(OF_CUSTOMER).to_numpy())
-    base_of = bases(model, {})
-    middle = model.tables["shrinkage"].item(0, "middle")
-    base = np.array([base_of.get(email, middle) for email in rows.get_column("email")])
+    without = sigmoid(model.booster.raw(rows.select(OF_CUSTOMER).to_numpy()))
+    sells_of, common = sold(model), model.tables["orders"].item(0, "sells")
+    sells = np.array([sells_of.get(email, common) for email in rows.get_column("email")])
     is_clicked = (rows.get_column("click") > 0).fill_null(False).to_numpy()
-    return np.where(is_clicked, after_click(model, odds, base), sigmoid(odds))
-
-
-def after_click(model: Model, odds: Floats, base: Floats) -> Floats:
-    """P(order) after a click, from the log-odds of one without and the `base` of the e-mail."""
-    about = model.tables["orders"].row(0, named=True)
-    return sigmoid(base + about["slope"] * (odds - about["middle"]))
+    return np.where(is_clicked, without + sells * (1 - without), without)
 
 
 def redeemed_shares(model: Model, expected: Mapping[str, Expected]) -> dict[str, float]:
