@@ -36,7 +36,7 @@ NAME = "send-hour"
 # without being less active, and weekends may be better or worse.
 EITHER_WAY = ("is_weekend", "acts")
 # How much the weights of shrinkage are fitted on: they are five numbers.
-MOST_FITTED = 4_000
+MOST_FITTED = 3_000
 # How sure it has to be that clicks follow presence at all: if they do not, everybody is moved in
 # vain, and the mistake does not average out.
 STEPS_BELOW = 2.05

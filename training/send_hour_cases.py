@@ -110,7 +110,7 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     slot = tuple(acts.select("row", "weekend", "hour").cast(pl.Int64).to_numpy().T)
     np.add.at(following, slot, 1.0)
     if evidence == "clicks":
-        sends = source.sends(spine).join(rows, on=["customer_id", "as_of"])
+        sends = sent.join(rows, on=["customer_id", "as_of"])
         seen = sends.sort("row", "at", "email").select(
             "row", "weekend", "hour", "email", yes="clicked", no=1 - pl.col("clicked")
         )

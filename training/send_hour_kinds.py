@@ -16,9 +16,9 @@ from training.model.shrinkage import (
     smoothed,
 )
 
-ROUNDS = 60
+ROUNDS = 40
 # So many customers a kind needs at least.
-CUSTOMERS_OF_A_KIND = 40
+CUSTOMERS_OF_A_KIND = 25
 # As if each kind had been seen doing so many acts more, at everyone's hours.
 ACTS_OF_EVERYONE = 12.0
 
@@ -47,15 +47,22 @@ def fit_kinds(
             kinds.heard,
         )
         likely = likely_kinds(acts, kinds, nowhere, shrinkage.telling)
-    return common_in(likely, segments, kinds, shrinkage.segment_weight)
+    return common_in(acts, segments, kinds, shrinkage, shrinkage.segment_weight)
 
 
-def common_in(likely: Floats, segments: pl.Series, kinds: Kinds, segment_weight: float) -> Kinds:
+def common_in(
+    acts: Floats, segments: pl.Series, kinds: Kinds, shrinkage: Shrinkage, segment_weight: float
+) -> Kinds:
     """How common the kinds are in each segment, shrunk to everyone by `segment_weight` customers.
 
     A customer counts once however much they do: the next mail goes to a customer, not to an act.
     """
+    active = acts.sum(axis=(1, 2)) > 0
+    acts, segments = acts[active], segments.filter(pl.Series(active))
     everyone = kinds.common[:1]
+    alike = Kinds((EVERYONE,), kinds.shares, everyone, kinds.heard[:1])
+    nowhere = np.zeros(len(acts), dtype=np.int64)
+    likely = likely_kinds(acts, alike, nowhere, shrinkage.telling)
     names = segments.drop_nulls().unique().sort().to_list()
     members = [(segments == name).fill_null(False).to_numpy() for name in names]
     heard = np.array([float(of.sum()) for of in members])

@@ -15,7 +15,7 @@ import polars as pl
 
 from training.model.habits import habits_in
 from training.model.shrinkage import Floats, Kinds, Shrinkage
-from training.send_hour_kinds import fit_kinds
+from training.send_hour_kinds import common_in, fit_kinds
 
 # Tried in turn, one weight at a time, until none improves. Finer steps change the fourth digit.
 GRIDS: dict[str, tuple[float, ...]] = {
@@ -41,9 +41,10 @@ def fit_shrinkage(
     for _ in range(2):
         found = fit_kinds(past, segments, best, most=kinds, seed=seed)
         best = _climbed(best, found, past, segments, following)
+    found = fit_kinds(past, segments, best, most=kinds, seed=seed)
     trials = [
-        (trial, fit_kinds(past, segments, trial, most=kinds, seed=seed))
-        for trial in (replace(best, segment_weight=weight) for weight in SEGMENT_WEIGHTS)
+        (replace(best, segment_weight=weight), common_in(past, segments, found, best, weight))
+        for weight in SEGMENT_WEIGHTS
     ]
     return max(trials, key=lambda one: _likelihood(one[0], one[1], past, segments, following))
 

@@ -272,3 +272,75 @@ def test_too_little_history_is_explained() -> None:
     young = shop().filter(pl.col("at") > NOW - timedelta(days=60))
     with pytest.raises(NotReadyError, match="horizon_days"):
         train(young)
+
+
+@cache
+def mailed_by_night() -> pl.DataFrame:
+    """`shop`, and to a third of them mails at 03:00 that are visited at once, unclicked."""
+    random = np.random.default_rng(3)
+    rows: list[dict[str, object]] = []
+    for number in range(0, PEOPLE, 3):
+        for day in range(DAYS):
+            if random.random() < 0.6:
+                at = START + timedelta(days=day, hours=3)
+                visit = at + timedelta(minutes=20)
+                rows.append({"number": number, "at": at, "kind": "send", "channel": "email"})
+                rows.append({"number": number, "at": visit, "kind": "session", "channel": "web"})
+    return pl.concat([shop(), events(rows)])
+
+
+def test_a_peak_that_our_own_mail_made_does_not_win() -> None:
+    model = train(mailed_by_night()).model
+    some = people(*(f"c{number}" for number in range(0, PEOPLE, 3)))
+    own = hours_as_of(mailed_by_night(), some, NOBODY, settings=FEATURES)
+    scores = score_hours(model, own, some, USUAL)
+    assert own.filter(hour=3)["acts"].sum() < 0.2 * own.filter(hour=EARLY)["acts"].sum()
+    for number in range(0, PEOPLE, 3):
+        assert best_hours(scores.filter(customer_id=f"c{number}")) == [own_hour(number)]
+
+
+@cache
+def clicked_at_any_hour() -> pl.DataFrame:
+    """`shop`, and mails that are clicked alike at all hours, and more at 20 h by their kind."""
+    random = np.random.default_rng(4)
+    rows: list[dict[str, object]] = []
+    for number in range(PEOPLE):
+        for day in range(DAYS):
+            cart = random.random() < 0.3
+            hour = LATE if cart else int(random.choice([EARLY, 14]))
+            at = START + timedelta(days=day, hours=hour)
+            mail = {"number": number, "channel": "email", "email": "cart" if cart else "news"}
+            rows.append({**mail, "at": at, "kind": "send"})
+            if random.random() < (0.5 if cart else 0.1):
+                rows.append({**mail, "at": at + timedelta(minutes=30), "kind": "click"})
+    return pl.concat([shop(), events(rows)], how="diagonal_relaxed")
+
+
+def test_where_clicks_do_not_follow_presence_nobody_is_moved() -> None:
+    trained_here = train(clicked_at_any_hour())
+    assert trained_here.model.about["evidence"] == "clicks"
+    assert trained_here.report.facts["low"] == 0
+    everybody = people(*(f"c{number}" for number in range(PEOPLE)))
+    own = hours_as_of(clicked_at_any_hour(), everybody, NOBODY, settings=FEATURES)
+    assert score_hours(trained_here.model, own, everybody, USUAL)["lift"].max() == 1
+
+
+def test_where_they_do_everybody_is_moved_to_their_hour() -> None:
+    facts = trained_on_clicks().report.facts
+    assert 0 < facts["low"] < facts["exponent"]
+    everybody = people(*(f"c{number}" for number in range(PEOPLE)))
+    scores = scored(everybody, trained_on_clicks())
+    assert best_by(scores, "lift") == [own_hour(number) for number in range(PEOPLE)]
+
+
+def best_by(scores: pl.DataFrame, column: str) -> list[int]:
+    weekdays = scores.filter(~pl.col("weekend")).sort(column, descending=True)
+    best = weekdays.group_by("customer_id", maintain_order=True).first()
+    order = best.with_columns(number=pl.col("customer_id").str.slice(1).cast(pl.Int64))
+    return order.sort("number").get_column("hour").to_list()
+
+
+def test_more_kinds_of_people_than_one_make_another_model() -> None:
+    alike = SETTINGS.send_hour.model_copy(update={"kinds": 1})
+    model = train(shop(), SETTINGS.model_copy(update={"send_hour": alike})).model
+    assert (model.tables["kinds"].height, trained().model.tables["kinds"].height) == (48, 96)

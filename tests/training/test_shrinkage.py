@@ -148,7 +148,7 @@ def test_the_kinds_of_people_there_are_are_found() -> None:
 
 
 def test_of_few_customers_there_is_one_kind() -> None:
-    kinds = fit_kinds(np.ones((30, 2, HOURS)), segment("all", 30), weights(), most=16, seed=1)
+    kinds = fit_kinds(np.ones((20, 2, HOURS)), segment("all", 20), weights(), most=16, seed=1)
     assert kinds.shares.shape == (1, 2, HOURS)
 
 
