@@ -12,6 +12,7 @@ from implicit.utils import ParameterWarning
 from scipy import sparse
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 from features.items import Item, popularity_as_of
 from training.model.known import FAVOURITES, UNIT
@@ -159,7 +160,8 @@ def tastes_of(liked: sparse.csr_matrix, *, most: int, seed: int) -> pl.DataFrame
     softened = liked.copy()
     softened.data = np.log1p(softened.data)
     clusters = MiniBatchKMeans(count, random_state=seed, n_init=1, batch_size=1024, max_iter=30)
-    label = clusters.fit_predict(normalize(softened))
+    with threadpool_limits(1):  # threads that wait for each other on busy cores are slow
+        label = clusters.fit_predict(normalize(softened))
     members = np.bincount(label, minlength=count)
     belongs = sparse.csr_matrix(
         (np.ones(len(label)), (label, np.arange(len(label)))), shape=(count, len(label))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -22,12 +23,13 @@ from training.affinity import train_affinity
 from training.affinity_cases import Cases, limits_of
 from training.affinity_labels import ordered_after
 from training.affinity_report import report_on_lists
-from training.affinity_tables import popular_items
+from training.affinity_tables import popular_items, tables_as_of
 from training.gate import judge
 from training.model.candidates import INPUTS, candidates_of
 from training.model.folder import load, save
 from training.model.items import score_items
 from training.model.known import known_from
+from training.model.model import UNRECORDED, Model
 from training.settings import AffinitySettings, TrainingSettings
 from training.trained import About, Trained
 
@@ -366,3 +368,69 @@ def test_recall_counts_what_was_no_candidate() -> None:
     assert report.facts["found_by"] == {"own": 0.5}
     losses = -np.log([0.9, 0.5, 0.1])
     assert report.gain.estimate == pytest.approx(np.log(2) - losses.mean())
+
+
+def test_without_categories_products_are_learnt_and_it_is_said_what_would_help() -> None:
+    nameless = shop().with_columns(category=pl.lit(None, pl.String))
+    with pytest.raises(NotReadyError, match="none of .* order lines has a category.*mapping"):
+        train(nameless)
+    assert train(nameless, item="product_id").report.gain.estimate > 0
+
+
+def test_without_products_it_is_said_what_would_help() -> None:
+    nameless = shop().with_columns(product_id=pl.lit(None, pl.String))
+    with pytest.raises(NotReadyError, match="names a product; name `product_id`.*Churn"):
+        train(nameless, item="product_id")
+
+
+@pytest.mark.parametrize(
+    ("changed", "differs"),
+    [
+        ({"scored_candidates": 2}, lambda model: model.tables["candidates"]["scored"].item()),
+        ({"listed_candidates": 3}, lambda model: model.tables["candidates"]["listed"].item()),
+        ({"known_items": 10}, lambda model: model.tables["popular"].height),
+        ({"neighbours": 1}, lambda model: model.tables["links"].height),
+        ({"tastes": 1}, lambda model: model.tables["tastes"]["taste"].n_unique()),
+    ],
+)
+def test_each_setting_changes_what_travels(
+    changed: dict[str, int], differs: Callable[[Model], int]
+) -> None:
+    wide = shop()
+    extra = wide.with_columns(category=pl.col("category") + pl.col("customer_id").str.slice(2))
+    both = pl.concat([wide, extra.with_columns(pl.col("event_id") + "x")])
+    tables = {}
+    for name, update in (("as it is", {"tastes": 2}), ("changed", {"tastes": 2} | changed)):
+        chosen = SETTINGS.affinity.model_copy(update=update)
+        tables[name] = {
+            **tables_as_of(both, NOW, item="category", settings=chosen),
+            "candidates": pl.DataFrame([asdict(limits_of(chosen, FEATURES))]),
+        }
+    before, after = (
+        Model("affinity-category", UNRECORDED, INPUTS, trained().model.booster, one, about={})
+        for one in tables.values()
+    )
+    assert differs(before) > differs(after)
+
+
+def test_lists_end_and_trees_look_at_their_first_items_only() -> None:
+    limits = trained().model.tables["candidates"]
+    few = replace(
+        trained().model,
+        tables={
+            **trained().model.tables,
+            "candidates": limits.with_columns(scored=pl.lit(2), listed=pl.lit(4)),
+        },
+    )
+    items = items_as_of(shop(), everybody(), item="category", settings=FEATURES)
+    short = score_items(few, items, everybody(), shelf=None)
+    assert short.group_by("customer_id").len()["len"].unique().to_list() == [4]
+    whole = scored(everybody()).select("customer_id", "item", whole="probability")
+    same = (
+        short.join(whole, on=["customer_id", "item"])
+        .group_by("rank")
+        .agg((pl.col("probability") == pl.col("whole")).all())
+        .sort("rank")
+    )
+    # The trees' probabilities, then the quick score's own.
+    assert same["probability"].to_list() == [True, True, False, False]
