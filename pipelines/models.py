@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from features.errors import SettingsError
 
 TRAINERS: dict[str, tuple[str, ...]] = {
@@ -31,6 +33,8 @@ def known_group(name: str) -> str:
     return name
 
 
-def table_of(model: str) -> str:
-    """The table under [training] in onje.toml that says how a model is trained."""
-    return next(name for name, made in TRAINERS.items() if model in made).replace("-", "_")
+def table_of(model: str, tables: Collection[str]) -> str:
+    """Which of the `tables` under [training] in onje.toml says how a model is trained."""
+    groups = (group for group, made in TRAINERS.items() if model in made)
+    names = [name.replace("-", "_") for name in (model, *groups)]
+    return next(name for name in names if name in tables)

@@ -53,7 +53,7 @@ def tune_models(
         try:
             tuned = tune(
                 model,
-                table_of(model),
+                table_of(model, type(settings.training).model_fields),
                 trainer_of(model),
                 Tables(history, customers, products),
                 known_until=known_until,

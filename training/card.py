@@ -109,7 +109,8 @@ def card(
         "drawn anew.\n",
         *_metrics(about),
         "\n## What moves it\n",
-        f"Mean of what each input adds to or takes from the log-odds by its trees ({rows_are}).\n",
+        f"Mean of what each input adds to or takes from the log-odds by its trees ({rows_are}). "
+        "What the trees start from, where a model has such an offset, is not among it.\n",
         "| input | mean | share | meaning |\n|---|---|---|---|",
         *(
             f"| `{row['input']}` | {row['mean_abs']:.3f} | {row['share']:.0%} | {row['meaning']} |"

@@ -150,9 +150,11 @@ def fold_ends(known_until: datetime, table: TreeSettings, *, folds: int) -> list
     after that, no fold sees anything.
     """
     said = table.model_dump()
-    horizon = max(said.get(key, 0) for key in ("horizon_days", "click_days", "order_days"))
-    every = said.get("every_days") or said.get("test_days") or horizon
-    judged = said.get("test_days") or (said.get("test_snapshots", 1) - 1) * every
+    spans = ("horizon_days", "click_days", "order_days")
+    horizon = max(said.get(key, 0) for key in spans)
+    judged = said.get("test_days", 7 * said.get("test_weeks", 0))
+    every = said.get("every_days") or judged or horizon
+    judged = judged or (said.get("test_snapshots", 1) - 1) * every
     midnight = known_until.replace(hour=0, minute=0, second=0, microsecond=0)
     newest = midnight - timedelta(days=horizon + judged)
     return [newest - n * timedelta(days=every) for n in range(folds)]

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from features.errors import NotReadyError
+from pipelines.models import MODELS, table_of
 from pipelines.settings import load_settings
 from tests.training import grown
 from tests.training.test_registry import ORIGIN, trained
@@ -151,3 +152,19 @@ def test_every_range_is_within_what_settings_allow() -> None:
     for end in (0, 1):
         values = {key: ends[end] for key, ends in RANGES.items()}
         SHIPPED.training.churn.model_validate(churn | values)
+
+
+def test_every_model_has_a_table_and_folds_that_end_before_it_is_judged() -> None:
+    training = SHIPPED.training
+    tables = {model: table_of(model, type(training).model_fields) for model in MODELS}
+    assert tables["dormancy-date"] == "dormancy_date" != tables["email-dormancy"]
+    assert tables["affinity-product"] == "affinity"
+    judged_for = {
+        "churn": training.churn.horizon_days + training.churn.every_days,
+        "dormancy-date": 7 * training.dormancy_date.test_weeks,
+        "response-order": training.response.order_days + training.response.test_days,
+        "send-hour": training.send_hour.horizon_days,
+    }
+    for model, days in judged_for.items():
+        newest, second = fold_ends(UNTIL, getattr(training, tables[model]), folds=2)
+        assert newest <= UNTIL - timedelta(days=days) and second < newest
