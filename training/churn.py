@@ -9,13 +9,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
 from features.build import features_as_of
 from features.catalog import CATALOG, MODEL_INPUTS
+from features.hashing import stable_hash
 from features.settings import FeatureSettings
 from training.baselines import BaseRate, FlagRule, Rule, SilenceRule
-from training.calibrating import Choice, choose_calibration, not_asked
+from training.calibrating import NONE, Choice, Said, choose_calibration, correction, not_asked
 from training.labels import churned
 from training.model.bgnbd import BgNbd, Rhythms
 from training.model.booster import Booster
@@ -40,6 +42,8 @@ BASELINES: dict[str, type[Rule]] = {
 RISING = ("days_since_order", "silence_ratio")
 # The share of newcomers who are lost counts as if the model had seen so many more of them.
 NEWCOMERS_ASSUMED = 20
+# Models of fewer customers boast more than that of all of them; of three, each lacks a third.
+PARTS = 3
 
 
 def train_churn(
@@ -121,7 +125,8 @@ def fit_churn(
         refuse_one_outcome(rows, use, model=NAME, days=settings.churn.horizon_days, table="churn")
     booster, tables = _learnt(train, settings.churn)
     choice = _calibration(train, settings)
-    tables |= choice.tables
+    if choice.chosen != NONE:
+        tables |= correction(choice.chosen, _said_of_others(train, settings.churn))
     plain = Model(
         name=NAME,
         version=UNRECORDED,
@@ -171,24 +176,51 @@ def _learnt(rows: pl.DataFrame, settings: ChurnSettings) -> tuple[Booster, dict[
 
 
 def _calibration(rows: pl.DataFrame, settings: TrainingSettings) -> Choice:
-    """Asked of the newest date, of a model that learnt from dates whose labels were known by it."""
+    """Judged by the newest date, of a model of the dates whose labels were known by then."""
     if not settings.churn.calibrate:
         return not_asked("[training.churn] calibrate is false")
     newest = rows.get_column("as_of").max()
     before = pl.col("as_of") <= pl.lit(newest) - timedelta(days=settings.churn.horizon_days)
     earlier, later = rows.filter(before), rows.filter(pl.col("as_of") == newest)
-    if earlier.get_column("label").n_unique() < 2:
+    if any(part.get_column("label").n_unique() < 2 for part in _parted(earlier)):
         return not_asked(
-            "no date of training lies a whole horizon before its newest; more train_snapshots or "
-            "an older history would give one"
+            "no date of training lies a whole horizon before its newest and has both outcomes; "
+            "more train_snapshots or an older history would give one"
         )
-    booster, tables = _learnt(earlier, settings.churn)
-    inputs = later.select(MODEL_INPUTS)
-    log_odds = booster.raw(inputs.to_numpy()) + prior_log_odds(tables, inputs)
-    labels = later.get_column("label").to_numpy()
-    return choose_calibration(
-        log_odds, labels, later.get_column("customer_id"), settings=settings.resampling
+    judged = _said(*_learnt(earlier, settings.churn), later)
+    learnt = _said_of_others(earlier, settings.churn)
+    return choose_calibration(learnt, judged, settings=settings.resampling)
+
+
+def _said_of_others(rows: pl.DataFrame, settings: ChurnSettings) -> Said:
+    """Of each part of the customers what a model says that learnt from all others."""
+    parts = _parted(rows)
+    said = [
+        _said(*_learnt(pl.concat(parts[:place] + parts[place + 1 :]), settings), part)
+        for place, part in enumerate(parts)
+    ]
+    return Said(
+        log_odds=np.concatenate([part.log_odds for part in said]),
+        labels=np.concatenate([part.labels for part in said]),
+        customers=pl.concat([part.customers for part in said]),
     )
+
+
+def _said(booster: Booster, tables: dict[str, pl.DataFrame], rows: pl.DataFrame) -> Said:
+    inputs = rows.select(MODEL_INPUTS)
+    return Said(
+        log_odds=booster.raw(inputs.to_numpy()) + prior_log_odds(tables, inputs),
+        labels=rows.get_column("label").to_numpy(),
+        customers=rows.get_column("customer_id"),
+    )
+
+
+def _parted(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    """Each customer, with all dates, in one of PARTS; by name, whoever else is there."""
+    names = rows.get_column("customer_id").unique(maintain_order=True)
+    part_of = {name: stable_hash(name, "parts") % PARTS for name in names}
+    part = rows.get_column("customer_id").replace_strict(part_of, return_dtype=pl.UInt8)
+    return [rows.filter(part == number) for number in range(PARTS)]
 
 
 def _newcomers(

@@ -2,59 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from tests.training.drawn import RESAMPLING
-from training.calibrating import NONE, choose_calibration
-from training.evaluate import Floats, log_losses
+from training.calibrating import NONE, Choice, Said, choose_calibration, correction
+from training.evaluate import log_losses
 from training.model.calibrators import CALIBRATION, calibrated
 from training.model.model import sigmoid
 
 
-def drawn(count: int, *, seed: int) -> tuple[Floats, Floats, pl.Series]:
+def drawn(count: int, *, seed: int) -> Said:
     """True log-odds, what came of them, and whose two rows each are."""
     random = np.random.default_rng(seed)
     truth = random.normal(-1.0, 1.5, size=count)
     labels = (random.random(count) < sigmoid(truth)).astype(np.float64)
-    return truth, labels, pl.Series([f"customer-{n // 2}" for n in range(count)])
+    return Said(truth, labels, pl.Series([f"customer-{n // 2}" for n in range(count)]))
+
+
+def boasting(said: Said) -> Said:
+    """The same customers by a model that is too sure of itself."""
+    return replace(said, log_odds=2.5 * said.log_odds + 1.0)
+
+
+def chosen(learnt: Said, judged: Said) -> Choice:
+    return choose_calibration(learnt, judged, settings=RESAMPLING)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_right_is_left_alone(seed: int) -> None:
-    truth, labels, customers = drawn(4_000, seed=seed)
-    choice = choose_calibration(truth, labels, customers, settings=RESAMPLING)
-    assert choice.chosen == NONE and choice.tables == {}
-    assert {"platt", "beta"} <= set(choice.gains)
+    choice = chosen(drawn(4_000, seed=seed), drawn(4_000, seed=seed + 100))
+    assert choice.chosen == NONE and {"platt", "beta"} <= set(choice.gains)
     assert "not surely better than none" in choice.reason
-    assert calibrated(choice.tables, truth) is truth
+    given = drawn(10, seed=1)
+    assert calibrated(correction(NONE, given), given.log_odds) is given.log_odds
 
 
 def test_what_is_distorted_is_put_right() -> None:
-    truth, labels, customers = drawn(6_000, seed=1)
-    boasting = 2.5 * truth + 1.0
-    choice = choose_calibration(boasting, labels, customers, settings=RESAMPLING)
+    learnt = boasting(drawn(6_000, seed=1))
+    choice = chosen(learnt, boasting(drawn(6_000, seed=3)))
     assert choice.chosen != NONE and choice.gains[choice.chosen].low > 0
-    fresh, answers, _ = drawn(6_000, seed=2)
-    told = sigmoid(calibrated(choice.tables, 2.5 * fresh + 1.0))
-    best = log_losses(answers, sigmoid(fresh)).mean()
-    assert log_losses(answers, told).mean() == pytest.approx(best, abs=0.005)
+    tables, fresh = correction(choice.chosen, learnt), drawn(6_000, seed=2)
+    told = sigmoid(calibrated(tables, boasting(fresh).log_odds))
+    best = log_losses(fresh.labels, sigmoid(fresh.log_odds)).mean()
+    assert log_losses(fresh.labels, told).mean() == pytest.approx(best, abs=0.005)
     # A correction never changes who is likelier.
-    curve = choice.tables[CALIBRATION]
-    assert curve["given"].is_sorted() and curve["meant"].is_sorted()
+    assert tables[CALIBRATION]["given"].is_sorted() and tables[CALIBRATION]["meant"].is_sorted()
     assert choice.as_facts()["chosen"] == choice.chosen
 
 
+@pytest.mark.parametrize("name", ["platt", "beta", "isotonic"])
+def test_each_correction_finds_the_truth(name: str) -> None:
+    learnt, fresh = drawn(20_000, seed=5), drawn(5_000, seed=6)
+    told = sigmoid(calibrated(correction(name, boasting(learnt)), boasting(fresh).log_odds))
+    best = log_losses(fresh.labels, sigmoid(fresh.log_odds)).mean()
+    assert log_losses(fresh.labels, told).mean() == pytest.approx(best, abs=0.005)
+
+
+def test_what_helped_where_it_was_learnt_and_not_later_is_not_taken() -> None:
+    assert chosen(boasting(drawn(6_000, seed=1)), drawn(6_000, seed=3)).chosen == NONE
+
+
 def test_isotonic_steps_need_many_rows() -> None:
-    truth, labels, customers = drawn(20_000, seed=3)
-    many = choose_calibration(truth, labels, customers, settings=RESAMPLING)
-    few = choose_calibration(truth[:-1], labels[:-1], customers[:-1], settings=RESAMPLING)
-    assert "isotonic" in many.gains and "isotonic" not in few.gains
+    judged = drawn(1_000, seed=4)
+    assert "isotonic" in chosen(drawn(20_000, seed=3), judged).gains
+    assert "isotonic" not in chosen(drawn(19_999, seed=3), judged).gains
 
 
 def test_too_small_a_slice_decides_nothing() -> None:
-    truth, labels, customers = drawn(400, seed=4)
-    choice = choose_calibration(truth, labels, customers, settings=RESAMPLING)
+    choice = chosen(drawn(4_000, seed=4), drawn(400, seed=4))
     assert choice.chosen == NONE and choice.gains == {}
-    assert "400 rows" in choice.reason
+    assert "found 400 and" in choice.reason
