@@ -133,7 +133,8 @@ def candidates_of(
     """All candidates of each spine row; `shelf`: PRODUCTS, where the items are products."""
     own = own_items(items, spine, known, most=limits.own)
     new = newcomers(shelf, spine, known, depth=limits.depth)
-    names = pl.concat([known.names, own.strange, new.get_column("item")])
+    others = [one for one in (own.strange, new.get_column("item")) if len(one)]
+    names = pl.concat([known.names, *others]) if others else known.names
     stride, places = max(1, len(names)), spine.height
     mixture = mixture_of(own, known, places)
     each = mixture.shape[1] * known.favourites.shape[1]

@@ -64,17 +64,16 @@ def own_items(items: pl.DataFrame, spine: pl.DataFrame, known: Known, *, most: i
     here = place >= 0
     if not here.all():
         items, place = items.filter(here), place[here]
-    names = items.get_column("item")
-    numbers = items.select(*COUNTS, *SPANS).to_numpy().astype(np.float64)
-    numbers = numbers.reshape(-1, len(COUNTS) + len(SPANS))
-    interest = numbers[:, [COUNTS.index(name) for name in INTERESTS]].sum(axis=1)
+    interest = sum((items.get_column(name).to_numpy() for name in INTERESTS), np.zeros(len(place)))
     order = np.lexsort((-interest, place))  # items of equal interest stay in alphabetical order
     place = place[order]
     standing = np.arange(len(place)) - np.searchsorted(place, place)
     first = standing < most
     order, place, standing = order[first], place[first], standing[first]
-    numbers = numbers[order]
-    code, strange = _codes(names.gather(order), known)
+    numbers = np.empty((len(order), len(COUNTS) + len(SPANS)))
+    for column, name in enumerate((*COUNTS, *SPANS)):
+        numbers[:, column] = items.get_column(name).to_numpy()[order]
+    code, strange = _codes(items.get_column("item")[order], known)
     counts, spans = np.hsplit(numbers, [len(COUNTS)])
     days, viewed = (spans[:, SPANS.index(name)] for name in ("days_since_order", "days_since_view"))
     last = np.full(spine.height, np.inf)
@@ -107,13 +106,15 @@ def _places(items: pl.DataFrame, spine: pl.DataFrame) -> Ints:
     if items.is_empty():
         return np.zeros(0, dtype=np.int64)
     customer, moment = items.get_column("customer_id"), items.get_column("as_of").to_physical()
-    is_next = (customer != customer.shift(1)) | (moment != moment.shift(1))
-    starts = np.flatnonzero(is_next.fill_null(True).to_numpy())
+    moved = np.flatnonzero(
+        (customer[1:] != customer[:-1]).to_numpy() | (moment[1:] != moment[:-1]).to_numpy()
+    )
+    starts = np.append(0, moved + 1)
     asked = zip(
         spine.get_column("customer_id"), spine.get_column("as_of").to_physical(), strict=True
     )
     place = {row: number for number, row in enumerate(asked)}
-    met = zip(customer.gather(starts), moment.gather(starts), strict=True)
+    met = zip(customer[starts], moment[starts], strict=True)
     found = np.array([place.get(row, -1) for row in met], dtype=np.int64)
     return np.repeat(found, np.diff(starts, append=items.height))
 
