@@ -10,6 +10,7 @@ import polars as pl
 
 from features.history import to_history
 from features.localtime import local_of
+from features.permissions import permissions_as_of
 from pipelines.settings import Settings
 from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.run import Run, begin
@@ -27,7 +28,7 @@ HISTORY_WEEKS = 26
 class Shop:
     """What a shop knows at `now`, and the truth beside it.
 
-    `people` has customer_id, as_of and timezone of whoever is still there; `clicks` [people, 2, 24]
+    `people` has customer_id, as_of and timezone of whoever may be mailed; `clicks` [people, 2, 24]
     are the expected clicks of one newsletter at each local hour of a weekday and a weekend day.
     """
 
@@ -55,7 +56,16 @@ def shop_of(settings: WorldSettings, *, customers: int, seed: int, chosen: Setti
         "customer_id", pl.col("timezone").fill_null(chosen.features.default_timezone)
     )
     people, clicks = _truth(world, run, zones)
-    return Shop(history, world.customers, world.products, world.start, people, clicks)
+    allowed = permissions_as_of(history, people.select("customer_id", "as_of"))
+    may = (allowed["email_consent"] == "granted") & allowed["suppressed_by"].is_null()
+    mailable = people.select("customer_id").join(
+        allowed.filter(may).select("customer_id", may=True), on="customer_id", how="left",
+        maintain_order="left",
+    ).get_column("may").fill_null(False)  # fmt: skip
+    return Shop(
+        history, world.customers, world.products, world.start, people.filter(mailable),
+        clicks[mailable.to_numpy()],
+    )  # fmt: skip
 
 
 def _truth(world: World, run: Run, zones: pl.DataFrame) -> tuple[pl.DataFrame, Floats]:

@@ -35,15 +35,16 @@ DEFAULT = known_world("default")
 CLICKS_75 = {"click_factor": 3.3}
 TENFOLD = {"click_factor": 10.0, "visits_per_week": 8.0, "orders_per_week": 1.4}
 WORLDS: Sequence[tuple[str, WorldSettings, int, int]] = (
-    (".75 clicks each", altered(DEFAULT, **CLICKS_75), 5_000, 5),
+    (".75 clicks each", altered(DEFAULT, **CLICKS_75), 10_000, 3),
     (".75 clicks each, strong", altered(known_world("strong-hour"), **CLICKS_75), 3_000, 3),
-    ("null-hour", altered(known_world("null-hour"), **CLICKS_75), 3_000, 5),
-    ("rich", known_world("rich"), 3_000, 3),
-    ("ten times the data", altered(DEFAULT, **TENFOLD), 2_000, 3),
+    ("null-hour", altered(known_world("null-hour"), **CLICKS_75), 2_500, 5),
+    ("ten times the clicks", known_world("rich"), 3_000, 2),
+    ("ten times the data", altered(DEFAULT, **TENFOLD), 2_000, 2),
     ("confounded", altered(known_world("confounded"), **CLICKS_75), 3_000, 2),
     ("tiny", known_world("tiny"), 500, 3),
 )
 ROOT = Path(__file__).parents[1]
+DISTURBED = 2_000
 SHARE = "share of the oracle's gain (synthetic)"
 MOVED = "share of customers moved (synthetic)"
 
@@ -55,6 +56,7 @@ def rows(step: Step) -> list[Row]:
     for place, (name, world, customers, seeds) in enumerate(WORLDS):
         step(f"send hour: world {name}", place, len(WORLDS) + 1)
         found += _of_world(name, world, customers, seeds, settings)
+    found += _disturbed(settings)
     step("send hour: Complete Journey", len(WORLDS), len(WORLDS) + 1)
     return [*found, *real_rows(settings)]
 
@@ -126,6 +128,25 @@ def _of_world(
             for method in methods
         ]
     return told
+
+
+def _disturbed(settings: Settings) -> list[Row]:
+    """How many hours differ from the clean shop of the same seed, where machines answer mail."""
+    clean = shop_of(DEFAULT, customers=DISTURBED, seed=1, chosen=settings)
+    hours, _ = onjes_hours(clean, settings)
+    found = []
+    for name in ("mpp", "bot-flood"):
+        shop = shop_of(known_world(name), customers=DISTURBED, seed=1, chosen=settings)
+        others, note = onjes_hours(shop, settings)
+        both = clean.people.with_row_index("clean").join(
+            shop.people.with_row_index("dirty"), on="customer_id"
+        )
+        here, there = (both[of].to_numpy() for of in ("clean", "dirty"))
+        differ = float((hours[here] != others[there]).mean())
+        data = f"world {name}, {DISTURBED:,} customers, 1 seed"
+        metric = "share of hours that differ from the clean world's (synthetic)"
+        found.append(Row(data, "send hour", OURS, metric, differ, None, None, note))
+    return found
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> Interval:
