@@ -28,7 +28,7 @@ def churn_of(model: Model, features: pl.DataFrame) -> NDArray[np.float64]:
     churn = sigmoid(calibrated(model.tables, log_odds))
     if NEWCOMERS not in model.tables:
         return churn
-    days, share = model.tables[NEWCOMERS].select("days", "share").row(0)
+    days, share = (model.tables[NEWCOMERS].get_column(name)[0] for name in ("days", "share"))
     return np.where(inputs.get_column("days_since_first_order").to_numpy() < days, share, churn)
 
 

@@ -120,7 +120,9 @@ class Dormancy:
 
 def dormancy_of(model: Model, features: pl.DataFrame) -> Dormancy:
     """For each row of `features`."""
-    dormant_days, weeks = model.tables[STEPS].select("dormant_days", "weeks").row(0)
+    dormant_days, weeks = (
+        model.tables[STEPS].get_column(name)[0] for name in ("dormant_days", "weeks")
+    )
     to_go = dormant_days - features.get_column("days_since_order").to_numpy()
     asked = np.flatnonzero(to_go > 0)
     survival = np.where(np.isnan(to_go), np.nan, 0.0)[:, None] * np.ones(weeks)

@@ -72,7 +72,10 @@ def prior_log_odds(tables: Mapping[str, pl.DataFrame], features: pl.DataFrame) -
     rhythm = BgNbd.from_table(tables[RHYTHM]) if RHYTHM in tables else None
     terms = terms_of(features, rhythm, days=days)
     total = np.zeros(features.height)
-    for term, centre, scale, weight in prior.select("term", "centre", "scale", "weight").rows():
+    for term, centre, scale, weight in zip(
+        *(prior.get_column(name).to_list() for name in ("term", "centre", "scale", "weight")),
+        strict=True,
+    ):
         if term in terms:
             total = total + weight * np.nan_to_num((terms[term] - centre) / scale)
         else:
