@@ -1,7 +1,7 @@
 """Run the benchmarks, or those that are named, and write docs/benchmarks.md.
 
-`python -m benchmarks [--json] [newcomer features rescoring serving churn worlds coverage policies]`
-works on the installation of ONJE_HOME, so type `onje demo --once` first.
+`python -m benchmarks [--json] [newcomer features rescoring serving churn training worlds coverage
+policies]` works on the installation of ONJE_HOME, so type `onje demo --once` first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import churn, coverage, features, newcomer, policies, rescoring, serving, worlds
+from benchmarks import (
+    churn,
+    coverage,
+    features,
+    newcomer,
+    policies,
+    rescoring,
+    serving,
+    training,
+    worlds,
+)
 from benchmarks.copies import copied
 from pipelines.retrain import code_version
 
@@ -29,6 +39,7 @@ TITLES = {
     "rescoring": "The night",
     "features": "Features",
     "churn": "Churn",
+    "training": "Training",
     "worlds": "Worlds",
     "coverage": "Coverage",
     "policies": "Policies",
@@ -78,7 +89,7 @@ def measured(name: str) -> tuple[str, Any]:
     if name == "coverage":
         run = coverage.run()
         return coverage.table(run), run
-    module = {"features": features, "serving": serving}[name]
+    module = {"features": features, "serving": serving, "training": training}[name]
     with copied() as onje:
         run = module.run(onje)
     return module.table(run), run
