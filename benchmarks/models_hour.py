@@ -84,7 +84,9 @@ def onjes_hours(shop: Shop, settings: Settings) -> tuple[Hours, str]:
     hours = hours_as_of(shop.history, spine, shop.customers, settings=settings.features)
     scores = score_hours(trained.model, hours, people, usual_of(settings.policy))
     facts = trained.report.facts
-    told = f"{facts['evidence']}, exponent {facts['exponent'] or settings.policy.hour_pull:.2f}"
+    exponent = facts["exponent"]
+    pull = settings.policy.hour_pull if exponent is None else exponent
+    told = f"{facts['evidence']}, exponent {pull:.2f}"
     return best_allowed(scores.get_column("lift").to_numpy().reshape(-1, 2, 24)), told
 
 
