@@ -20,6 +20,7 @@ from pipelines.models import TRAINERS
 from pipelines.places import Places, places
 from pipelines.rescore import READ
 from pipelines.settings import load_settings
+from serving.scores import NEEDED
 
 ENOUGH_DISK_GB = 2
 
@@ -48,6 +49,7 @@ def examine() -> list[Finding]:
             findings += [_settings(onje)]
             findings += [_looked(look, onje) for look in (_lake, _data, _money, _store)]
             findings += list(_models(onje))
+            findings += [_looked(_uplift, onje)]
     except OnjeError as error:
         findings.append(Finding("settings and store", False, str(error), "mend what it names"))
     return findings
@@ -158,7 +160,9 @@ def _models(onje: Installation) -> Iterator[Finding]:
         for name in names:
             what = f"model {name}"
             if name not in found:
-                yield Finding(what, False, "no champion", f"onje train {trained} --promote")
+                needed = name in NEEDED
+                told = "no champion" if needed else "no champion; your own figures hold"
+                yield Finding(what, not needed, told, f"onje train {trained} --promote")
                 continue
             try:
                 model = load(found[name])
@@ -169,6 +173,16 @@ def _models(onje: Installation) -> Iterator[Finding]:
             origin = "; trained on synthetic data" if model.about.get("synthetic") else ""
             fine = f"version {model.version}, tried and fine{origin}"
             yield Finding(what, misfit is None, misfit or fine, f"onje train {trained} --promote")
+
+
+def _uplift(onje: Installation) -> Finding:
+    """Whether it can be learnt yet what a mail changes, person by person."""
+    from training.personal import too_few
+
+    made = onje.store.left_to_chance()
+    why_not = too_few(made.decisions, made.days, onje.settings.training.response)
+    found = f"{made.decisions:,} decisions made by chance: enough to learn it person by person"
+    return Finding("uplift", True, found if why_not is None else why_not.reason, "")
 
 
 def mend(onje: Installation) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import polars as pl
@@ -72,6 +72,22 @@ class Decided:
     plan: bool
     state: State
     receipt: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Explored:
+    """How many decisions chance made, from the first to the last of them."""
+
+    decisions: int
+    first: datetime | None
+    last: datetime | None
+
+    @property
+    def days(self) -> float:
+        """From the first to the last."""
+        if self.first is None or self.last is None:
+            return 0.0
+        return (self.last - self.first) / timedelta(days=1)
 
 
 def remembered(connection: Connection, asked: Mapping[str, str]) -> dict[str, Kept | OtherBody]:
@@ -147,6 +163,18 @@ def recent_decisions(connection: Connection, customer_id: str, limit: int) -> li
         .limit(limit)
     )
     return [_decided(row) for row in connection.execute(newest)]
+
+
+def left_to_chance(connection: Connection) -> Explored:
+    """The live decisions whose e-mail, or none, was drawn by chance."""
+    # The receipt is the only place that says so; nobody waits for this count.
+    drawn = decisions.c.receipt.contains('"explored_email":true')
+    row = connection.execute(
+        select(func.count(), func.min(decisions.c.as_of), func.max(decisions.c.as_of)).where(
+            drawn, decisions.c.plan.is_(False)
+        )
+    ).one()
+    return Explored(*row)
 
 
 def cancel(connection: Connection, decision_id: str) -> State | None:

@@ -15,7 +15,7 @@ from features.settings import FeatureSettings
 from serving.knowledge import Knowledge
 from serving.store import decided, inbox, patches, published
 from serving.store.connections import Connections, connect
-from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State
+from serving.store.decided import Decided, Explored, Kept, OtherBody, Outrun, Record, State
 from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
@@ -172,6 +172,11 @@ class Store:
     def recent_decisions(self, customer_id: str, *, limit: int) -> list[Decided]:
         with self._connections.reading() as connection:
             return decided.recent_decisions(connection, customer_id, limit)
+
+    def left_to_chance(self) -> Explored:
+        """How many live decisions were drawn by chance, and when."""
+        with self._connections.reading() as connection:
+            return decided.left_to_chance(connection)
 
     def cancel(self, decision_id: str) -> State | None:
         with self._connections.writing() as connection:

@@ -8,7 +8,7 @@ import pytest
 
 from serving.deciding import TOO_BUSY, decide_together
 from serving.schemas.decisions import DecisionRequest
-from tests.serving.api.service import CART, NOON, running
+from tests.serving.api.service import CART, NOON, publish, running
 
 RIVALS = 32
 
@@ -280,3 +280,23 @@ def test_a_mail_is_promised_for_30_days_ahead_at_most(service):
     assert (answer.status_code, answer.json()["code"]) == (422, "earliest_too_far")
     [item] = service.post("/v1/decide/batch", {"requests": [farther]}).json()["answers"]
     assert (item["request_id"], item["fault"]["code"]) == ("r2", "earliest_too_far")
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_what_chance_decided_is_counted(tmp_path, share):
+    chance = {"policy": {"explore_emails": share, "holdout_share": 0.0}}
+    with running(tmp_path, patches=[chance]) as service:
+        publish(service)
+        service.tell(CART)
+        service.decide("noon")
+        service.decide("seen", dry_run=True)
+        counted = service.live.store.left_to_chance()
+        assert (counted.decisions, counted.days) == (int(share), 0.0)
+        service.pass_time(days=2)
+        service.tell(CART)
+        service.decide("two days later")
+        counted = service.live.store.left_to_chance()
+    assert (counted.decisions, counted.days) == (
+        2 * int(share),
+        pytest.approx(2.0 * share, abs=0.01),
+    )
