@@ -1,7 +1,7 @@
 """Run the benchmarks, or those that are named, and write docs/benchmarks.md.
 
-`python -m benchmarks [--json] [newcomer features rescoring serving churn training worlds coverage
-policies]` works on the installation of ONJE_HOME, so type `onje demo --once` first.
+`python -m benchmarks [--json] [newcomer features rescoring serving models training worlds
+coverage policies]` works on the installation of ONJE_HOME, so type `onje demo --once` first.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
-    churn,
     coverage,
     features,
+    models,
     newcomer,
     policies,
     rescoring,
@@ -27,6 +27,8 @@ from benchmarks import (
     worlds,
 )
 from benchmarks.copies import copied
+from benchmarks.model_rows import as_json
+from pipelines.console import progress
 from pipelines.retrain import code_version
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +40,7 @@ TITLES = {
     "serving": "The service",
     "rescoring": "The night",
     "features": "Features",
-    "churn": "Churn",
+    "models": "Models",
     "training": "Training",
     "worlds": "Worlds",
     "coverage": "Coverage",
@@ -81,11 +83,10 @@ def measured(name: str) -> tuple[str, Any]:
         with copied():
             run = rescoring.run()
         return rescoring.table(run), run
-    if name == "churn":
-        shops = churn.measure()
-        return "\n\n".join(churn.as_markdown(shop) for shop in shops), [
-            churn.as_json(shop) for shop in shops
-        ]
+    if name == "models":
+        with progress(quiet=False) as step:
+            rows = models.run(models.PARTS, step)
+        return models.table(rows), as_json(rows)
     if name == "coverage":
         run = coverage.run()
         return coverage.table(run), run

@@ -21,7 +21,6 @@ from training.evaluate import Floats
 # A weekday and a weekend day of the week that begins with START, a Monday.
 DAYS = (START + timedelta(days=1), START + timedelta(days=5))
 DAYS_OF_WEEK = np.array([5 / 7, 2 / 7])
-HISTORY_WEEKS = 26
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,8 @@ class Shop:
 
 def shop_of(settings: WorldSettings, *, customers: int, seed: int, chosen: Settings) -> Shop:
     """A world lived up to START; synthetic."""
-    world = create(settings, customers=customers, history_weeks=HISTORY_WEEKS, weeks=2, seed=seed)
+    weeks = settings.history_weeks
+    world = create(settings, customers=customers, history_weeks=weeks, weeks=2, seed=seed)
     run = begin(world)
     send_history(world, run)
     history = to_history(run.events(world.start), world.products, settings=chosen.features)

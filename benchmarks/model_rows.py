@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from training.evaluate import Interval
+import numpy as np
+from scipy import sparse
+
+from training.evaluate import Interval, Metric
 
 # What is measured now, how much of it is done, how much there is.
 Step: TypeAlias = Callable[[str, int, int], None]
@@ -42,6 +45,18 @@ class Row:
         if self.gain.low > 0:
             return "ahead"
         return "behind" if self.gain.high < 0 else "not sure"
+
+
+def less(first: Metric, second: Metric) -> Metric:
+    """One metric less another of the same rows and draws."""
+    parts = sparse.vstack([first.parts, second.parts], format="csr")
+    split = first.parts.shape[0]
+    return Metric(
+        sparse.csr_array(parts),
+        lambda sums: first.of(sums[:split]) - second.of(sums[split:]),
+        least=-np.inf,
+        most=np.inf,
+    )
 
 
 def as_markdown(rows: Sequence[Row]) -> str:

@@ -9,37 +9,27 @@ shop data has: it is measured in a simulated world.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import tomllib
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
-from scipy import sparse
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from benchmarks.churn import ORIGIN, RFM, SETTINGS, cdnow, complete_journey
-from benchmarks.model_rows import OURS, Row, Step, as_markdown
-from features.catalog import MODEL_INPUTS
+from benchmarks.churn_leak import leak_rows
+from benchmarks.churn_peers import PLAIN_TREES, methods
+from benchmarks.churn_shops import ORIGIN, ROOT, SHOPS, Shop, Tables
+from benchmarks.model_rows import OURS, Row, Step, as_markdown, less
 from features.history import to_history
 from features.lake import Lake
 from features.settings import FeatureSettings
 from pipelines.console import progress
-from pipelines.ingest.mapping_file import load_mapping
-from pipelines.ingest.table import read_table
 from pipelines.simulator.into_lake import simulate
 from pipelines.simulator.size import Size
-from training.baselines import FlagRule, SilenceRule
 from training.calibration import calibration_error
 from training.churn import churn_dates, churn_rows, fit_churn
 from training.dormancy import train_email_dormancy
@@ -54,15 +44,12 @@ from training.evaluate import (
     log_losses,
     loss,
 )
-from training.model.bgnbd import BgNbd, Rhythms
 from training.model.churn import churn_of
-from training.model.model import sigmoid
 from training.settings import TrainingSettings
 from training.trained import Trained
-from training.trees import grow
 
-ROOT = Path(__file__).parents[1]
-WORLD = Size("default", 3_000, 60, 1)
+SETTINGS = ROOT / "onje.toml"
+WORLD = Size("default", 3_000, 60, 11)
 AUC, AP, LOG_LOSS, ECE = "AUC", "AP (active)", "log-loss", "ECE"
 METRICS: dict[str, Callable[[Floats, Floats], Metric]] = {
     AUC: auc,
@@ -72,43 +59,6 @@ METRICS: dict[str, Callable[[Floats, Floats], Metric]] = {
 LESS_IS_BETTER = (LOG_LOSS,)
 # Scores that rank and are no chances: their log-loss would say nothing.
 NO_CHANCES = ("BG/NBD 1 - P(alive)",)
-Tables = tuple[pl.DataFrame, pl.DataFrame, FeatureSettings]
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A data set, how it is read, and how it is tested."""
-
-    name: str
-    read: Callable[[FeatureSettings], Tables | None]
-    known_until: datetime
-    test_snapshots: int
-
-
-def online_retail(settings: FeatureSettings) -> Tables | None:
-    """A British wholesaler through its mapping; None where the data is not there."""
-    shared = Path(os.environ.get("ONJE_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    file = shared / "online_retail_uci" / "online_retail_to_2011_09.parquet"
-    if not file.exists():
-        return None
-    pounds = settings.model_copy(
-        update={"base_currency": "GBP", "default_timezone": "Europe/London"}
-    )
-    mapping = load_mapping(ROOT / "maps" / "online_retail_uci.toml")
-    found = read_table(file, mapping, now=datetime(2012, 1, 1, tzinfo=UTC))
-    return to_history(found.events, found.products, settings=pounds), found.customers, pounds
-
-
-SHOPS = (
-    Shop("CDNOW", lambda s: (*cdnow(s), s), datetime(1998, 5, 1, tzinfo=UTC), 1),
-    Shop("Online Retail", online_retail, datetime(2011, 9, 30, tzinfo=UTC), 2),
-    Shop(
-        "Complete Journey",
-        lambda s: (*complete_journey(s), s),
-        datetime(2018, 1, 1, tzinfo=UTC),
-        2,
-    ),
-)
 
 
 def rows(step: Step) -> list[Row]:
@@ -159,7 +109,7 @@ def churn_on(shop: Shop, tables: Tables, settings: TrainingSettings) -> list[Row
     trained = fit_churn(train, test, settings=settings, feature_settings=features, origin=ORIGIN)
     seconds = {OURS: time.perf_counter() - begun}
     chances = {OURS: churn_of(trained.model, test)}
-    for name, method in _methods(settings).items():
+    for name, method in methods(settings).items():
         begun = time.perf_counter()
         chances[name] = method(train, test)
         seconds[name] = time.perf_counter() - begun
@@ -172,7 +122,7 @@ def churn_on(shop: Shop, tables: Tables, settings: TrainingSettings) -> list[Row
         "BG/NBD 1 - P(alive)": "broken: 0 for whoever ordered once, however long ago",
     }
     found = compared(shop.name, "churn 60 d", chances, truth, customer, seconds, notes, settings)
-    return [*found, *_leak(shop.name, train, test, settings)]
+    return [*found, *leak_rows(shop, tables, dates, test, chances[PLAIN_TREES], settings)]
 
 
 def compared(
@@ -193,9 +143,9 @@ def compared(
         if not (metric == LOG_LOSS and method in NO_CHANCES)
     }
     pairs = {
-        (method, metric, "gain"): _less(asked[OURS, metric], theirs)
+        (method, metric, "gain"): less(asked[OURS, metric], theirs)
         if metric not in LESS_IS_BETTER
-        else _less(theirs, asked[OURS, metric])
+        else less(theirs, asked[OURS, metric])
         for (method, metric), theirs in asked.items()
         if method != OURS
     }
@@ -220,103 +170,6 @@ def compared(
             told.append(Row(data, task, method, ECE, error, None, seconds.get(method), note))
     order = list(chances)
     return sorted(told, key=lambda row: order.index(row.method))
-
-
-def _less(first: Metric, second: Metric) -> Metric:
-    """One metric less another of the same rows and draws."""
-    parts = sparse.vstack([first.parts, second.parts], format="csr")
-    split = first.parts.shape[0]
-    return Metric(
-        sparse.csr_array(parts),
-        lambda sums: first.of(sums[:split]) - second.of(sums[split:]),
-        least=-np.inf,
-        most=np.inf,
-    )
-
-
-def _methods(
-    settings: TrainingSettings,
-) -> dict[str, Callable[[pl.DataFrame, pl.DataFrame], Floats]]:
-    days = settings.churn.horizon_days
-
-    def rule(kind: type[FlagRule] | type[SilenceRule]) -> Callable[..., Floats]:
-        return lambda train, test: kind.fit(train, _labels(train)).probability(test)
-
-    return {
-        "60-day flag": rule(FlagRule),
-        "silence": lambda train, test: _logistic(train, test, ("days_since_order",), log=False),
-        "silence - 60 ln n": rule(SilenceRule),
-        "BG/NBD P(0), lifetimes": lambda train, test: _lifetimes(train).silent(
-            Rhythms.of(test), days
-        ),
-        "BG/NBD 1 - P(alive)": lambda train, test: 1 - _lifetimes(train).alive(Rhythms.of(test)),
-        "logistic on log RFM": lambda train, test: _logistic(train, test, RFM, log=True),
-        "LightGBM, all features": lambda train, test: _plain_trees(train, test, settings),
-    }
-
-
-def _labels(rows: pl.DataFrame) -> Floats:
-    labels: Floats = rows.get_column("label").to_numpy()
-    return labels
-
-
-def _logistic(
-    train: pl.DataFrame, test: pl.DataFrame, names: tuple[str, ...], *, log: bool
-) -> Floats:
-    curve = make_pipeline(
-        SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=1000)
-    )
-    inputs = [pl.col(name).log1p() if log else pl.col(name) for name in names]
-    curve.fit(train.select(inputs).to_numpy(), _labels(train))
-    chances: Floats = curve.predict_proba(test.select(inputs).to_numpy())[:, 1]
-    return chances
-
-
-def _lifetimes(train: pl.DataFrame) -> BgNbd:
-    """Fitted by the library; the library has no P(no order in H), so that is from its four numbers
-    (Fader, Hardie and Lee)."""
-    from lifetimes import BetaGeoFitter  # a peer, not needed to run
-
-    known = Rhythms.of(train.filter(pl.col("as_of") == pl.col("as_of").max()))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fitted = BetaGeoFitter().fit(known.repeats, known.last, known.age)
-    return BgNbd(*(float(value) for value in fitted.params_))
-
-
-def _plain_trees(train: pl.DataFrame, test: pl.DataFrame, settings: TrainingSettings) -> Floats:
-    """What Onje would be without BG/NBD and logistic curve: 200 trees of 15 leaves."""
-    larger = settings.churn.model_copy(update={"rounds": 200, "leaves": 15})
-    booster = grow(
-        train.select(MODEL_INPUTS).to_numpy(),
-        _labels(train),
-        names=MODEL_INPUTS,
-        monotone=[int(name == "days_since_order") for name in MODEL_INPUTS],
-        offset=None,
-        weights=None,
-        settings=larger,
-    )
-    return sigmoid(booster.raw(test.select(MODEL_INPUTS).to_numpy()))
-
-
-def _leak(
-    data: str, train: pl.DataFrame, test: pl.DataFrame, settings: TrainingSettings
-) -> list[Row]:
-    """The same LightGBM, learnt from and judged by rows drawn at random from all dates."""
-    begun = time.perf_counter()
-    both = pl.concat([train, test]).sample(fraction=1, shuffle=True, seed=settings.churn.seed)
-    judged = both.head(min(test.height, both.height // 4))
-    chances = _plain_trees(both.slice(judged.height), judged, settings)
-    seconds = time.perf_counter() - begun
-    customer = judged.get_column("customer_id").rank("dense").to_numpy()
-    asked = {name: METRICS[name](_labels(judged), chances) for name in (AUC, LOG_LOSS)}
-    found = intervals(asked, customer, settings=settings.resampling)
-    note = "a leak: judged by random rows of customers and dates it learnt from; not comparable"
-    method = "LightGBM, random split"
-    return [
-        Row(data, "churn 60 d", method, name, figure, None, seconds, note)
-        for name, figure in found.items()
-    ]
 
 
 def date_on(shop: Shop, tables: Tables, settings: TrainingSettings) -> list[Row]:

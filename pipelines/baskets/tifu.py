@@ -45,19 +45,19 @@ START = Tifu(alpha=0.1, groups=17, within=1.0, between=0.9, neighbours=300)
 
 def tuned_tifu(known: Coded) -> Scorer:
     """TIFU-KNN with the hyper-parameters that foresee each customer's last known basket best."""
-    return tifu(known, tuned(known))
+    return tifu(known, tuned(known, judges=JUDGES))
 
 
-def tuned(known: Coded) -> Tifu:
-    """Coordinate search: recall@10 of the last basket of some customers, from those before it."""
+def tuned(known: Coded, *, judges: int) -> Tifu:
+    """Coordinate search: recall@10 of the last basket of `judges` customers, from those before."""
     earlier = known.before(1)
     last = known.back == 1
     candidates = np.intersect1d(np.unique(earlier.customer), known.customer[last])
     random = np.random.default_rng(1)
-    judges = np.sort(random.choice(candidates, min(JUDGES, len(candidates)), replace=False))
-    if not len(judges):
+    asked = np.sort(random.choice(candidates, min(judges, len(candidates)), replace=False))
+    if not len(asked):
         return START
-    truth = known.matrix(last.astype(np.float64))[judges] > 0
+    truth = known.matrix(last.astype(np.float64))[asked] > 0
     seen: dict[Tifu, float] = {}
     best = START
     for _ in range(ROUNDS):
@@ -66,7 +66,7 @@ def tuned(known: Coded) -> Tifu:
             for value in values:
                 trial = replace(best, **{name: value})
                 if trial not in seen:
-                    seen[trial] = _recall(tifu(earlier, trial), judges, truth)
+                    seen[trial] = _recall(tifu(earlier, trial), asked, truth)
             best = max(
                 (replace(best, **{name: value}) for value in values), key=lambda one: seen[one]
             )

@@ -18,7 +18,7 @@ from pipelines.baskets.compare import ONJE, Contest, as_numbers, compared
 from pipelines.baskets.ours import onje_lists
 from pipelines.baskets.peers import best, coded, g_top, gp_top, item_knn, p_top
 from pipelines.baskets.read import COLUMNS, Baskets, ordered_baskets
-from pipelines.baskets.tifu import START, Tifu, _recall, tifu, tuned, weights_of
+from pipelines.baskets.tifu import JUDGES, START, Tifu, _recall, tifu, tuned, weights_of
 from pipelines.baskets.upcf import ASYMMETRY, LOCALITY, RECENCY, up_cf
 from pipelines.cli import application
 from pipelines.console import silently
@@ -150,7 +150,7 @@ def test_tifu_fades_in_groups() -> None:
 def test_tuning_sees_only_what_came_before() -> None:
     known = coded(baskets().history)
     # The last known basket is what is foreseen: hyper-parameters that fail at it are not chosen.
-    chosen, last = tuned(known), known.back == 1
+    chosen, last = tuned(known, judges=JUDGES), known.back == 1
     judges = np.arange(len(known.customers))
     truth = known.matrix(last.astype(np.float64)) > 0
     earlier = known.before(1)
@@ -158,7 +158,7 @@ def test_tuning_sees_only_what_came_before() -> None:
         tifu(earlier, START), judges, truth
     )
     assert earlier.back.min() == 1 and len(earlier.item) == (~last).sum()
-    assert tuned(coded(SMALL.history)) is not None
+    assert tuned(coded(SMALL.history), judges=JUDGES) is not None
 
 
 @pytest.mark.skipif(
