@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,16 @@ from features.lake import Lake
 from pipelines.console import Step
 from pipelines.models import TRAINERS
 from pipelines.settings import Settings
-from training.affinity import train_affinity
-from training.churn import train_churn
-from training.dormancy import train_email_dormancy
-from training.dormancy_date import train_dormancy_date
+from training.affinity import prepare_affinity
+from training.churn import prepare_churn
+from training.dormancy import prepare_email_dormancy
+from training.dormancy_date import prepare_dormancy_date
 from training.evaluate import Interval
 from training.gate import Verdict
 from training.registry import Registry
-from training.response import train_response
-from training.send_hour import train_send_hour
-from training.trained import About, Trained
+from training.response import prepare_response
+from training.send_hour import prepare_send_hour
+from training.trained import About, Fit, Trained
 
 
 @dataclass(frozen=True)
@@ -163,25 +164,22 @@ def code_version() -> str:
 
 
 def trainer_of(model: str) -> Callable[..., Trained]:
-    trainers: dict[str, Callable[..., Trained]] = {
-        "churn": train_churn,
-        "email-dormancy": train_email_dormancy,
-        "dormancy-date": train_dormancy_date,
-        "send-hour": train_send_hour,
-        "affinity-category": lambda *tables, **rest: train_affinity(
-            *tables, item="category", **rest
-        ),
-        "affinity-product": lambda *tables, **rest: train_affinity(
-            *tables, item="product_id", **rest
-        ),
-        "response-click": lambda *tables, **rest: train_response(
-            *tables, outcome="click", **rest
-        ),
-        "response-order": lambda *tables, **rest: train_response(
-            *tables, outcome="order", **rest
-        ),
-        "response-unsubscribe": lambda *tables, **rest: train_response(
-            *tables, outcome="unsubscribe", **rest
-        ),
+    """What trains `model`: its preparation, and then the trees of the same settings."""
+    prepare = preparation_of(model)
+    return lambda *tables, settings, **rest: prepare(*tables, settings=settings, **rest)(settings)
+
+
+def preparation_of(model: str) -> Callable[..., Fit]:
+    """What makes the features and labels of `model`, and gives what trains on them."""
+    preparations: dict[str, Callable[..., Fit]] = {
+        "churn": prepare_churn,
+        "email-dormancy": prepare_email_dormancy,
+        "dormancy-date": prepare_dormancy_date,
+        "send-hour": prepare_send_hour,
+        "affinity-category": partial(prepare_affinity, item="category"),
+        "affinity-product": partial(prepare_affinity, item="product_id"),
+        "response-click": partial(prepare_response, outcome="click"),
+        "response-order": partial(prepare_response, outcome="order"),
+        "response-unsubscribe": partial(prepare_response, outcome="unsubscribe"),
     }
-    return trainers[model]
+    return preparations[model]

@@ -11,7 +11,7 @@ from features.history import to_history
 from features.lake import Lake
 from pipelines.console import Step
 from pipelines.models import TRAINERS, table_of
-from pipelines.retrain import code_version, data_until, trainer_of
+from pipelines.retrain import code_version, data_until, preparation_of
 from pipelines.settings import Settings
 from training.registry import Registry
 from training.trained import About
@@ -54,7 +54,7 @@ def tune_models(
             tuned = tune(
                 model,
                 table_of(model, type(settings.training).model_fields),
-                trainer_of(model),
+                preparation_of(model),
                 Tables(history, customers, products),
                 known_until=known_until,
                 settings=settings.training,
@@ -86,5 +86,6 @@ def row_of_tuned(one: Tuned) -> dict[str, Any]:
         "proved_until": f"{one.proof:%Y-%m-%d}",
         "found": one.found,
         "present": one.present,
+        "note": one.note,
         "toml": one.toml,
     }

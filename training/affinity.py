@@ -33,7 +33,7 @@ from training.model.model import UNRECORDED, Model
 from training.plots import calibration_plot, gain_plot
 from training.settings import AffinitySettings, TrainingSettings
 from training.snapshots import snapshot_dates
-from training.trained import About, Trained, described
+from training.trained import About, Fit, Trained, described
 from training.trees import grow
 
 NAMES: dict[Item, str] = {"category": "affinity-category", "product_id": "affinity-product"}
@@ -71,6 +71,31 @@ def train_affinity(
     What is popular goes with them as of `known_until`, while they were judged by what had been
     popular at the time. Raises NotReadyError where history or outcomes do not suffice.
     """
+    prepared = prepare_affinity(
+        history,
+        customers,
+        products,
+        item=item,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+        about=about,
+    )
+    return prepared(settings)
+
+
+def prepare_affinity(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    item: Item,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Fit:
+    """Candidates, their quick score and what was ordered; what grows trees and judges them."""
     chosen = settings.affinity
     _refuse_no_items(history, products, item)
     dates = snapshot_dates(
@@ -93,12 +118,21 @@ def train_affinity(
         )
         for some in (dates.train, dates.test)
     )
-    return fit_affinity(
-        train,
-        test,
-        tables_as_of(history, known_until, item=item, settings=chosen),
+    limits = limits_of(chosen, feature_settings)
+    quick, known = quick_affinity(train, limits, chosen)
+    cases = cases_of(test, quick, limits, with_recall=True)
+    _refuse_one_answer(cases.candidates.filter("scored"), "test", chosen)
+    tables = {
+        **tables_as_of(history, known_until, item=item, settings=chosen),
+        "quick": quick,
+        "candidates": pl.DataFrame([asdict(limits)]),
+    }
+    return lambda chosen: _fitted(
+        known,
+        cases,
+        tables,
         item=item,
-        settings=settings,
+        settings=chosen,
         feature_settings=feature_settings,
         origin=about,
     )
@@ -115,6 +149,14 @@ class Learnt:
 
 def learn_affinity(moments: list[Moment], limits: Limits, settings: AffinitySettings) -> Learnt:
     """Both scores, from moments whose outcome is known."""
+    quick, cases = quick_affinity(moments, limits, settings)
+    return Learnt(_grown(cases, settings), quick, cases)
+
+
+def quick_affinity(
+    moments: list[Moment], limits: Limits, settings: AffinitySettings
+) -> tuple[pl.DataFrame, Cases]:
+    """The quick score, and the cases that it leaves for trees to learn from."""
     few = max(1, QUICK_CUSTOMERS // len(moments))
     quick = fit_quick(
         [
@@ -123,9 +165,13 @@ def learn_affinity(moments: list[Moment], limits: Limits, settings: AffinitySett
         ]
     )
     cases = cases_of(moments, quick, limits, with_recall=False)
+    _refuse_one_answer(cases.candidates.filter("scored"), "training", settings)
+    return quick, cases
+
+
+def _grown(cases: Cases, settings: AffinitySettings) -> Booster:
     scored = cases.candidates.filter("scored")
-    _refuse_one_answer(scored, "training", settings)
-    booster = grow(
+    return grow(
         scored.select(INPUTS).to_numpy(),
         scored.get_column("label").to_numpy(),
         names=INPUTS,
@@ -134,12 +180,11 @@ def learn_affinity(moments: list[Moment], limits: Limits, settings: AffinitySett
         weights=None,
         settings=settings,
     )
-    return Learnt(booster, quick, cases)
 
 
-def fit_affinity(
-    train: list[Moment],
-    test: list[Moment],
+def _fitted(
+    train: Cases,
+    test: Cases,
     tables: Mapping[str, pl.DataFrame],
     *,
     item: Item,
@@ -149,34 +194,27 @@ def fit_affinity(
 ) -> Trained:
     """The model learnt from `train`, judged by `test`, whose moments come after it.
 
-    `tables`: training.affinity_tables as of the moment from which the model will be used.
+    `tables` travel with it: the quick score, limits, and training.affinity_tables as of the moment
+    from which the model will be used.
     """
     chosen = settings.affinity
-    limits = limits_of(chosen, feature_settings)
-    learnt = learn_affinity(train, limits, chosen)
-    cases = cases_of(test, learnt.quick, limits, with_recall=True)
-    scored = cases.candidates.filter("scored")
-    _refuse_one_answer(scored, "test", chosen)
-    travelling = {
-        **tables,
-        "quick": learnt.quick,
-        "candidates": pl.DataFrame([asdict(limits)]),
-    }
-    plain = Model(NAMES[item], UNRECORDED, INPUTS, learnt.booster, travelling, about={})
+    scored = test.candidates.filter("scored")
+    booster = _grown(train, chosen)
+    plain = Model(NAMES[item], UNRECORDED, INPUTS, booster, tables, about={})
 
     inputs, truth = scored.select(INPUTS), scored.get_column("label").to_numpy()
     probability = plain.probability(inputs).to_numpy()
-    known = learnt.cases.candidates.filter("scored")
+    known = train.candidates.filter("scored")
     probabilities = {"model": probability, BASELINE: by_frequency(known, scored)}
-    order = cases.candidates.get_column("quick").to_numpy() - 1.0
-    order[cases.candidates.get_column("scored").to_numpy()] = probability
+    order = test.candidates.get_column("quick").to_numpy() - 1.0
+    order[test.candidates.get_column("scored").to_numpy()] = probability
     report = report_on_lists(
-        cases,
+        test,
         probabilities,
-        {"model": order, BASELINE: frequency_first(cases.candidates)},
+        {"model": order, BASELINE: frequency_first(test.candidates)},
         baseline=BASELINE,
         top=TOP[item],
-        facts=_facts(learnt.cases, cases),
+        facts=_facts(train, test),
         settings=settings.resampling,
     )
     return Trained(
@@ -184,8 +222,8 @@ def fit_affinity(
             name=plain.name,
             version=UNRECORDED,
             inputs=INPUTS,
-            booster=learnt.booster,
-            tables=travelling,
+            booster=booster,
+            tables=tables,
             about=described(
                 origin,
                 report,

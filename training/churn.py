@@ -27,7 +27,7 @@ from training.model.prior import RHYTHM, prior_log_odds
 from training.prior import fit_prior
 from training.settings import ChurnSettings, TrainingSettings
 from training.snapshots import Split, snapshot_dates, spine_of
-from training.trained import About, Trained
+from training.trained import About, Fit, Trained
 from training.trees import grow
 from training.yes_no import handed_over, refuse_one_outcome
 
@@ -61,6 +61,29 @@ def train_churn(
     Classes are never balanced, and probabilities are corrected only where later customers say
     that it surely helps. Raises NotReadyError where history or outcomes do not suffice.
     """
+    prepared = prepare_churn(
+        history,
+        customers,
+        products,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+        about=about,
+    )
+    return prepared(settings)
+
+
+def prepare_churn(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Fit:
+    """Features and labels of all snapshots; what grows trees on them and judges them."""
     dates = churn_dates(history, known_until=known_until, settings=settings.churn)
     train, test = (
         churn_rows(
@@ -73,8 +96,8 @@ def train_churn(
         )
         for some in (dates.train, dates.test)
     )
-    return fit_churn(
-        train, test, settings=settings, feature_settings=feature_settings, origin=about
+    return lambda chosen: fit_churn(
+        train, test, settings=chosen, feature_settings=feature_settings, origin=about
     )
 
 

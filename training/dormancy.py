@@ -21,7 +21,7 @@ from training.labels import email_dormant
 from training.model.model import UNRECORDED, Model, sigmoid
 from training.settings import TrainingSettings
 from training.snapshots import dates_since
-from training.trained import About, Trained
+from training.trained import About, Fit, Trained
 from training.trees import grow
 from training.yes_no import handed_over, refuse_one_outcome
 
@@ -70,6 +70,29 @@ def train_email_dormancy(
     answer holds for who goes on getting mail. Raises NotReadyError where the data has no
     deliveries, no visits and clicks, or not enough of them.
     """
+    prepared = prepare_email_dormancy(
+        history,
+        customers,
+        products,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+        about=about,
+    )
+    return prepared(settings)
+
+
+def prepare_email_dormancy(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Fit:
+    """Features and labels of all snapshots; what grows trees on them and judges them."""
     chosen = settings.dormancy
     _refuse_what_tells_nothing(history.filter(pl.col("known_at") <= known_until))
     dates = dates_since(
@@ -94,6 +117,21 @@ def train_email_dormancy(
     )
     for rows, use in ((train, "training"), (test, "test")):
         refuse_one_outcome(rows, use, model=NAME, days=chosen.horizon_days, table="dormancy")
+    return lambda chosen: _fitted(
+        train, test, settings=chosen, feature_settings=feature_settings, origin=about
+    )
+
+
+def _fitted(
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    origin: About,
+) -> Trained:
+    """The model learnt from the rows of `train`, judged by the rows of `test` (see email_rows)."""
+    chosen = settings.dormancy
     labels = train.get_column("label").to_numpy()
     booster = grow(
         train.select(MODEL_INPUTS).to_numpy(),
@@ -128,7 +166,7 @@ def train_email_dormancy(
         resampling=settings.resampling,
         feature_settings=feature_settings,
         meanings={f.name: f.meaning for f in CATALOG if f.name in booster.inputs},
-        origin=about,
+        origin=origin,
     )
 
 

@@ -7,7 +7,7 @@ only because nobody has looked any further.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +40,7 @@ from training.model.model import UNRECORDED, Model
 from training.model.prior import RHYTHM
 from training.settings import DormancyDateSettings, TrainingSettings
 from training.snapshots import spine_of
-from training.trained import About, Trained
+from training.trained import About, Fit, Trained
 from training.trees import grow
 from training.yes_no import handed_over, refuse_one_outcome
 
@@ -63,6 +63,39 @@ def train_dormancy_date(
 
     Raises NotReadyError where the history is too short or nobody turned dormant.
     """
+    prepared = prepare_dormancy_date(
+        history,
+        customers,
+        products,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+        about=about,
+    )
+    return prepared(settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """Customers (see customers_at), and of their steps (_cases) what is known and INPUTS."""
+
+    customers: pl.DataFrame
+    steps: Steps
+    cases: pl.DataFrame
+    inputs: Floats
+
+
+def prepare_dormancy_date(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Fit:
+    """Customers, steps and the rhythm of orders; what grows trees on them and judges them."""
     chosen = settings.dormancy_date
     today = known_until.replace(hour=0, minute=0, second=0, microsecond=0)
     judged_at = today - timedelta(weeks=chosen.test_weeks)
@@ -74,11 +107,35 @@ def train_dormancy_date(
     test_steps, test_cases = _cases(test, today, chosen)
     for cases, use in ((train_cases, "training"), (test_cases, "test")):
         refuse_one_outcome(cases, use, model=NAME, days=chosen.dormant_days, table="dormancy_date")
-    labels = train_cases.get_column("label").to_numpy()
-    inputs = step_inputs(train, train_steps, rhythm, dormant_days=chosen.dormant_days)
+    learnt, judged = (
+        Followed(
+            rows, steps, cases, step_inputs(rows, steps, rhythm, dormant_days=chosen.dormant_days)
+        )
+        for rows, steps, cases in (
+            (train, train_steps, train_cases),
+            (test, test_steps, test_cases),
+        )
+    )
+    return lambda chosen: _fitted(
+        learnt, judged, rhythm, settings=chosen, feature_settings=feature_settings, origin=about
+    )
+
+
+def _fitted(
+    learnt: Followed,
+    judged: Followed,
+    rhythm: BgNbd | None,
+    *,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    origin: About,
+) -> Trained:
+    """The hazards learnt from some steps, judged by others; `rhythm` goes with them."""
+    chosen = settings.dormancy_date
+    labels = learnt.cases.get_column("label").to_numpy()
     some = _some(len(labels), chosen)
     booster = grow(
-        inputs[some],
+        learnt.inputs[some],
         labels[some],
         names=INPUTS,
         monotone=[int(name in RISING) for name in INPUTS],
@@ -98,18 +155,18 @@ def train_dormancy_date(
         tables=tables,
         about={},
     )
-    tested = step_inputs(test, test_steps, rhythm, dormant_days=chosen.dormant_days)
-    judged = test_cases.with_columns(
-        pl.Series(name, tested[:, place]) for place, name in enumerate(INPUTS)
+    test = judged.customers
+    tested_cases = judged.cases.with_columns(
+        pl.Series(name, judged.inputs[:, place]) for place, name in enumerate(INPUTS)
     )
     trained = handed_over(
         model,
-        train_cases,
-        judged,
+        learnt.cases,
+        tested_cases,
         {
-            "model": hazards_of(model, test, test_steps),
-            BASELINE: KaplanMeier.fit(train_cases, labels).probability(test_cases),
-            "base_rate": ShareOfSteps.fit(train_cases, labels).probability(test_cases),
+            "model": hazards_of(model, test, judged.steps),
+            BASELINE: KaplanMeier.fit(learnt.cases, labels).probability(judged.cases),
+            "base_rate": ShareOfSteps.fit(learnt.cases, labels).probability(judged.cases),
         },
         baseline=BASELINE,
         outcome="turned",
@@ -118,10 +175,10 @@ def train_dormancy_date(
         resampling=settings.resampling,
         feature_settings=feature_settings,
         meanings={f.name: f.meaning for f in CATALOG if f.name in FEATURES} | OF_STEP,
-        origin=about,
+        origin=origin,
     )
     # Another model reads the same customers through a rhythm of its own.
-    own = test.select(pl.col(name).gather(test_steps.whose) for name in FEATURES)
+    own = test.select(pl.col(name).gather(judged.steps.whose) for name in FEATURES)
     step = trained.examples.select("customer", "label", "baseline_loss", "is_first", "week")
     return replace(trained, examples=pl.concat([own, step], how="horizontal"))
 

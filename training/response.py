@@ -31,7 +31,7 @@ from training.response_fit import fit_answers
 from training.response_orders import fit_orders
 from training.response_rows import mails_sent, moments_without, with_inputs
 from training.settings import ResponseSettings, TrainingSettings
-from training.trained import About, Trained, described
+from training.trained import About, Fit, Trained, described
 
 Outcome: TypeAlias = Literal["click", "order", "unsubscribe"]
 
@@ -68,6 +68,31 @@ def train_response(
 
     Raises NotReadyError where there are no mails, or too few answers.
     """
+    prepared = prepare_response(
+        history,
+        customers,
+        products,
+        outcome=outcome,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+        about=about,
+    )
+    return prepared(settings)
+
+
+def prepare_response(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    outcome: Outcome,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Fit:
+    """Mails with their inputs and answers; what learns from the older and judges by the newer."""
     chosen = settings.response
     mails = mails_sent(history, known_until=known_until, settings=chosen)
     _refuse_silence(mails, history, outcome)
@@ -83,11 +108,11 @@ def train_response(
         with_inputs(some, history, customers, feature_settings=feature_settings)
         for some in _split(mails, outcome, chosen)
     )
-    return fit_response(
+    return lambda chosen: fit_response(
         train,
         test,
         outcome=outcome,
-        settings=settings,
+        settings=chosen,
         feature_settings=feature_settings,
         origin=about,
     )

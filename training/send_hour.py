@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,7 +29,7 @@ from training.send_hour_pull import (
 from training.send_hour_shrinkage import fit_shrinkage
 from training.settings import TrainingSettings
 from training.snapshots import snapshot_dates
-from training.trained import About, Trained, described
+from training.trained import About, Fit, Trained, described
 from training.trees import grow
 
 NAME = "send-hour"
@@ -56,6 +57,29 @@ def train_send_hour(
 
     Raises NotReadyError where history or outcomes do not suffice.
     """
+    prepared = prepare_send_hour(
+        history,
+        customers,
+        products,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+        about=about,
+    )
+    return prepared(settings)
+
+
+def prepare_send_hour(
+    history: pl.DataFrame,
+    customers: pl.DataFrame,
+    products: pl.DataFrame,
+    *,
+    known_until: datetime,
+    settings: TrainingSettings,
+    feature_settings: FeatureSettings,
+    about: About,
+) -> Fit:
+    """Acts, habits and their regression; what grows trees beside it and judges all of it."""
     chosen = settings.send_hour
     dates = snapshot_dates(
         history,
@@ -68,29 +92,25 @@ def train_send_hour(
     source = Source(history, customers, known_until, chosen, feature_settings)
     evidence = evidence_in(source, dates.train)
     train, test = (cases_at(source, some, evidence=evidence) for some in (dates.train, dates.test))
-    return fit_send_hour(
-        train,
-        test,
-        evidence=evidence,
-        settings=settings,
-        feature_settings=feature_settings,
-        origin=about,
+    _refuse_one_answer(train, "training", settings)
+    _refuse_one_answer(test, "test", settings)
+    habits = _learnt(train, evidence, settings)
+    return lambda chosen: _fitted(
+        train, test, habits, settings=chosen, feature_settings=feature_settings, origin=about
     )
 
 
-def fit_send_hour(
+def _fitted(
     train: Cases,
     test: Cases,
+    habits: _Habits,
     *,
-    evidence: Evidence,
     settings: TrainingSettings,
     feature_settings: FeatureSettings,
     origin: About,
 ) -> Trained:
     """The model learnt from `train`, judged by `test`, whose moments come after it."""
-    _refuse_one_answer(train, "training", settings)
-    _refuse_one_answer(test, "test", settings)
-    model = _model(train, evidence, settings)
+    model = _model(habits, settings)
     judged = judged_by(model, train, test, settings=settings)
     about = described(
         origin,
@@ -109,7 +129,17 @@ def fit_send_hour(
     )
 
 
-def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Model:
+@dataclass(frozen=True, eq=False)
+class _Habits:
+    """Slots as numbers, the regression of them, and the tables of the model: all but its trees."""
+
+    rows: _Rows
+    coefficients: Floats
+    tables: Mapping[str, pl.DataFrame]
+    evidence: Evidence
+
+
+def _learnt(train: Cases, evidence: Evidence, settings: TrainingSettings) -> _Habits:
     chosen = settings.send_hour
     segments = train.people.get_column("segment")
     some = _newest(train, MOST_FITTED)
@@ -119,22 +149,27 @@ def _model(train: Cases, evidence: Evidence, settings: TrainingSettings) -> Mode
     )  # fmt: skip
     rows = _Rows(train, kinds, shrinkage)
     coefficients, exponent, low = rows.logistic(evidence)
-    booster = rows.trees(coefficients, settings)
+    tables = {
+        "shrinkage": pl.DataFrame([asdict(shrinkage)]),
+        **kinds.to_tables(),
+        "logistic": pl.DataFrame({"input": [*LOGISTIC, ""], "coefficient": coefficients}),
+        "pull": pl.DataFrame(
+            {"exponent": [exponent], "low": [low]},
+            schema={"exponent": pl.Float64, "low": pl.Float64},
+        ),
+    }
+    return _Habits(rows, coefficients, tables, evidence)
+
+
+def _model(habits: _Habits, settings: TrainingSettings) -> Model:
+    booster = habits.rows.trees(habits.coefficients, settings)
     return Model(
         name=NAME,
         version=UNRECORDED,
         inputs=booster.inputs,
         booster=booster,
-        tables={
-            "shrinkage": pl.DataFrame([asdict(shrinkage)]),
-            **kinds.to_tables(),
-            "logistic": pl.DataFrame({"input": [*LOGISTIC, ""], "coefficient": coefficients}),
-            "pull": pl.DataFrame(
-                {"exponent": [exponent], "low": [low]},
-                schema={"exponent": pl.Float64, "low": pl.Float64},
-            ),
-        },
-        about={"evidence": evidence},
+        tables=habits.tables,
+        about={"evidence": habits.evidence},
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from training.evaluate import Interval
 from training.model.model import Model
+from training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Trained:
     examples: pl.DataFrame
     golden: pl.DataFrame
     figures: Mapping[str, bytes]
+
+
+# A preparation takes what a trainer takes, and gives what trains under settings that differ from
+# its own in nothing but how trees are grown: features and labels are those it has made.
+Fit: TypeAlias = Callable[[TrainingSettings], Trained]
 
 
 def described(

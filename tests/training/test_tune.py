@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +15,16 @@ import pytest
 
 from features.errors import NotReadyError
 from pipelines.models import MODELS, table_of
+from pipelines.retrain import preparation_of
 from pipelines.settings import load_settings
-from tests.training import grown
+from tests.training import checkerboard, grown
 from tests.training.test_registry import ORIGIN, trained
 from training import losses
 from training.evaluate import log_losses
 from training.model.model import UNRECORDED, Model
+from training.settings import TrainingSettings
 from training.snapshots import snapshot_dates
+from training.trained import Fit, Trained
 from training.trees import grow
 from training.tune import RANGES, Tables, Tuned, fold_ends, tune
 
@@ -39,13 +44,26 @@ def planted_has_losses(monkeypatch: pytest.MonkeyPatch) -> None:
 class Trainer:
     """Trains on planted rows, a world for each day; remembers when, and with what."""
 
-    def __init__(self, earliest: datetime = datetime(2020, 1, 1, tzinfo=UTC)) -> None:
-        self.earliest = earliest
+    def __init__(
+        self,
+        earliest: datetime = datetime(2020, 1, 1, tzinfo=UTC),
+        *,
+        takes: Callable[[], object] = dict,
+    ) -> None:
+        self.earliest, self.takes = earliest, takes
+        self.prepared: list[datetime] = []
         self.asked: list[tuple[datetime, dict[str, object]]] = []
 
-    def __call__(self, *tables: pl.DataFrame, known_until, settings, feature_settings, about):
+    def __call__(
+        self, *tables: pl.DataFrame, known_until: datetime, settings, feature_settings, about
+    ) -> Fit:
         if known_until < self.earliest:
             raise NotReadyError("nothing happened so early")
+        self.prepared.append(known_until)
+        self.takes()
+        return lambda chosen: self.fit(known_until, chosen)
+
+    def fit(self, known_until: datetime, settings: TrainingSettings) -> Trained:
         self.asked.append((known_until, {key: getattr(settings.churn, key) for key in RANGES}))
         inputs, labels = grown.rows(400, seed=known_until.toordinal())
         booster = grow(
@@ -116,8 +134,7 @@ def test_the_fold_that_proves_the_gain_is_not_searched_on() -> None:
     trainer = Trainer()
     found = searched(trainer, trials=6)
     on_proof = [values for end, values in trainer.asked if end == found.proof]
-    # Is there enough; what is in force; what was found.
-    assert on_proof == [POOR, POOR, found.found]
+    assert on_proof == [POOR, found.found]
 
 
 def test_what_cannot_be_improved_is_left_alone() -> None:
@@ -129,6 +146,106 @@ def test_what_cannot_be_improved_is_left_alone() -> None:
 def test_folds_and_seconds_are_those_of_the_settings() -> None:
     assert len(searched(Trainer(), trials=1, folds=3).folds) == 3
     assert len(searched(Trainer(), trials=10_000, seconds=1).trials) < 10_000
+
+
+@pytest.mark.parametrize("trials", [1, 6])
+def test_each_period_is_prepared_once_whatever_the_number_of_trials(trials: int) -> None:
+    trainer = Trainer()
+    found = searched(trainer, trials=trials)
+    assert len(found.trials) == trials
+    assert trainer.prepared == [found.proof, *found.folds] and len(found.folds) == 2
+    # What is in force in each period; anything else where it is searched, the best where proved.
+    assert len(trainer.asked) == 3 + 2 * (trials - 1) + (found.found != POOR)
+
+
+# Where each model's features come from.
+FEATURES_OF = {
+    "churn": "training.churn.features_as_of",
+    "dormancy-date": "training.dormancy_date.features_as_of",
+    "send-hour": "training.send_hour.cases_at",
+    "affinity-category": "training.affinity.moments_of",
+}
+
+
+@pytest.mark.parametrize("model", FEATURES_OF)
+def test_features_are_computed_by_the_preparation_alone(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = checkerboard.planted(60, seed=3, matters=False)
+    # Half a year is all that this shop has.
+    short = {
+        "resampling": {"replicates": 200},
+        "churn": {"calibrate": False, "train_snapshots": 2},
+        "dormancy_date": {"dormant_days": 28, "test_weeks": 4, "train_snapshots": 4},
+    }
+    training = SHIPPED.training.model_copy(
+        update={
+            name: getattr(SHIPPED.training, name).model_copy(update=update)
+            for name, update in short.items()
+        }
+    )
+    computed = list[str]()
+    module, function = FEATURES_OF[model].rsplit(".", 1)
+    real = getattr(importlib.import_module(module), function)
+
+    def counted(*tables: object, **rest: object) -> object:
+        computed.append(model)
+        return real(*tables, **rest)
+
+    monkeypatch.setattr(FEATURES_OF[model], counted)
+    fit = preparation_of(model)(
+        shop.history, shop.customers, shop.products, known_until=checkerboard.UNTIL,
+        settings=training, feature_settings=SHIPPED.features, about=ORIGIN,
+    )  # fmt: skip
+    assert len(computed) == 2  # to learn from and to be judged by
+    table = table_of(model, type(training).model_fields)
+    more = {"rounds": 3, "learning_rate": 0.3, "rows_in_leaf": 10}
+    grown_more = getattr(training, table).model_copy(update=more)
+    one, other = (
+        fit(chosen).model.booster.text
+        for chosen in (training, training.model_copy(update={table: grown_more}))
+    )
+    assert len(computed) == 2
+    # Of the hours trees are kept only where they pay.
+    assert one != other or model == "send-hour"
+
+
+class Clock:
+    """Stands still, but for a preparation."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+        self.now, self.seconds = 0.0, seconds
+        monkeypatch.setattr("training.tune.time.monotonic", lambda: self.now)
+
+    def tick(self) -> None:
+        self.now += self.seconds
+
+
+def test_seconds_hold_while_periods_are_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Trainer(takes=Clock(monkeypatch, seconds=40).tick)
+    with pytest.raises(
+        NotReadyError, match=r"the 60 seconds .* after 40 of them 1 of 3 periods .* raise seconds"
+    ):
+        searched(slow, trials=5, seconds=60)
+    assert len(slow.prepared) == 1
+
+
+def test_seconds_that_leave_none_for_the_search_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Trainer(takes=Clock(monkeypatch, seconds=30).tick)
+    with pytest.raises(NotReadyError, match="after 60 of them nothing but the settings in force"):
+        searched(slow, trials=5, seconds=60)
+    assert len(slow.prepared) == 2
+
+
+def test_a_period_is_given_up_for_the_search_and_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = Trainer(takes=Clock(monkeypatch, seconds=0.6).tick)
+    found = searched(slow, trials=10_000, seconds=2)
+    assert len(found.folds) == 1 and len(found.trials) > 1
+    assert found.note.startswith("seconds = 2 under [training.tuning] ended it")
+    assert found.note.endswith("and 2 of 3 periods prepared")
+    assert searched(Trainer(), trials=2).note == ""
 
 
 def test_a_short_history_gives_fewer_folds_and_none_is_explained() -> None:
