@@ -130,26 +130,31 @@ def _of_world(name: str, world: WorldSettings, customers: int, settings: Setting
     ]  # fmt: skip
     if not world.hour_gain or world.night_mails > DEFAULT.night_mails:
         told += [
-            Row(data, "send hour", method, MOVED, _mean(moved[method]), None, None, "")
+            Row(data, "send hour", method, MOVED, _share(moved[method]), None, None, "")
             for method in methods
         ]
     return told
 
 
 def _disturbed(settings: Settings) -> list[Row]:
-    """How many hours differ from the clean shop of the same seed, where machines answer mail."""
-    clean = shop_of(DEFAULT, customers=DISTURBED, seed=SEEDS[0], chosen=settings)
+    """How many hours differ from the clean shop of the same seed, where machines answer mail.
+
+    With clicks enough to learn from: where nothing is learnt from mail, machines disturb nothing.
+    """
+    clean_world = altered(DEFAULT, **CLICKS_75)
+    clean = shop_of(clean_world, customers=DISTURBED, seed=SEEDS[0], chosen=settings)
     hours, _ = onjes_hours(clean, settings)
     found = []
     for name in ("mpp", "bot-flood"):
-        shop = shop_of(known_world(name), customers=DISTURBED, seed=SEEDS[0], chosen=settings)
+        world = altered(known_world(name), **CLICKS_75)
+        shop = shop_of(world, customers=DISTURBED, seed=SEEDS[0], chosen=settings)
         others, note = onjes_hours(shop, settings)
         both = clean.people.with_row_index("clean").join(
             shop.people.with_row_index("dirty"), on="customer_id"
         )
         here, there = (both[of].to_numpy() for of in ("clean", "dirty"))
         differ = float((hours[here] != others[there]).mean())
-        data = f"world {name}, {DISTURBED:,} customers, 1 seed"
+        data = f"world {name}, .75 clicks each, {DISTURBED:,} customers, 1 seed"
         metric = "share of hours that differ from the clean world's (synthetic)"
         found.append(Row(data, "send hour", OURS, metric, differ, None, None, note))
     return found
@@ -163,6 +168,12 @@ def _mean(values: Sequence[float] | np.ndarray) -> Interval:
         return Interval(mean, mean, mean)
     reach = float(t.ppf(0.975, len(given) - 1) * given.std(ddof=1) / np.sqrt(len(given)))
     return Interval(mean - reach, mean, mean + reach)
+
+
+def _share(values: Sequence[float]) -> Interval:
+    """The same of a share, which is never below nothing nor above all."""
+    found = _mean(values)
+    return Interval(max(0.0, found.low), found.estimate, min(1.0, found.high))
 
 
 if __name__ == "__main__":
