@@ -21,7 +21,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from training.evaluate import Floats, Interval, intervals, log_losses, mean
 from training.model.calibrators import CALIBRATION, calibrated
-from training.model.model import sigmoid
+from training.model.model import MOST_LOG_ODDS, log_odds_of, sigmoid
 from training.prior import fit_logistic
 from training.settings import ResamplingSettings
 
@@ -30,9 +30,8 @@ NONE = "none"
 ENOUGH_FOR_STEPS = 20_000
 FEWEST_ROWS = 500
 FEWEST_OF_EACH = 20
-GRID = np.linspace(-12.0, 12.0, 241)
 # No correction makes anything certain.
-MOST_LOG_ODDS = 12.0
+GRID = np.linspace(-MOST_LOG_ODDS, MOST_LOG_ODDS, 241)
 
 Fit = Callable[[Floats, Floats], Floats]
 
@@ -126,7 +125,7 @@ def _ends(log_odds: Floats) -> Floats:
 def _isotonic(log_odds: Floats, labels: Floats) -> Floats:
     """The best rising steps."""
     steps = IsotonicRegression(out_of_bounds="clip").fit(log_odds, labels)
-    return _log_odds(steps.predict(GRID))
+    return log_odds_of(steps.predict(GRID))
 
 
 def _venn_abers(log_odds: Floats, labels: Floats) -> Floats:
@@ -139,13 +138,7 @@ def _venn_abers(log_odds: Floats, labels: Floats) -> Floats:
         warnings.simplefilter("ignore", RuntimeWarning)  # it looks for the steepest of no slopes
         machine.fit(np.column_stack([1 - given, given]), labels)
         middle, _ = machine.predict_proba(np.column_stack([1 - grid, grid]))
-    return np.where(np.isnan(middle[:, 1]), GRID, _log_odds(middle[:, 1]))
-
-
-def _log_odds(probabilities: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = np.log(probabilities) - np.log1p(-probabilities)
-    return found
+    return np.where(np.isnan(middle[:, 1]), GRID, log_odds_of(middle[:, 1]))
 
 
 def _table(meant: Floats) -> pl.DataFrame:

@@ -53,8 +53,8 @@ PURPOSES: Mapping[str, Purpose] = {
     ),
     "send-hour": Purpose(
         "In which hours of the customer's own clock does a mail find them?",
-        "a person's click within a day of delivery; where clicks are too few, an own act in that "
-        "hour (see `evidence`)",
+        "a person's click within `click hours` of the send; where clicks are too few, an own act "
+        "in that hour (see `evidence`)",
         "An hour at which nothing was ever sent is judged by when people are about. It does not "
         "say whether to send, and machine clicks are left out as far as they are known.",
     ),
@@ -128,7 +128,7 @@ def _origin(
     facts, settings = about["facts"], about["settings"]
     yield "version", version
     yield "answer", purpose.label
-    for key in sorted(k for k in settings if k.endswith(("horizon_days", "_days", "_hours"))):
+    for key in sorted(k for k in settings if k.endswith(("_days", "_hours"))):
         yield key.replace("_", " "), str(settings[key])
     for use in ("train", "test"):
         rows, customers = facts.get(f"{use}_rows"), facts.get(f"{use}_customers")

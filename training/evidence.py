@@ -10,9 +10,9 @@ import polars as pl
 from training.card import card
 from training.explain import contributions
 from training.plots_shap import contributions_plot
+from training.registry import EXAMPLES
 from training.trained import Trained
 
-EXAMPLES = "examples.parquet"
 INPUTS, CARD = "inputs.json", "card.md"
 
 

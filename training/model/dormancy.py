@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from training.model.bgnbd import BgNbd, Rhythms
-from training.model.model import Model, sigmoid
-from training.model.prior import MOST_LOG_ODDS, RHYTHM
+from training.model.model import Model, log_odds_of, sigmoid
+from training.model.prior import RHYTHM
 from training.model.score import inputs_of
 
 Floats = NDArray[np.float64]
@@ -83,8 +83,8 @@ def step_inputs(
     else:
         known = Rhythms.of(features)
         one_more = Rhythms(repeats=known.repeats + 1, last=known.age, age=known.age)
-        from_now = _log_odds(rhythm.silent(known, np.maximum(to_go, 0.0)))
-        after_one_more = _log_odds(rhythm.silent(one_more, dormant_days))
+        from_now = log_odds_of(rhythm.silent(known, np.maximum(to_go, 0.0)))
+        after_one_more = log_odds_of(rhythm.silent(one_more, dormant_days))
     whose, is_first = steps.whose, steps.is_first
     inputs = np.empty((len(whose), len(INPUTS)))
     inputs[:, : len(FEATURES)] = features.select(FEATURES).to_numpy()[whose]
@@ -184,9 +184,3 @@ def _median_days(survival: Floats, to_go: Floats) -> Floats:
     first = np.floor(to_go / WEEK)
     days = np.where(week == first, to_go, WEEK * (week + fallen))
     return np.where(is_down.any(axis=1), days, np.nan)
-
-
-def _log_odds(chance: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        found: Floats = np.log(chance) - np.log1p(-chance)
-    return np.clip(found, -MOST_LOG_ODDS, MOST_LOG_ODDS)

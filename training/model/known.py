@@ -1,7 +1,7 @@
 """What an affinity model knows of items: how they sell, what goes with what, and tastes.
 
-It is learnt by training.affinity_tables and travels as four tables in the model's folder. Nothing
-in them is about one customer: a taste is the mean of many.
+It is learnt by training.affinity_tables and travels as three tables in the folder of a model. They
+name no customer, and a taste is the mean of many.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ Floats = NDArray[np.float64]
 UNIT = 1_000
 # What is known of each item, as numbers; null (NaN) where there is nothing to measure.
 OF_ITEM = ("popularity", "trend", "week_trend", "habit", "usual_gap")
-# How two items go together: liked by the same customers; in the same order.
-LINKS = ("liked", "together")
 
 
 @dataclass(frozen=True, eq=False)

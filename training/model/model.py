@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from features.errors import NotReadyError
 from training.model.booster import Booster
 
+# Nothing that was counted or fitted is quite sure or quite impossible.
+MOST_LOG_ODDS = 12.0
 # The version of a model that the registry has not seen yet.
 UNRECORDED = "unrecorded"
 
@@ -83,6 +85,13 @@ def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-odds as probabilities, without overflow at either end."""
     probabilities: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * log_odds))
     return probabilities
+
+
+def log_odds_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities as log-odds, no further from zero than MOST_LOG_ODDS; NaN stays."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_odds: NDArray[np.float64] = np.log(probabilities) - np.log1p(-probabilities)
+    return np.clip(log_odds, -MOST_LOG_ODDS, MOST_LOG_ODDS)
 
 
 def _listed(names: Any) -> str:

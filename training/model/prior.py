@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from training.model.bgnbd import BgNbd, Rhythms
+from training.model.model import log_odds_of
 
 Floats = NDArray[np.float64]
 
@@ -38,8 +39,6 @@ PRIOR_INPUTS = (
 )
 # As tables of a model.
 RHYTHM, PRIOR = "rhythm", "prior"
-# Silence is never quite sure or quite impossible.
-MOST_LOG_ODDS = 12.0
 
 
 def terms_of(features: pl.DataFrame, rhythm: BgNbd | None, *, days: float) -> dict[str, Floats]:
@@ -56,9 +55,7 @@ def terms_of(features: pl.DataFrame, rhythm: BgNbd | None, *, days: float) -> di
     if rhythm is None:
         return found
     silent = rhythm.silent(Rhythms.of(features), days)
-    with np.errstate(divide="ignore"):
-        log_odds = np.log(silent) - np.log1p(-silent)
-    return {SILENT: np.clip(log_odds, -MOST_LOG_ODDS, MOST_LOG_ODDS), **found}
+    return {SILENT: log_odds_of(silent), **found}
 
 
 def prior_log_odds(tables: Mapping[str, pl.DataFrame], features: pl.DataFrame) -> Floats:
