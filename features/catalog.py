@@ -23,7 +23,7 @@ TEXTS = frozenset(
     }
 )  # fmt: skip
 
-# A raw hour invites trees to learn single hours by heart (methods.md, send hour).
+# A raw hour invites trees to learn single hours by heart; the send hour has a model of its own.
 _NOT_FOR_MODELS = TEXTS | {"favourite_hour"}
 
 MODEL_INPUTS: tuple[str, ...] = tuple(

@@ -3,9 +3,10 @@
 value = (margin of the orders it brings - discount on all its orders) x pull of the instant
         - cost of sending - chance of an unsubscribe x worth of a customer who can be mailed
 
-The incremental form of methods.md D4. Where a response model stands, it says how many click, how
-many orders follow and how many of them the e-mail brings, how many other orders use what it gives
-away, and how many unsubscribe; each of them else comes from the e-mail's table in onje.toml.
+Only orders that would not have come anyway bring margin. Where a response model stands, it says how
+many click, how many orders follow and how many of them the e-mail brings, how many other orders use
+what it gives away, and how many unsubscribe; each of them else comes from the e-mail's table in
+onje.toml.
 """
 
 from __future__ import annotations

@@ -226,5 +226,5 @@ def _refuse_what_tells_nothing(known: pl.DataFrame) -> None:
     raise NotReadyError(
         f"who turns deaf to e-mail is learnt from deliveries, clicks and visits; found "
         f"{deliveries} deliveries, {clicks} clicks and {visits} visits; bring the events of your "
-        "mail sender (deliver, click) and of your shop (session) in, see docs/connectors.md"
+        "mail sender (deliver, click) and of your shop (session) in, see docs/data-in.md"
     )
