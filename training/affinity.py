@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,13 @@ from training.affinity_cases import (
 )
 from training.affinity_quick import fit_quick
 from training.affinity_report import customer_numbers, report_on_lists
-from training.affinity_tables import tables_as_of
+from training.affinity_tables import numbered_orders, tables_as_of
 from training.evaluate import Floats, log_losses
 from training.model.booster import Booster
 from training.model.candidates import Limits
 from training.model.items import INPUTS, MEANINGS
 from training.model.model import UNRECORDED, Model
-from training.plots import calibration_plot, gain_plot
+from training.plots import Drawn, calibration_plot, gain_plot
 from training.settings import AffinitySettings, TrainingSettings
 from training.snapshots import snapshot_dates
 from training.trained import About, Fit, Trained, described
@@ -123,7 +124,7 @@ def prepare_affinity(
     cases = cases_of(test, quick, limits, with_recall=True)
     _refuse_one_answer(cases.candidates.filter("scored"), "test", chosen)
     tables = {
-        **tables_as_of(history, known_until, item=item, settings=chosen),
+        **tables_as_of(numbered_orders(history), known_until, item=item, settings=chosen),
         "quick": quick,
         "candidates": pl.DataFrame([asdict(limits)]),
     }
@@ -239,10 +240,12 @@ def _fitted(
             baseline_loss=log_losses(truth, probabilities[BASELINE]),
         ),
         golden=inputs.sample(min(GOLDEN_ROWS, inputs.height), seed=chosen.seed),
-        figures={
-            "calibration": calibration_plot(truth, probabilities),
-            "gain": gain_plot(truth, probabilities),
-        },
+        figures=Drawn(
+            {
+                "calibration": partial(calibration_plot, truth, probabilities),
+                "gain": partial(gain_plot, truth, probabilities),
+            }
+        ),
     )
 
 

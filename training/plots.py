@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,6 +16,24 @@ from training.evaluate import Floats
 Corner: TypeAlias = Literal["upper left", "upper right", "lower right"]
 
 LEAST_SHARE = 0.02
+
+
+class Drawn(Mapping[str, bytes]):
+    """PNG images by name, each drawn when first asked for: who asks for none waits less."""
+
+    def __init__(self, draw: Mapping[str, Callable[[], bytes]]) -> None:
+        self._draw, self._done = dict(draw), dict[str, bytes]()
+
+    def __getitem__(self, name: str) -> bytes:
+        if name not in self._done:
+            self._done[name] = self._draw[name]()
+        return self._done[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._draw)
+
+    def __len__(self) -> int:
+        return len(self._draw)
 
 
 def calibration_plot(labels: Floats, contestants: Mapping[str, Floats]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -25,7 +26,7 @@ from training.model.response import (
     bases,
     mail_orders,
 )
-from training.plots import calibration_plot, gain_plot
+from training.plots import Drawn, calibration_plot, gain_plot
 from training.report import report_on
 from training.response_fit import fit_answers
 from training.response_orders import fit_orders
@@ -169,10 +170,12 @@ def fit_response(
         report=report,
         examples=examples.with_columns(baseline_loss=log_losses(label, contestants[BASELINE])),
         golden=_golden(model, examples, settings.response),
-        figures={
-            "calibration": calibration_plot(label, shown),
-            "gain": gain_plot(label, shown),
-        },
+        figures=Drawn(
+            {
+                "calibration": partial(calibration_plot, label, shown),
+                "gain": partial(gain_plot, label, shown),
+            }
+        ),
     )
 
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from training import plots
 from training.evaluate import Floats, Interval, intervals, log_losses, loss, mean
 from training.losses import send_hour_losses
 from training.model.habits import habits_in, slot_inputs
 from training.model.hours import fitted, slot_log_odds
 from training.model.model import Model, sigmoid
 from training.model.shrinkage import SLOTS, shrunk, smoothed, with_other_days
+from training.plots import Drawn, calibration_plot, gain_plot
 from training.send_hour_cases import Cases
 from training.send_hour_pull import click_rates, email_log_odds
 from training.settings import TrainingSettings
@@ -70,10 +71,12 @@ def judged_by(model: Model, train: Cases, test: Cases, *, settings: TrainingSett
         report=report,
         examples=examples.with_columns(baseline_loss=pl.Series(losses[BASELINE])),
         golden=_golden(model, test),
-        figures={
-            "calibration": plots.calibration_plot(observed, {"model": chances}),
-            "gain": plots.gain_plot(observed, {"model": chances}),
-        },
+        figures=Drawn(
+            {
+                "calibration": partial(calibration_plot, observed, {"model": chances}),
+                "gain": partial(gain_plot, observed, {"model": chances}),
+            }
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from features.errors import NotReadyError
 from features.settings import FeatureSettings
 from training.evaluate import Floats, log_losses
 from training.model.model import Model
-from training.plots import calibration_plot, gain_plot, lift_plot
+from training.plots import Drawn, calibration_plot, gain_plot, lift_plot
 from training.report import report_on
 from training.settings import ResamplingSettings, TreeSettings
 from training.trained import About, Trained, described
@@ -69,11 +70,13 @@ def handed_over(
             baseline_loss=log_losses(truth, chances[baseline]),
         ),
         golden=inputs.sample(min(GOLDEN_ROWS, test.height), seed=settings.seed),
-        figures={
-            "calibration": calibration_plot(truth, shown),
-            "gain": gain_plot(truth, shown),
-            "lift": lift_plot(truth, shown),
-        },
+        figures=Drawn(
+            {
+                "calibration": partial(calibration_plot, truth, shown),
+                "gain": partial(gain_plot, truth, shown),
+                "lift": partial(lift_plot, truth, shown),
+            }
+        ),
     )
 
 
