@@ -49,8 +49,8 @@ MOST_JUDGED = 16_000_000
 
 
 def judges_of(known: peers.Coded) -> int:
-    """Customers by whom TIFU-KNN is tuned."""
-    return min(JUDGES, MOST_JUDGED // len(known.items))
+    """At most how many customers TIFU-KNN is tuned by: those of them who ordered twice."""
+    return min(JUDGES, MOST_JUDGED // len(known.items), len(known.customers))
 
 
 METHODS: dict[str, Callable[[peers.Coded], peers.Scorer]] = {
@@ -150,7 +150,7 @@ def _task(
     lists, seconds, notes = {OURS: ours}, {OURS: time.perf_counter() - start}, {OURS: note}
     wanted = test.ordered.select("customer_id", "item", "repeat")
     known = _coded(history, task)
-    notes[TIFU] = f"tuned by the last orders of {judges_of(known):,} customers drawn at random"
+    notes[TIFU] = f"tuned by the last orders of at most {judges_of(known):,} customers"
     asked = np.searchsorted(
         known.customers.to_numpy(), wanted.get_column("customer_id").unique().sort().to_numpy()
     )
