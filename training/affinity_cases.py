@@ -12,7 +12,7 @@ import polars as pl
 from features.items import Item, items_as_of
 from features.settings import FeatureSettings
 from training.affinity_labels import ordered_after
-from training.affinity_tables import tables_as_of
+from training.affinity_tables import numbered_orders, tables_as_of
 from training.evaluate import Floats
 from training.model.candidates import Candidates, Limits, candidates_of
 from training.model.items import INPUTS, KEY, listed
@@ -79,10 +79,14 @@ def moments_of(
     most = max(1, settings.examples // settings.scored_candidates)
     if spine.height > most:
         spine = spine.sample(most, seed=settings.seed).sort("as_of", "customer_id")
+    # Each customer's past is told once, whatever the number of dates.
+    of_all = items_as_of(history, spine, item=item, settings=feature_settings)
+    of_date = of_all.partition_by("as_of", as_dict=True, maintain_order=True)
+    lines = numbered_orders(history)
     moments = []
     for (as_of,), some in spine.group_by("as_of", maintain_order=True):
         assert isinstance(as_of, datetime)
-        items = items_as_of(history, some, item=item, settings=feature_settings)
+        items = of_date.get((as_of,), of_all.clear())
         ordered = ordered_after(
             history,
             some,
@@ -96,7 +100,7 @@ def moments_of(
                 spine=some,
                 items=items,
                 shelf=products if item == "product_id" else None,
-                tables=tables_as_of(history, as_of, item=item, settings=settings),
+                tables=tables_as_of(lines, as_of, item=item, settings=settings),
                 ordered=ordered.join(
                     before, on=PAIR, how="left", maintain_order="left"
                 ).with_columns(pl.col("repeat").fill_null(False)),

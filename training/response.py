@@ -105,9 +105,12 @@ def prepare_response(
         mails = pl.concat([mails, without], how="diagonal")
     else:
         mails = mails.drop_nulls(outcome)
+    parts = _split(mails, outcome, chosen)
+    # Before their inputs are made, which takes longer than all the rest.
+    for rows, use in zip(parts, ("training", "test"), strict=True):
+        _refuse_too_few(rows, use, outcome, chosen)
     train, test = (
-        with_inputs(some, history, customers, feature_settings=feature_settings)
-        for some in _split(mails, outcome, chosen)
+        with_inputs(some, history, customers, feature_settings=feature_settings) for some in parts
     )
     return lambda chosen: fit_response(
         train,
@@ -129,8 +132,6 @@ def fit_response(
     origin: About,
 ) -> Trained:
     """The model learnt from the rows of `train`, judged by those of `test` (see response_rows)."""
-    for rows, use in ((train, "training"), (test, "test")):
-        _refuse_too_few(rows, use, outcome, settings.response)
     fit = _fit_orders if outcome == "order" else _fit_answers
     model, facts = fit(train, outcome, settings.response)
     label = test.get_column(outcome).to_numpy()
