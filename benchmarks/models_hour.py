@@ -143,7 +143,7 @@ def _disturbed(settings: Settings) -> list[Row]:
     """
     clean_world = altered(DEFAULT, **CLICKS_75)
     clean = shop_of(clean_world, customers=DISTURBED, seed=SEEDS[0], chosen=settings)
-    hours, _ = onjes_hours(clean, settings)
+    hours, clean_note = onjes_hours(clean, settings)
     found = []
     for name in ("mpp", "bot-flood"):
         world = altered(known_world(name), **CLICKS_75)
@@ -156,7 +156,8 @@ def _disturbed(settings: Settings) -> list[Row]:
         differ = float((hours[here] != others[there]).mean())
         data = f"world {name}, .75 clicks each, {DISTURBED:,} customers, 1 seed"
         metric = "share of hours that differ from the clean world's (synthetic)"
-        found.append(Row(data, "send hour", OURS, metric, differ, None, None, note))
+        told = f"{note}; clean: {clean_note}"
+        found.append(Row(data, "send hour", OURS, metric, differ, None, None, told))
     return found
 
 
