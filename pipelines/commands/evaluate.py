@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipelines.commands.baskets import baskets
+from pipelines.baskets.command import baskets
 from pipelines.models import MODELS, known_model
 
 EPILOG = """Examples:
@@ -69,6 +69,10 @@ def _one_model(name: str) -> None:
         ] = None,
         as_json: AsJson = False,
     ) -> None:
+        from features.errors import SettingsError
+
+        if version is not None and not card:
+            raise SettingsError("--version says whose card to print; add --card")
         if card:
             _show_card(name, version, as_json=as_json)
         else:

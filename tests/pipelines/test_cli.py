@@ -70,6 +70,19 @@ def test_a_model_that_there_is_not_is_named_with_those_there_are(verb, tmp_path)
 
 
 @pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (["evaluate", "churn", "--version", "3"], "--card"),
+        (["train", "--trials", "9", "churn"], "--tune"),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(words, missing, tmp_path):
+    run = onje(*words, home=tmp_path)
+    assert run.returncode == 11
+    assert f"add {missing}" in run.stderr
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("2024-11-03", "2024-11-03T00:00:00+00:00"),
