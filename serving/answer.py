@@ -17,10 +17,9 @@ from serving.products import picks_of
 from serving.responses import with_responses
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
-from serving.tables import DECISIONS, REQUESTS
+from serving.tables import DECISIONS, KEY, REQUESTS
 from serving.valuation import Valuation
 
-KEY = ["customer_id", "as_of"]
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
     "favourite_category", "degraded", "missing_models",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-KEY = ["customer_id", "as_of"]
+from serving.tables import KEY
+
 NEWEST_ON_THE_SHELF = 50
 
 

@@ -7,6 +7,7 @@ import polars as pl
 from features.cart import is_in_cart
 from features.history import category_of
 from serving.settings import PolicySettings
+from serving.tables import KEY
 
 LONGEST_LIST = 50
 # What customers chose themselves is shown, however lately they bought it.
@@ -29,7 +30,6 @@ def picks_of(
     bought lately were left out. `items`: the scores of products; `shelf`: PRODUCTS. What lies in
     the cart or was just bought was the customer's own choice: it is never too recent.
     """
-    key = ["customer_id", "as_of"]
     is_due = (pl.col("due_ratio") >= policy.due_share).fill_null(False) & pl.col("own")
     too_recent = (pl.col("days_since_order") < policy.recently_bought_days).fill_null(False)
     is_released = pl.col("released_at").is_null() | (pl.col("released_at") <= pl.col("as_of"))
@@ -37,7 +37,7 @@ def picks_of(
 
     # Lists are numbered, because sorting by numbers takes a third of the time.
     lists = wanted.with_row_index("list")
-    scored = lists.lazy().join(items.lazy(), on=key).with_columns(rested=~too_recent | is_due)
+    scored = lists.lazy().join(items.lazy(), on=KEY).with_columns(rested=~too_recent | is_due)
     is_about_category = pl.col("picks") == "category"
     in_category = category_of("category", depth=category_depth) == pl.col("favourite_category")
     offered = [

@@ -7,8 +7,9 @@ from functools import lru_cache
 import polars as pl
 
 from features.contacts import MEANINGS as OF_CONTACT
-from serving.scores import KEY, Models
+from serving.scores import Models
 from serving.settings import ServingSettings
+from serving.tables import KEY
 from training.model.model import Model
 from training.model.response import (
     OF_CUSTOMER,

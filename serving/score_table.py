@@ -7,7 +7,8 @@ import json
 import polars as pl
 
 from serving.hours import best_hours
-from serving.scores import KEY, Models, Scores
+from serving.scores import Models, Scores
+from serving.tables import KEY
 
 # Categories and products that are told of each customer, best first.
 ITEMS = 20

@@ -17,6 +17,7 @@ from serving.fallback import default_hours, own_items_first
 from serving.hours import usual_of
 from serving.knowledge import Knowledge
 from serving.settings import PolicySettings, ServingSettings
+from serving.tables import KEY
 from serving.tone import preferred_tones
 from training.model.churn import score_churn
 from training.model.dormancy import score_dormancy_date, score_email_dormancy
@@ -24,7 +25,6 @@ from training.model.hours import score_hours
 from training.model.items import score_items
 from training.model.model import Model
 
-KEY = ["customer_id", "as_of"]
 _DATES = {"dormant_on": pl.Datetime("us", "UTC"), "dormant_within_30d": pl.Float64()}
 # Models for which nothing that the merchant said can stand in.
 NEEDED = ("churn", "send-hour", "affinity-category", "affinity-product")

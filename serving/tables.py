@@ -5,6 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 UTC = pl.Datetime("us", "UTC")
+# Whose row it is, and at which moment.
+KEY = ["customer_id", "as_of"]
 
 # One question each. `emails` null = whole catalogue; exactly one = only the time is asked for.
 REQUESTS = pl.Schema(

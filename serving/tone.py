@@ -5,8 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from serving.settings import ServingSettings
-
-KEY = ["customer_id", "as_of"]
+from serving.tables import KEY
 
 
 def preferred_tones(contacts: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:

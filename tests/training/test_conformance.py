@@ -23,8 +23,8 @@ from pipelines.retrain import trainer_of
 from pipelines.settings import Settings, load_settings
 from serving.knowledge import Knowledge
 from serving.responses import inputs_of_arms
-from serving.scores import KEY, Models, Scores, scores_of
-from serving.tables import MAIL
+from serving.scores import Models, Scores, scores_of
+from serving.tables import KEY, MAIL
 from tests.training.checkerboard import (
     ANNOYED,
     CLICKED_AT_HOME,
