@@ -242,6 +242,7 @@ class Registry:
     def card(self, name: str, version: str | None) -> Card:
         """The card of a version; of the champion, or else the challenger, if None."""
         from training.evidence import INPUTS, card_of
+        from training.model.verify import ABOUT
 
         client = self._client()
         recorded = (
@@ -252,7 +253,7 @@ class Registry:
         if recorded is None:
             raise NotReadyError(f"no version of {name} is recorded; type `onje train all`")
         number = str(recorded.version)
-        about = json.loads((self._fetch(recorded) / "about.json").read_text())["about"]
+        about = json.loads((self._fetch(recorded) / ABOUT).read_text("utf-8"))["about"]
         with TemporaryDirectory(prefix="onje-") as scratch:
             inputs = _or_none(
                 lambda: client.download_artifacts(str(recorded.run_id), INPUTS, scratch), *UNKNOWN
