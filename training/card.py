@@ -184,7 +184,7 @@ def index(names: Mapping[str, Mapping[str, Any]]) -> str:
             f"| [{name}]({name}.md) | {PURPOSES[name].question} "
             f"| {_interval(about['metrics']['model'].get('log_loss'))} "
             f"| {_interval(about['gain'])} over `{about['baseline']}` "
-            f"| {'synthetic' if about['synthetic'] else 'real'} |"
+            f"| {'synthetic' if about['synthetic'] else 'brought in'} |"
             for name, about in names.items()
         ),
         "",
