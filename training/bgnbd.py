@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
@@ -16,6 +17,17 @@ ENOUGH_CUSTOMERS = 30_000
 # towards 1, by far less than what one customer tells of the others.
 RIDGE = 1e-6
 BOUNDS = [(-12.0, 12.0)] * 4
+
+
+def newest_rhythm(rows: pl.DataFrame) -> BgNbd | None:
+    """Fitted on the newest `as_of` of `rows`, where each customer comes once, without any label.
+
+    None where nobody has ordered twice: whatever else is known of them has to do.
+    """
+    try:
+        return fit_bgnbd(Rhythms.of(rows.filter(pl.col("as_of") == pl.col("as_of").max())))
+    except NotReadyError:
+        return None
 
 
 def fit_bgnbd(rhythms: Rhythms) -> BgNbd:

@@ -19,11 +19,11 @@ from features.build import features_as_of
 from features.catalog import CATALOG
 from features.errors import NotReadyError
 from features.settings import FeatureSettings
-from training.bgnbd import fit_bgnbd
+from training.bgnbd import newest_rhythm
 from training.dormancy_rules import KaplanMeier, ShareOfSteps
 from training.evaluate import Floats, Interval, intervals, mean
 from training.labels import turning_dormant
-from training.model.bgnbd import BgNbd, Rhythms
+from training.model.bgnbd import BgNbd
 from training.model.dormancy import (
     FEATURES,
     INPUTS,
@@ -102,7 +102,7 @@ def prepare_dormancy_date(
     dates = _train_dates(history, judged_at, today, chosen)
     train = customers_at(history, customers, dates, judged_at, chosen, feature_settings)
     test = customers_at(history, customers, [judged_at], today, chosen, feature_settings)
-    rhythm = _rhythm(train)
+    rhythm = newest_rhythm(train)
     train_steps, train_cases = _cases(train, judged_at, chosen)
     test_steps, test_cases = _cases(test, today, chosen)
     for cases, use in ((train_cases, "training"), (test_cases, "test")):
@@ -255,13 +255,6 @@ def _cases(
         week=pl.Series(steps.week.astype(np.float64)),
         label=pl.Series((steps.week == turn_week[kept]).astype(np.float64)),
     )
-
-
-def _rhythm(rows: pl.DataFrame) -> BgNbd | None:
-    try:
-        return fit_bgnbd(Rhythms.of(rows.filter(pl.col("as_of") == pl.col("as_of").max())))
-    except NotReadyError:
-        return None
 
 
 def _some(cases: int, settings: DormancyDateSettings) -> NDArray[np.int64]:

@@ -6,10 +6,8 @@ import numpy as np
 import polars as pl
 from scipy.optimize import minimize
 
-from features.errors import NotReadyError
-from training.bgnbd import fit_bgnbd
+from training.bgnbd import newest_rhythm
 from training.evaluate import Floats
-from training.model.bgnbd import BgNbd, Rhythms
 from training.model.model import sigmoid
 from training.model.prior import PRIOR, RHYTHM, TERMS, terms_of
 
@@ -24,8 +22,7 @@ def fit_prior(rows: pl.DataFrame, labels: Floats, *, days: float) -> dict[str, p
     The rhythm is learnt from the newest date of `rows` alone (each customer once) and knows no
     label; the curve over it is learnt from all rows.
     """
-    newest = rows.filter(pl.col("as_of") == pl.col("as_of").max())
-    rhythm = _rhythm(newest)
+    rhythm = newest_rhythm(rows)
     found = terms_of(rows, rhythm, days=days)
     names = list(found)
     matrix = np.column_stack([found[name] for name in names])
@@ -65,11 +62,3 @@ def fit_logistic(inputs: Floats, labels: Floats, *, rising: list[bool]) -> Float
     found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds)
     weights: Floats = found.x
     return weights
-
-
-def _rhythm(newest: pl.DataFrame) -> BgNbd | None:
-    try:
-        return fit_bgnbd(Rhythms.of(newest))
-    except NotReadyError:
-        # One order each: the other terms say what can be said.
-        return None
