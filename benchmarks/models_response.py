@@ -7,6 +7,7 @@ LightGBM; Qini is scikit-uplift's. All out of fold, gains paired by resampled cu
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +17,20 @@ import numpy as np
 import polars as pl
 
 from benchmarks.model_rows import OURS, Row, Step, as_markdown
+from features.errors import NotReadyError
+from features.history import to_history
 from pipelines.settings import load_settings
+from pipelines.simulator.past_mail import send_history
+from pipelines.simulator.run import begin
+from pipelines.simulator.world import create
+from pipelines.simulator.worlds import known_world
 from training.evaluate import Floats, Interval
 from training.offpolicy.cross_fit import trees
 from training.offpolicy.estimators import Estimate
 from training.offpolicy.logged import Logged
 from training.personal import learn_personal
+from training.response import Outcome, train_response
+from training.trained import About
 from training.uplift import _scikit_uplift
 
 ROOT = Path(__file__).parents[1]
@@ -29,10 +38,64 @@ ARMS = ("No E-Mail", "Mens E-Mail", "Womens E-Mail")
 INPUTS = ("recency", "history", "mens", "womens", "newbie")
 FOLDS, DRAWS, SEED = 2, 200, 1
 HILLSTROM = "Hillstrom (half, real)"
+# Chosen by time alone.
+WORLDS, CUSTOMERS, WEEKS, WORLD_SEED = ("default", "rich"), 3_000, 26, 11
+NO_RANKER = "Onje ranks nobody by uplift from so few randomised decisions"
+OUTCOMES: tuple[Outcome, ...] = ("click", "order", "unsubscribe")
 
 
 def rows(step: Step) -> list[Row]:
-    """The policy and the ranking on Hillstrom; worlds are in `onje evaluate policy`."""
+    """The policy and the ranking on Hillstrom, where it is there, and the models in worlds."""
+    return [*_on_hillstrom(step), *_in_worlds(step)]
+
+
+def _in_worlds(step: Step) -> list[Row]:
+    found = []
+    for place, name in enumerate(WORLDS):
+        step("response: worlds (synthetic)", place, len(WORLDS))
+        found += _in_world(name)
+    step("response: worlds (synthetic)", len(WORLDS), len(WORLDS))
+    return found
+
+
+def _in_world(name: str) -> list[Row]:
+    world = create(
+        known_world(name), customers=CUSTOMERS, history_weeks=WEEKS, weeks=0, seed=WORLD_SEED
+    )
+    run = begin(world)
+    send_history(world, run)
+    settings = load_settings(ROOT / "onje.toml", patches=[])
+    features = settings.features.model_copy(update={"base_currency": "USD"})
+    history = to_history(run.events(world.start), world.products, settings=features)
+    data = f"world {name} (synthetic), {CUSTOMERS:,} customers, seed {WORLD_SEED}"
+    found = []
+    for outcome in OUTCOMES:
+        began = time.perf_counter()
+        try:
+            trained = train_response(
+                history, world.customers, world.products, outcome=outcome,
+                known_until=world.start, settings=settings.training, feature_settings=features,
+                about=About({}, "benchmark", world.start, synthetic=True),
+            )  # fmt: skip
+        except NotReadyError as problem:
+            print(f"{data}: {problem}", file=sys.stderr)
+            continue
+        took, report = time.perf_counter() - began, trained.report
+        for who, metrics in report.metrics.items():
+            is_ours = who == "model"
+            found += [
+                Row(
+                    data, f"{outcome} after a mail", OURS if is_ours else who, metric,
+                    metrics[kind],
+                    report.gain if who == report.baseline and kind == "log_loss" else None,
+                    took if is_ours else None, "",
+                )
+                for metric, kind in (("log-loss", "log_loss"), ("AUC", "auc"))
+            ]  # fmt: skip
+    return found
+
+
+def _on_hillstrom(step: Step) -> list[Row]:
     data = _hillstrom()
     if data is None:
         return []
@@ -120,9 +183,6 @@ def _ranking(data: pl.DataFrame, arm: str, column: str) -> list[Row]:
             fitted = learner().fit(visited[others], treated[others].astype(int), X=inputs[others])
             said[mine] = np.ravel(fitted.effect(inputs[mine]))
         scores[name], seconds[name] = said, time.perf_counter() - began
-    # A fixed, even mixture of ranks is less volatile than any of its parts.
-    ranks = [pl.Series(scores[one]).rank().to_numpy() for one in (f"one column: {column}", "X")]
-    scores = {OURS: np.sum(ranks, axis=0), **scores}
     qini, random = _scikit_uplift()["qini"], np.random.default_rng(SEED)
     drawn: dict[str, list[float]] = {name: [] for name in scores}
     groups = [np.flatnonzero(treated), np.flatnonzero(~treated)]
@@ -134,11 +194,7 @@ def _ranking(data: pl.DataFrame, arm: str, column: str) -> list[Row]:
     return [
         Row(
             HILLSTROM, f"who visits because of {arm}", name, "Qini",
-            _around(whole[name], np.array(drawn[name])),
-            None if name == OURS else _around(
-                whole[OURS] - whole[name], np.array(drawn[OURS]) - np.array(drawn[name])
-            ),
-            seconds.get(name), "mean of the ranks of the column and X" if name == OURS else "",
+            _around(whole[name], np.array(drawn[name])), None, seconds.get(name), NO_RANKER,
         )
         for name in scores
     ]  # fmt: skip
