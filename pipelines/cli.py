@@ -73,12 +73,23 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-def _root(
-    show_version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-) -> None:
-    if show_version:
+def _print_version(asked: bool) -> None:
+    if asked:
         print(version("onje"))
         raise typer.Exit
+
+
+def _root(
+    show_version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and stop.",
+        # Before it is seen that no verb was named.
+        is_eager=True,
+        callback=_print_version,
+    ),
+) -> None:
+    """Takes what stands before the verb."""
 
 
 def _not_loaded() -> None:

@@ -23,6 +23,7 @@ from pipelines.settings import load_settings
 from serving.scores import NEEDED
 
 ENOUGH_DISK_GB = 2
+FRESH_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def examine() -> list[Finding]:
             return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
-            findings += [_looked(look, onje) for look in (_lake, _data, _money, _store)]
+            findings += [_looked(look, onje) for look in (_lake, _data, _age, _money, _store)]
             findings += list(_models(onje))
             findings += [_looked(_uplift, onje)]
     except OnjeError as error:
@@ -130,6 +131,16 @@ def _data(onje: Installation) -> Finding:
     return Finding("data", True, found, "")
 
 
+def _age(onje: Installation) -> Finding:
+    """Whether anything was heard lately: of what came after, models and triggers know nothing."""
+    newest = onje.lake.scan("events").select(pl.col("known_at").max()).collect().item()
+    if newest is None:
+        return Finding("age", False, "no event in the lake", "onje ingest --help")
+    days = (onje.now() - newest).days
+    found = f"the newest event became known {days} days ago, {newest:%Y-%m-%d}"
+    return Finding("age", days <= FRESH_DAYS, found, "bring newer events in with onje ingest")
+
+
 def _money(onje: Installation) -> Finding:
     """How much of the money is in a currency that spend leaves out."""
     base = onje.settings.features.base_currency
@@ -181,7 +192,10 @@ def _uplift(onje: Installation) -> Finding:
 
     made = onje.store.left_to_chance()
     why_not = too_few(made.decisions, made.days, onje.settings.training.response)
-    found = f"{made.decisions:,} decisions made by chance: enough to learn it person by person"
+    found = (
+        f"{made.decisions:,} decisions made by chance: enough to learn it person by person, from a "
+        "notebook; no command does it yet"
+    )
     return Finding("uplift", True, found if why_not is None else why_not.reason, "")
 
 

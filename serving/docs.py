@@ -53,7 +53,8 @@ value = (margin of the orders it brings - discount on all its orders) x lift of 
 - freshness halves with every `half_life_hours` of waiting
 - the chance of an unsubscribe grows with every e-mail of the last 7 days (`fatigue`)
 
-Until a response model stands, the rates are those that `onje.toml` expects.
+The rates are those that the response models say of the customer; where there is no such model,
+those that `onje.toml` expects.
 
 ## Chance
 

@@ -85,7 +85,10 @@ def correction(name: str, learnt: Said) -> dict[str, pl.DataFrame]:
     if name == NONE:
         return {}
     fit = _candidates(len(learnt.labels))[name]
-    return {CALIBRATION: _table(fit(learnt.log_odds, learnt.labels))}
+    meant = fit(learnt.log_odds, learnt.labels)
+    # Nothing was learnt beyond what was seen: there the curve goes on as the model says.
+    within = np.clip(GRID, learnt.log_odds.min(), learnt.log_odds.max())
+    return {CALIBRATION: _table(np.interp(within, GRID, meant) + GRID - within)}
 
 
 def not_asked(reason: str) -> Choice:

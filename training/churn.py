@@ -21,7 +21,7 @@ from training.calibrating import NONE, Choice, Said, choose_calibration, correct
 from training.labels import churned
 from training.model.bgnbd import BgNbd, Rhythms
 from training.model.booster import Booster
-from training.model.churn import NEWCOMERS, churn_of
+from training.model.churn import NEWCOMERS, SEEN, churn_of
 from training.model.model import UNRECORDED, Model
 from training.model.prior import RHYTHM, prior_log_odds
 from training.prior import fit_prior
@@ -147,6 +147,7 @@ def fit_churn(
     for rows, use in ((train, "training"), (test, "test")):
         refuse_one_outcome(rows, use, model=NAME, days=settings.churn.horizon_days, table="churn")
     booster, tables = _learnt(train, settings.churn)
+    tables |= {SEEN: train.select(pl.col("days_since_order").max())}
     choice = _calibration(train, settings)
     if choice.chosen != NONE:
         tables |= correction(choice.chosen, _said_of_others(train, settings.churn))

@@ -228,8 +228,7 @@ def _train_dates(
         raise NotReadyError(
             f"the date of dormancy is learnt from orders of at least {needed} days before "
             f"{today:%Y-%m-%d}; found {found}; bring older orders in with `onje ingest`, or "
-            "lower dormant_days or test_weeks, or raise train_snapshots under "
-            "[training.dormancy_date] in onje.toml"
+            "lower dormant_days or test_weeks under [training.dormancy_date] in onje.toml"
         )
     return dates
 

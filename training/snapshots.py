@@ -71,7 +71,7 @@ def dates_since(
         raise NotReadyError(
             f"training needs {what}s of at least {needed.days} days before {known_until:%Y-%m-%d}; "
             f"found {_since(first, what, known_until)}; bring older {what}s in with `onje ingest`, "
-            "or shorten horizon_days, every_days or test_snapshots in onje.toml"
+            "or shorten horizon_days or every_days in the model's table of onje.toml"
         )
     return Split(train=tuple(trains), test=tuple(tests))
 

@@ -98,6 +98,11 @@ def _table(file: Path) -> pl.DataFrame:
     table = table.select(COLUMNS)
     if table.is_empty():
         raise DataError(f"{file} has no rows; {LOOK}")
+    if isinstance(table.schema["item"], pl.List):  # a row per basket says the same
+        table = table.explode("item")
+    nested = [name for name in COLUMNS if table.schema[name].is_nested()]
+    if nested:
+        raise DataError(f"{nested[0]} of {file} is {table.schema[nested[0]]}; {LOOK}")
     if not table.schema["basket"].is_integer():
         raise DataError(f"basket of {file} is {table.schema['basket']}; {LOOK}")
     nulls = {name: count for name, count in table.null_count().row(0, named=True).items() if count}

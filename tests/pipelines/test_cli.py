@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,11 @@ def test_an_unknown_verb_is_a_wrong_call(tmp_path):
     run = onje("trian", home=tmp_path)
     assert run.returncode == 2
     assert "train" in run.stderr
+
+
+def test_the_version_is_told_without_a_verb(tmp_path):
+    run = onje("--version", home=tmp_path)
+    assert run.returncode == 0 and run.stdout.strip() == version("onje")
 
 
 def test_what_must_run_first_is_said_without_a_traceback(tmp_path):

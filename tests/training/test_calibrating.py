@@ -66,6 +66,15 @@ def test_what_helped_where_it_was_learnt_and_not_later_is_not_taken() -> None:
     assert chosen(boasting(drawn(6_000, seed=1)), drawn(6_000, seed=3)).chosen == NONE
 
 
+@pytest.mark.parametrize("name", ["platt", "beta"])
+def test_beyond_what_was_seen_the_model_goes_on(name: str) -> None:
+    learnt = drawn(30_000, seed=3)
+    highest, lowest = learnt.log_odds.max(), learnt.log_odds.min()
+    beyond = np.array([lowest - 3.0, lowest - 1.0, highest + 1.0, highest + 3.0])
+    found = calibrated(correction(name, learnt), beyond)
+    assert np.diff(found)[[0, 2]] == pytest.approx([2.0, 2.0], abs=0.02)
+
+
 def test_isotonic_steps_need_many_rows() -> None:
     judged = drawn(1_000, seed=4)
     assert "isotonic" in chosen(drawn(20_000, seed=3), judged).gains

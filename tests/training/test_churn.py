@@ -235,7 +235,7 @@ def test_whoever_never_ordered_twice_teaches_all_but_a_rhythm() -> None:
     once = TRAIN.with_columns(orders=pl.lit(1.0))
     found = fit_churn(once, TEST, settings=SETTINGS, feature_settings=FEATURES, origin=ORIGIN)
     assert "bgnbd" not in found.report.metrics
-    assert set(found.model.tables) == {"prior", "newcomers"}
+    assert set(found.model.tables) == {"prior", "newcomers", "seen"}
     assert np.isfinite(churn_of(found.model, TEST)).all()
 
 
@@ -243,6 +243,28 @@ def test_nothing_known_of_somebody_is_still_a_chance() -> None:
     nobody = TEST.head(1).with_columns(pl.lit(None, pl.Float64).alias(n) for n in MODEL_INPUTS)
     (churn,) = churn_of(fitted().model, nobody)
     assert 0 < churn < 1
+
+
+def test_whoever_is_silent_for_longer_than_anybody_was_is_lost_by_their_rhythm() -> None:
+    longest = fitted().model.tables["seen"].item()
+    weekly = TEST.filter(pl.col("orders") > 5).head(1)
+
+    def silent_for(days: float) -> float:
+        # Their first order lies as far back as the last moves away.
+        since = pl.col("days_since_first_order") - pl.col("days_since_order") + days
+        later = weekly.with_columns(
+            days_since_first_order=since, days_since_order=pl.lit(days), orders_30d=pl.lit(0.0)
+        )
+        return float(churn_of(fitted().model, later)[0])
+
+    chances = [silent_for(longest * more) for more in (1.0, 1.01, 2.0, 5.0, 50.0)]
+    assert chances == sorted(chances)
+    assert chances[-1] > 0.99
+
+
+def test_of_whoever_never_ordered_nothing_is_said() -> None:
+    some = TEST.head(2).with_columns(orders=pl.Series([0.0, 3.0]))
+    assert score_churn(fitted().model, some)["churn"].is_null().to_list() == [True, False]
 
 
 def test_one_alone_scores_as_in_the_crowd() -> None:

@@ -221,7 +221,10 @@ def lost_cells(said: pl.DataFrame, people: pl.DataFrame, orders: pl.DataFrame) -
 
 ENTRIES: Mapping[str, Entry] = {
     "churn": Entry(
-        lambda scores, _: scores.people.select(*KEY, "churn"), leaving_cells("churn"), 0.06
+        lambda scores, _: scores.people.select(*KEY, "churn"),
+        leaving_cells("churn"),
+        0.06,
+        silent_of="nobody",
     ),
     "email-dormancy": Entry(
         lambda scores, _: scores.people.select(*KEY, "email_dormancy"),

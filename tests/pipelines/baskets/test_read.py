@@ -39,6 +39,17 @@ def test_baskets_are_counted_backwards_whatever_their_numbers(tmp_path: Path) ->
     )
 
 
+def test_a_row_per_basket_says_the_same_as_one_per_item(tmp_path: Path) -> None:
+    per_item = read_baskets(folder(tmp_path, table(HISTORY), table(FUTURE)))
+    listed = [
+        table(rows).group_by("customer_id", "basket", maintain_order=True).agg("item")
+        for rows in (HISTORY, FUTURE)
+    ]
+    per_basket = read_baskets(folder(tmp_path, *listed))
+    assert per_basket.history.equals(per_item.history)
+    assert per_basket.future.equals(per_item.future)
+
+
 def test_what_is_left_out_is_told() -> None:
     read = ordered_baskets(
         table([*HISTORY, HISTORY[0], ("eve", 1, "tea")]), table([*FUTURE, ("zoe", 1, "tea")])
@@ -60,6 +71,7 @@ def test_what_is_left_out_is_told() -> None:
         (table(HISTORY).clear(), table(FUTURE), "history.parquet has no rows"),
         (table(HISTORY), table(FUTURE).with_columns(item=pl.lit(None)), "3 rows without item"),
         (table(HISTORY).cast({"basket": pl.String}), table(FUTURE), "basket of .* is String"),
+        (table(HISTORY).with_columns(pl.struct("item")), table(FUTURE), "item of .* is Struct"),
         (table(HISTORY), table([("ann", 9, "tea")]), "basket 9 of customer ann, .* ends with 9"),
         (table(HISTORY), table([*FUTURE, ("bob", 3, "tea")]), "more than one basket .*bob has 2"),
         (table(HISTORY), table([("zoe", 1, "tea")]), "no customer of future.parquet"),
