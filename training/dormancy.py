@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.acts import IS_EMAIL
+from features.bots import judged
 from features.build import features_as_of
 from features.catalog import CATALOG, MODEL_INPUTS
 from features.errors import NotReadyError
@@ -219,7 +220,7 @@ def _silent(features: pl.DataFrame) -> NDArray[np.bool_]:
 
 def _refuse_what_tells_nothing(known: pl.DataFrame) -> None:
     deliveries = known.filter(_IS_DELIVERY).height
-    clicks = known.filter(IS_EMAIL & (pl.col("kind") == "click")).height
+    clicks = judged(known).filter(IS_EMAIL & (pl.col("kind") == "click")).height
     visits = known.filter(pl.col("kind") == "session").height
     if deliveries and (clicks or visits):
         return

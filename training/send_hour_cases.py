@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL, IS_OWN
+from features.bots import judged
 from features.build import features_of
 from features.past import past_of, portions
 from features.profiles import hours_of
@@ -133,7 +134,7 @@ def known_at(history: pl.DataFrame, dates: Iterable[datetime]) -> pl.DataFrame:
     Mail goes to people who never ordered, too, and they have hours as others do.
     """
     is_seen = IS_OWN | (IS_ABOUT_EMAIL & (pl.col("kind") == "send"))
-    seen = history.filter(is_seen).select("customer_id", "at", "known_at")
+    seen = judged(history).filter(is_seen).select("customer_id", "at", "known_at")
     return pl.concat(
         seen.filter(pl.col("at") < date, pl.col("known_at") <= date)
         .select(pl.col("customer_id").unique().sort())

@@ -62,7 +62,8 @@ def test_other_inputs_are_refused_with_both_lists(other: pl.DataFrame, said: str
 
 
 def test_churn_takes_its_inputs_by_name_out_of_a_wider_frame() -> None:
-    wider = FRAME.select(
+    buyers = FRAME.with_columns(pl.col("orders").fill_null(2.0).fill_nan(2.0).abs() + 1)
+    wider = buyers.select(
         "orders",
         "days_since_order",
         segment=pl.lit("loyal"),
@@ -71,7 +72,7 @@ def test_churn_takes_its_inputs_by_name_out_of_a_wider_frame() -> None:
     )
     scores = score_churn(MODEL, wider)
     assert scores.columns == ["customer_id", "as_of", "churn"]
-    assert scores["churn"].to_list() == MODEL.probability(FRAME).to_list()
+    assert scores["churn"].to_list() == MODEL.probability(buyers).to_list()
     with pytest.raises(NotReadyError, match="missing orders; type `onje train all`"):
         score_churn(MODEL, wider.drop("orders"))
 
