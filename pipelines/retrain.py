@@ -28,7 +28,7 @@ from training.gate import Verdict
 from training.registry import Registry
 from training.response import prepare_response
 from training.send_hour import prepare_send_hour
-from training.trained import About, Fit, Trained
+from training.trained import About, Fit, Trained, trainer
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,19 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True)
+class Known:
+    """What there is to learn from: the tables as HISTORY, CUSTOMERS and PRODUCTS, until when
+    something is known, and where it comes from.
+    """
+
+    history: pl.DataFrame
+    customers: pl.DataFrame
+    products: pl.DataFrame
+    until: datetime
+    about: About
+
+
 def retrain(
     names: Sequence[str],
     lake: Lake,
@@ -65,32 +78,20 @@ def retrain(
     Each is recorded as challenger; with `promote` the gate is asked to make it champion. What
     cannot be trained is skipped; NotReadyError where nothing can.
     """
-    versions = lake.versions()
-    about = About(
-        lake_versions=versions,
-        code_version=code_version(),
-        trained_at=trained_at,
-        synthetic=lake.is_synthetic(),
-    )
-    products, customers, events = (
-        lake.read(table, version=versions.get(table))
-        for table in ("products", "customers", "events")
-    )
-    history = to_history(events, products, settings=settings.features)
-    known_until = data_until(history, known_until)
+    known = known_by(known_until, lake, trained_at=trained_at, settings=settings)
     models = [model for name in names for model in TRAINERS[name]]
     done: list[Retrained | Skipped] = []
     for place, model in enumerate(models):
         step("models", place, len(models))
         try:
             trained = trainer_of(model)(
-                history,
-                customers,
-                products,
-                known_until=known_until,
+                known.history,
+                known.customers,
+                known.products,
+                known_until=known.until,
                 settings=settings.training,
                 feature_settings=settings.features,
-                about=about,
+                about=known.about,
             )
         except NotReadyError as problem:
             done.append(Skipped(model, str(problem)))
@@ -106,6 +107,23 @@ def retrain(
     if all(isinstance(one, Skipped) for one in done):
         raise NotReadyError("\n".join(f"{one.name}: {one.reason}" for one in _skipped(done)))
     return done
+
+
+def known_by(asked: datetime, lake: Lake, *, trained_at: datetime, settings: Settings) -> Known:
+    """Everything in the lake, one version of each table, to be read as of `asked`."""
+    versions = lake.versions()
+    products, customers, events = (
+        lake.read(table, version=versions.get(table))
+        for table in ("products", "customers", "events")
+    )
+    history = to_history(events, products, settings=settings.features)
+    about = About(
+        lake_versions=versions,
+        code_version=code_version(),
+        trained_at=trained_at,
+        synthetic=lake.is_synthetic(),
+    )
+    return Known(history, customers, products, data_until(history, asked), about)
 
 
 def _skipped(done: Sequence[Retrained | Skipped]) -> list[Skipped]:
@@ -165,8 +183,7 @@ def code_version() -> str:
 
 def trainer_of(model: str) -> Callable[..., Trained]:
     """What trains `model`: its preparation, and then the trees of the same settings."""
-    prepare = preparation_of(model)
-    return lambda *tables, settings, **rest: prepare(*tables, settings=settings, **rest)(settings)
+    return trainer(preparation_of(model))
 
 
 def preparation_of(model: str) -> Callable[..., Fit]:

@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from features.errors import NotReadyError
-from features.history import to_history
 from features.lake import Lake
 from pipelines.console import Step
 from pipelines.models import TRAINERS, table_of
-from pipelines.retrain import code_version, data_until, preparation_of
+from pipelines.retrain import known_by, preparation_of
 from pipelines.settings import Settings
 from training.registry import Registry
-from training.trained import About
 from training.tune import Tables, Tuned, tune
 
 
@@ -34,19 +32,7 @@ def tune_models(
     `trials` is how many, those of [training.tuning] if None. A model for which the data does not
     suffice is left out; NotReadyError where it suffices for none.
     """
-    versions = lake.versions()
-    about = About(
-        lake_versions=versions,
-        code_version=code_version(),
-        trained_at=at,
-        synthetic=lake.is_synthetic(),
-    )
-    products, customers, events = (
-        lake.read(table, version=versions.get(table))
-        for table in ("products", "customers", "events")
-    )
-    history = to_history(events, products, settings=settings.features)
-    known_until = data_until(history, known_until)
+    known = known_by(known_until, lake, trained_at=at, settings=settings)
     found: list[Tuned] = []
     problems: list[str] = []
     for model in (model for name in names for model in TRAINERS[name]):
@@ -55,18 +41,18 @@ def tune_models(
                 model,
                 table_of(model, type(settings.training).model_fields),
                 preparation_of(model),
-                Tables(history, customers, products),
-                known_until=known_until,
+                Tables(known.history, known.customers, known.products),
+                known_until=known.until,
                 settings=settings.training,
                 feature_settings=settings.features,
-                about=about,
+                about=known.about,
                 trials=trials or settings.training.tuning.trials,
                 step=step,
             )
         except NotReadyError as problem:
             problems.append(f"{model}: {problem}")
             continue
-        registry.record_search(tuned, about)
+        registry.record_search(tuned, known.about)
         found.append(tuned)
     if not found:
         raise NotReadyError("\n".join(problems))

@@ -34,7 +34,7 @@ from training.model.model import UNRECORDED, Model
 from training.plots import Drawn, calibration_plot, gain_plot
 from training.settings import AffinitySettings, TrainingSettings
 from training.snapshots import snapshot_dates
-from training.trained import About, Fit, Trained, described
+from training.trained import About, Fit, Trained, described, trainer
 from training.trees import grow
 
 NAMES: dict[Item, str] = {"category": "affinity-category", "product_id": "affinity-product"}
@@ -56,35 +56,6 @@ QUICK_CUSTOMERS = 2_000
 GOLDEN_ROWS = 20
 
 
-def train_affinity(
-    history: pl.DataFrame,
-    customers: pl.DataFrame,
-    products: pl.DataFrame,
-    *,
-    item: Item,
-    known_until: datetime,
-    settings: TrainingSettings,
-    feature_settings: FeatureSettings,
-    about: About,
-) -> Trained:
-    """Learn from older snapshots, judge by the newest: the trees that are judged will be served.
-
-    What is popular goes with them as of `known_until`, while they were judged by what had been
-    popular at the time. Raises NotReadyError where history or outcomes do not suffice.
-    """
-    prepared = prepare_affinity(
-        history,
-        customers,
-        products,
-        item=item,
-        known_until=known_until,
-        settings=settings,
-        feature_settings=feature_settings,
-        about=about,
-    )
-    return prepared(settings)
-
-
 def prepare_affinity(
     history: pl.DataFrame,
     customers: pl.DataFrame,
@@ -96,7 +67,13 @@ def prepare_affinity(
     feature_settings: FeatureSettings,
     about: About,
 ) -> Fit:
-    """Candidates, their quick score and what was ordered; what grows trees and judges them."""
+    """Candidates, their quick score and what was ordered; what grows trees and judges them.
+
+    Learn from older snapshots, judge by the newest: the trees that are judged will be served.
+
+    What is popular goes with them as of `known_until`, while they were judged by what had been
+    popular at the time. Raises NotReadyError where history or outcomes do not suffice.
+    """
     chosen = settings.affinity
     _refuse_no_items(history, products, item)
     dates = snapshot_dates(
@@ -137,6 +114,9 @@ def prepare_affinity(
         feature_settings=feature_settings,
         origin=about,
     )
+
+
+train_affinity = trainer(prepare_affinity)
 
 
 @dataclass(frozen=True, eq=False)

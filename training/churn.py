@@ -27,7 +27,7 @@ from training.model.prior import RHYTHM, prior_log_odds
 from training.prior import fit_prior
 from training.settings import ChurnSettings, TrainingSettings
 from training.snapshots import Split, snapshot_dates, spine_of
-from training.trained import About, Fit, Trained
+from training.trained import About, Fit, Trained, trainer
 from training.trees import grow
 from training.yes_no import handed_over, refuse_one_outcome
 
@@ -46,33 +46,6 @@ NEWCOMERS_ASSUMED = 20
 PARTS = 3
 
 
-def train_churn(
-    history: pl.DataFrame,
-    customers: pl.DataFrame,
-    products: pl.DataFrame,
-    *,
-    known_until: datetime,
-    settings: TrainingSettings,
-    feature_settings: FeatureSettings,
-    about: About,
-) -> Trained:
-    """Learn from older snapshots, judge by newer ones; what is judged is what will be served.
-
-    Classes are never balanced, and probabilities are corrected only where later customers say
-    that it surely helps. Raises NotReadyError where history or outcomes do not suffice.
-    """
-    prepared = prepare_churn(
-        history,
-        customers,
-        products,
-        known_until=known_until,
-        settings=settings,
-        feature_settings=feature_settings,
-        about=about,
-    )
-    return prepared(settings)
-
-
 def prepare_churn(
     history: pl.DataFrame,
     customers: pl.DataFrame,
@@ -83,7 +56,13 @@ def prepare_churn(
     feature_settings: FeatureSettings,
     about: About,
 ) -> Fit:
-    """Features and labels of all snapshots; what grows trees on them and judges them."""
+    """Features and labels of all snapshots; what grows trees on them and judges them.
+
+    Learn from older snapshots, judge by newer ones; what is judged is what will be served.
+
+    Classes are never balanced, and probabilities are corrected only where later customers say
+    that it surely helps. Raises NotReadyError where history or outcomes do not suffice.
+    """
     dates = churn_dates(history, known_until=known_until, settings=settings.churn)
     train, test = (
         churn_rows(
@@ -99,6 +78,9 @@ def prepare_churn(
     return lambda chosen: fit_churn(
         train, test, settings=chosen, feature_settings=feature_settings, origin=about
     )
+
+
+train_churn = trainer(prepare_churn)
 
 
 def churn_dates(history: pl.DataFrame, *, known_until: datetime, settings: ChurnSettings) -> Split:

@@ -22,7 +22,7 @@ from training.labels import email_dormant
 from training.model.model import UNRECORDED, Model, sigmoid
 from training.settings import TrainingSettings
 from training.snapshots import dates_since
-from training.trained import About, Fit, Trained
+from training.trained import About, Fit, Trained, trainer
 from training.trees import grow
 from training.yes_no import handed_over, refuse_one_outcome
 
@@ -55,34 +55,6 @@ class SilentRule:
         return np.where(_silent(features), self.if_silent, self.if_not)
 
 
-def train_email_dormancy(
-    history: pl.DataFrame,
-    customers: pl.DataFrame,
-    products: pl.DataFrame,
-    *,
-    known_until: datetime,
-    settings: TrainingSettings,
-    feature_settings: FeatureSettings,
-    about: About,
-) -> Trained:
-    """Learn from older snapshots of who gets mail, judge by newer ones.
-
-    Customers who get fewer than `least_delivered` e-mails within the horizon have no label: the
-    answer holds for who goes on getting mail. Raises NotReadyError where the data has no
-    deliveries, no visits and clicks, or not enough of them.
-    """
-    prepared = prepare_email_dormancy(
-        history,
-        customers,
-        products,
-        known_until=known_until,
-        settings=settings,
-        feature_settings=feature_settings,
-        about=about,
-    )
-    return prepared(settings)
-
-
 def prepare_email_dormancy(
     history: pl.DataFrame,
     customers: pl.DataFrame,
@@ -93,7 +65,14 @@ def prepare_email_dormancy(
     feature_settings: FeatureSettings,
     about: About,
 ) -> Fit:
-    """Features and labels of all snapshots; what grows trees on them and judges them."""
+    """Features and labels of all snapshots; what grows trees on them and judges them.
+
+    Learn from older snapshots of who gets mail, judge by newer ones.
+
+    Customers who get fewer than `least_delivered` e-mails within the horizon have no label: the
+    answer holds for who goes on getting mail. Raises NotReadyError where the data has no
+    deliveries, no visits and clicks, or not enough of them.
+    """
     chosen = settings.dormancy
     _refuse_what_tells_nothing(history.filter(pl.col("known_at") <= known_until))
     dates = dates_since(
@@ -121,6 +100,9 @@ def prepare_email_dormancy(
     return lambda chosen: _fitted(
         train, test, settings=chosen, feature_settings=feature_settings, origin=about
     )
+
+
+train_email_dormancy = trainer(prepare_email_dormancy)
 
 
 def _fitted(

@@ -40,39 +40,13 @@ from training.model.model import UNRECORDED, Model
 from training.model.prior import RHYTHM
 from training.settings import DormancyDateSettings, TrainingSettings
 from training.snapshots import spine_of
-from training.trained import About, Fit, Trained
+from training.trained import About, Fit, Trained, trainer
 from training.trees import grow
 from training.yes_no import handed_over, refuse_one_outcome
 
 NAME = "dormancy-date"
 BASELINE = "kaplan_meier"
 RISING = ("silent",)
-
-
-def train_dormancy_date(
-    history: pl.DataFrame,
-    customers: pl.DataFrame,
-    products: pl.DataFrame,
-    *,
-    known_until: datetime,
-    settings: TrainingSettings,
-    feature_settings: FeatureSettings,
-    about: About,
-) -> Trained:
-    """Learn the hazards from older snapshots, judge them by the newest `test_weeks`.
-
-    Raises NotReadyError where the history is too short or nobody turned dormant.
-    """
-    prepared = prepare_dormancy_date(
-        history,
-        customers,
-        products,
-        known_until=known_until,
-        settings=settings,
-        feature_settings=feature_settings,
-        about=about,
-    )
-    return prepared(settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +69,12 @@ def prepare_dormancy_date(
     feature_settings: FeatureSettings,
     about: About,
 ) -> Fit:
-    """Customers, steps and the rhythm of orders; what grows trees on them and judges them."""
+    """Customers, steps and the rhythm of orders; what grows trees on them and judges them.
+
+    Learn the hazards from older snapshots, judge them by the newest `test_weeks`.
+
+    Raises NotReadyError where the history is too short or nobody turned dormant.
+    """
     chosen = settings.dormancy_date
     today = known_until.replace(hour=0, minute=0, second=0, microsecond=0)
     judged_at = today - timedelta(weeks=chosen.test_weeks)
@@ -119,6 +98,9 @@ def prepare_dormancy_date(
     return lambda chosen: _fitted(
         learnt, judged, rhythm, settings=chosen, feature_settings=feature_settings, origin=about
     )
+
+
+train_dormancy_date = trainer(prepare_dormancy_date)
 
 
 def _fitted(

@@ -32,7 +32,7 @@ from training.response_fit import fit_answers
 from training.response_orders import fit_orders
 from training.response_rows import mails_sent, moments_without, with_inputs
 from training.settings import ResponseSettings, TrainingSettings
-from training.trained import About, Fit, Trained, described
+from training.trained import About, Fit, Trained, described, trainer
 
 Outcome: TypeAlias = Literal["click", "order", "unsubscribe"]
 
@@ -54,34 +54,6 @@ HELPS = {
 }
 
 
-def train_response(
-    history: pl.DataFrame,
-    customers: pl.DataFrame,
-    products: pl.DataFrame,
-    *,
-    outcome: Outcome,
-    known_until: datetime,
-    settings: TrainingSettings,
-    feature_settings: FeatureSettings,
-    about: About,
-) -> Trained:
-    """Learn from older mails, judge by newer ones; what is judged is what will be served.
-
-    Raises NotReadyError where there are no mails, or too few answers.
-    """
-    prepared = prepare_response(
-        history,
-        customers,
-        products,
-        outcome=outcome,
-        known_until=known_until,
-        settings=settings,
-        feature_settings=feature_settings,
-        about=about,
-    )
-    return prepared(settings)
-
-
 def prepare_response(
     history: pl.DataFrame,
     customers: pl.DataFrame,
@@ -93,7 +65,12 @@ def prepare_response(
     feature_settings: FeatureSettings,
     about: About,
 ) -> Fit:
-    """Mails with their inputs and answers; what learns from the older and judges by the newer."""
+    """Mails with their inputs and answers; what learns from the older and judges by the newer.
+
+    Learn from older mails, judge by newer ones; what is judged is what will be served.
+
+    Raises NotReadyError where there are no mails, or too few answers.
+    """
     chosen = settings.response
     mails = mails_sent(history, known_until=known_until, settings=chosen)
     _refuse_silence(mails, history, outcome)
@@ -120,6 +97,9 @@ def prepare_response(
         feature_settings=feature_settings,
         origin=about,
     )
+
+
+train_response = trainer(prepare_response)
 
 
 def fit_response(

@@ -29,7 +29,7 @@ from training.send_hour_pull import (
 from training.send_hour_shrinkage import fit_shrinkage
 from training.settings import TrainingSettings
 from training.snapshots import snapshot_dates
-from training.trained import About, Fit, Trained, described
+from training.trained import About, Fit, Trained, described, trainer
 from training.trees import grow
 
 NAME = "send-hour"
@@ -43,32 +43,6 @@ MOST_FITTED = 3_000
 STEPS_BELOW = 2.05
 
 
-def train_send_hour(
-    history: pl.DataFrame,
-    customers: pl.DataFrame,
-    products: pl.DataFrame,
-    *,
-    known_until: datetime,
-    settings: TrainingSettings,
-    feature_settings: FeatureSettings,
-    about: About,
-) -> Trained:
-    """Learn from older snapshots, judge by the newest; what is judged is what will be served.
-
-    Raises NotReadyError where history or outcomes do not suffice.
-    """
-    prepared = prepare_send_hour(
-        history,
-        customers,
-        products,
-        known_until=known_until,
-        settings=settings,
-        feature_settings=feature_settings,
-        about=about,
-    )
-    return prepared(settings)
-
-
 def prepare_send_hour(
     history: pl.DataFrame,
     customers: pl.DataFrame,
@@ -79,7 +53,12 @@ def prepare_send_hour(
     feature_settings: FeatureSettings,
     about: About,
 ) -> Fit:
-    """Acts, habits and their regression; what grows trees beside it and judges all of it."""
+    """Acts, habits and their regression; what grows trees beside it and judges all of it.
+
+    Learn from older snapshots, judge by the newest; what is judged is what will be served.
+
+    Raises NotReadyError where history or outcomes do not suffice.
+    """
     chosen = settings.send_hour
     dates = snapshot_dates(
         history,
@@ -98,6 +77,9 @@ def prepare_send_hour(
     return lambda chosen: _fitted(
         train, test, habits, settings=chosen, feature_settings=feature_settings, origin=about
     )
+
+
+train_send_hour = trainer(prepare_send_hour)
 
 
 def _fitted(

@@ -67,6 +67,15 @@ class Trained:
 Fit: TypeAlias = Callable[[TrainingSettings], Trained]
 
 
+def trainer(prepare: Callable[..., Fit]) -> Callable[..., Trained]:
+    """What takes what `prepare` takes, and trains under the same settings at once."""
+
+    def train(*tables: pl.DataFrame, settings: TrainingSettings, **rest: Any) -> Trained:
+        return prepare(*tables, settings=settings, **rest)(settings)
+
+    return train
+
+
 def described(
     origin: About,
     report: Report,
