@@ -40,6 +40,7 @@ from pipelines.settings import Settings, load_settings
 from pipelines.simulator.into_lake import simulate
 from pipelines.simulator.size import Size
 from serving import answer, scores
+from serving.conditions import NO_CONDITIONS
 from serving.knowledge import Knowledge
 from serving.models import FIELDS, NO_MODELS, ModelShelf
 from serving.scores import Models
@@ -96,6 +97,7 @@ class Asked:
                 self.customers.filter(theirs),
                 self.products,
                 pl.DataFrame(schema=MAIL),
+                NO_CONDITIONS,
             ),
             self.models,
             settings=self.settings.serving,

@@ -25,6 +25,7 @@ from pipelines.console import Step
 from pipelines.effective import effective
 from pipelines.settings import Settings
 from serving.answer import decisions_of
+from serving.conditions import Conditions
 from serving.knowledge import Knowledge
 from serving.receipts import DECIDED, decision_hash, record_of, rows_of
 from serving.schemas.decisions import DecisionRequest
@@ -83,8 +84,20 @@ def rescore(
     compact(store, lake, step=step)
     versions = _versions(lake)
     mail = store.promised(now=as_of)
+    conditions = store.conditions()
     run_id = str(
-        uuid5(RUNS, _inputs(versions, models, mail, as_of=as_of, settings=settings, policy=policy))
+        uuid5(
+            RUNS,
+            _inputs(
+                versions,
+                models,
+                mail,
+                conditions,
+                as_of=as_of,
+                settings=settings,
+                policy=policy,
+            ),
+        )
     )
     unfinished = out / f".{run_id}.{os.getpid()}"
     try:
@@ -92,6 +105,7 @@ def rescore(
             lake,
             versions,
             mail,
+            conditions,
             models,
             run_id=run_id,
             as_of=as_of,
@@ -123,6 +137,7 @@ def _parts(
     lake: Lake,
     versions: Mapping[str, int],
     mail: pl.DataFrame,
+    conditions: Conditions,
     models: Models,
     *,
     run_id: str,
@@ -148,6 +163,7 @@ def _parts(
             customers=lake.read("customers", version=versions["customers"], buckets=buckets),
             products=products,
             mail=mail,
+            conditions=conditions,
         )
         requests = _requests(history, run_id=run_id, as_of=as_of)
         if requests.is_empty():
@@ -225,6 +241,7 @@ def _inputs(
     versions: Mapping[str, int],
     models: Models,
     mail: pl.DataFrame,
+    conditions: Conditions,
     *,
     as_of: datetime,
     settings: Settings,
@@ -240,6 +257,7 @@ def _inputs(
             "settings": settings.fingerprint,
             "policy": policy,
             "mail": sha256(promised.encode()).hexdigest(),
+            "conditions": conditions.to_json(),
         },
         sort_keys=True,
     )

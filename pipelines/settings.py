@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
+from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
 from serving.settings import EmailSettings, PolicySettings, ServiceSettings, ServingSettings
 from training.settings import TrainingSettings
 
@@ -65,9 +67,11 @@ def load_settings(file: Path, patches: Iterable[Mapping[str, Any]]) -> Settings:
     for patch in patches:
         written = merged(written, patch)
     try:
-        return Settings.model_validate(written)
+        return Settings.model_validate(with_email_defaults(written))
     except ValidationError as faults:
-        lines = [_explained(fault) for fault in faults.errors(include_url=False)]
+        found = [_explained(fault) for fault in faults.errors(include_url=False)]
+        # A fault of [email_defaults] is one fault, however many e-mails it reaches.
+        lines = dict.fromkeys(_of_defaults(line, written) for line in found)
         raise SettingsError("\n".join([f"{file} cannot be used:", *lines])) from None
 
 
@@ -92,6 +96,17 @@ def _explained(fault: Any) -> str:
     if fault["type"] == "missing":
         return f"- {where}{key} is missing; every setting stands in the project's onje.toml"
     return f"- {where}{key}: {fault['msg']}; found {fault['input']!r}"
+
+
+def _of_defaults(line: str, written: Mapping[str, Any]) -> str:
+    """A fault of a key that an e-mail only inherits is told of the table that says it."""
+    told = re.fullmatch(r"- \[emails\.(\w+)\] (unknown key )?(\w+)(.*)", line, re.DOTALL)
+    inherits = (
+        told is not None
+        and told[3] in written.get(EMAIL_DEFAULTS, {})
+        and told[3] not in written["emails"][told[1]]
+    )
+    return f"- [{EMAIL_DEFAULTS}] {told[2] or ''}{told[3]}{told[4]}" if told and inherits else line
 
 
 def _keys_of(table: list[str]) -> list[str]:

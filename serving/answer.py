@@ -112,6 +112,7 @@ def decisions_of(
         *TOLD_OF_CUSTOMER,
         features=_features_json(people),
         versions=pl.lit(_versions_json(models, settings)),
+        conditions=pl.lit(knowledge.conditions.to_json()),
         seed=pl.lit(policy.seed, pl.Int64),
     )
     return (

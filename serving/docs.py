@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from serving.email_defaults import with_email_defaults
 from serving.guardrails import GUARDRAILS
 from serving.settings import EmailSettings
 from serving.triggers import TRIGGERS, Picks
@@ -85,7 +86,8 @@ def page() -> str:
 
 
 def _catalogue() -> Iterator[str]:
-    written = tomllib.loads((ROOT / "onje.toml").read_text("utf-8"))["emails"]
+    file = tomllib.loads((ROOT / "onje.toml").read_text("utf-8"))
+    written = with_email_defaults(file)["emails"]
     yield "## Catalogue\n"
     yield "| e-mail | trigger | goes | worth nothing after | again after | products | coupon |"
     yield "|---|---|---|---|---|---|---|"

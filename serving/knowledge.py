@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from serving.conditions import Conditions
+
 
 @dataclass(frozen=True)
 class Knowledge:
     """What is known of the customers asked for, and of the shelf.
 
     `history` as features.contracts.History, `customers` and `products` as their contracts,
-    `mail` with the columns of serving.tables.MAIL. More customers than asked for do no harm.
+    `mail` with the columns of serving.tables.MAIL, `conditions` those in force. More customers than
+    asked for do no harm.
     """
 
     history: pl.DataFrame
     customers: pl.DataFrame
     products: pl.DataFrame
     mail: pl.DataFrame
+    conditions: Conditions

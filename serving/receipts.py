@@ -102,6 +102,7 @@ def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effecti
         **row,
         "features": json.loads(row["features"]),
         "versions": json.loads(row["versions"]),
+        "conditions": json.loads(row["conditions"]),
         "hash": decision_hash(row),
         "settings": settings.fingerprint,
         "clock_offset_days": settings.clock_offset / timedelta(days=1),

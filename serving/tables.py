@@ -115,6 +115,7 @@ DECISIONS = pl.Schema(
         # JSON object: models (name: version | null), synthetic (names of the models that were
         # trained on synthetic data) and policy (SHA-256)
         "versions": pl.String(),
+        "conditions": pl.String(),  # JSON object: serving.conditions as they were in force
         "seed": pl.Int64(),
     }
 )

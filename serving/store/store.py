@@ -12,8 +12,10 @@ import polars as pl
 from features.contracts import History, Products
 from features.history import to_history
 from features.settings import FeatureSettings
+from serving.conditions import Conditions
 from serving.knowledge import Knowledge
 from serving.store import decided, inbox, patches, published
+from serving.store.conditions import conditions_of, keep_conditions
 from serving.store.connections import Connections, connect
 from serving.store.decided import Decided, Explored, Kept, OtherBody, Outrun, Record, State
 from serving.store.inbox import Inbox, Taken
@@ -102,6 +104,7 @@ class Store:
             online = inbox.online_events_of(connection, customer_ids)
             mail = decided.mail_of(connection, customer_ids, now)
             revisions = inbox.revisions_of(connection, customer_ids)
+            conditions = conditions_of(connection)
             # Another thread may read another shelf meanwhile: this view keeps to its own.
             shelf = published.shelf_of(connection, self._shelf)
         self._shelf = shelf
@@ -115,6 +118,7 @@ class Store:
                 customers=persons,
                 products=shelf.products if shelf else Products.create_empty(),
                 mail=mail,
+                conditions=conditions,
             ),
             revisions=revisions,
             present=present,
@@ -181,6 +185,18 @@ class Store:
     def cancel(self, decision_id: str) -> State | None:
         with self._connections.writing() as connection:
             return decided.cancel(connection, decision_id)
+
+    # What holds for all customers alike
+
+    def conditions(self) -> Conditions:
+        """Those in force; NO_CONDITIONS until some were kept."""
+        with self._connections.reading() as connection:
+            return conditions_of(connection)
+
+    def keep_conditions(self, conditions: Conditions) -> None:
+        """Let these be in force from now on."""
+        with self._connections.writing() as connection:
+            keep_conditions(connection, conditions)
 
     # Settings changed while running
 

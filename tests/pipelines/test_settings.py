@@ -130,3 +130,22 @@ def test_a_home_that_cannot_be_made_is_explained(tmp_path, monkeypatch):
 def test_an_impossible_port_is_refused(port):
     with pytest.raises(SettingsError, match="ONJE_PORT"):
         places({"ONJE_PORT": port})
+
+
+def test_an_email_has_what_it_does_not_say_from_the_defaults():
+    emails = load_settings(ROOT / "onje.toml", [{"email_defaults": {"products": 9}}]).emails
+    assert emails["recommendation"].products == 9
+    assert emails["cart_reminder"].products == 4  # says so itself
+
+
+@pytest.mark.parametrize(
+    ("default", "told"),
+    [
+        ({"products": -1}, r"\[email_defaults\] products: .* found -1"),
+        ({"colour": "red"}, r"\[email_defaults\] unknown key colour"),
+    ],
+)
+def test_a_fault_of_the_defaults_is_told_once_and_where_it_stands(default, told):
+    with pytest.raises(SettingsError, match=told) as refused:
+        load_settings(ROOT / "onje.toml", [{"email_defaults": default}])
+    assert len(str(refused.value).splitlines()) == 2

@@ -12,6 +12,7 @@ from features.history import to_history
 from features.settings import FeatureSettings
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from serving.answer import answer
+from serving.conditions import NO_CONDITIONS
 from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
 from serving.scores import Models
@@ -111,6 +112,7 @@ def answers(
             customers=customers(*names, zone=zone),
             products=shelf(),
             mail=mail,
+            conditions=NO_CONDITIONS,
         ),
         models,
         settings=settings,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from serving.conditions import NO_CONDITIONS
 from serving.knowledge import Knowledge
 from serving.score_table import SCORES, score_table
 from serving.scores import scores_of
@@ -29,7 +30,9 @@ def found():
         {"customer_id": ["ann"], "as_of": [NOW]},
         schema_overrides={"as_of": pl.Datetime("us", "UTC")},
     )
-    known = Knowledge(history(ANN), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL)
+    known = Knowledge(
+        history(ANN), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS
+    )
     return scores_of(spine, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
 
 

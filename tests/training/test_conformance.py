@@ -21,6 +21,7 @@ from features.errors import NotReadyError
 from pipelines.models import MODELS
 from pipelines.retrain import trainer_of
 from pipelines.settings import Settings, load_settings
+from serving.conditions import NO_CONDITIONS
 from serving.knowledge import Knowledge
 from serving.responses import inputs_of_arms
 from serving.scores import Models, Scores, scores_of
@@ -310,6 +311,7 @@ def said(model: Model, asked: pl.DataFrame, given: Shop) -> pl.DataFrame:
         customers=given.customers,
         products=given.products,
         mail=pl.DataFrame(schema=MAIL),
+        conditions=NO_CONDITIONS,
     )
     scores = scores_of(
         asked, knowledge, alone(model), settings=settings().serving,
