@@ -70,6 +70,11 @@ products fit, the hour against the customer's own rhythm, their stage, the mail 
 and the wording. A click leads to an order that would not have come otherwise, or to one that
 would: then a discount only costs. Unsubscribes and complaints rise with pressure and with what
 does not fit.
+
+Kinds that answer to what a world keeps of a customer (orders, carts, the sign-up) work only in
+their place. The others (a price that fell, a search, a birthday) are taken at the word of whoever
+sends them: they work as their kind does, whenever they come. The history holds seven kinds of mail
+only; what the others do has to be found out.
 """
 
 

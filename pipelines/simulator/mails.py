@@ -11,7 +11,7 @@ import polars as pl
 from features.errors import DataError
 from features.hashing import stable_share
 from pipelines.simulator.arrays import Floats, Ints
-from pipelines.simulator.effects import PLAIN, TRIGGER_NUMBER
+from pipelines.simulator.effects import TRIGGER_NUMBER, kind_of
 
 # More products than this are not looked at.
 SHOWN = 6
@@ -52,9 +52,9 @@ def joined(parts: list[Mails]) -> Mails:
     )
 
 
-def trigger_number(name: str) -> int:
-    """The place in EFFECTS; a trigger that nobody has heard of works like a newsletter."""
-    return TRIGGER_NUMBER.get(name, TRIGGER_NUMBER[PLAIN])
+def trigger_number(email: str, trigger: str) -> int:
+    """The place in EFFECTS of the kind that a mail is of."""
+    return TRIGGER_NUMBER[kind_of(email, trigger)]
 
 
 def wording_of(email: str, variant: str, *, seed: int) -> float:
@@ -84,7 +84,12 @@ def mails_of(frame: pl.DataFrame, *, customers: pl.Enum, products: pl.Enum, seed
     return Mails(
         customer=customer.cast(pl.Int64).to_numpy(),
         at=frame.get_column("at").cast(pl.Datetime("us", "UTC")).cast(pl.Int64).to_numpy(),
-        trigger=_by_value(frame.select("trigger"), trigger_number).cast(pl.Int64).to_numpy(),
+        trigger=_by_value(
+            frame.select(pl.col("email").cast(pl.String), pl.col("trigger").cast(pl.String)),
+            lambda email, trigger: trigger_number(email or "", trigger or ""),
+        )
+        .cast(pl.Int64)
+        .to_numpy(),
         products=np.stack(columns, axis=1) if frame.height else np.empty((0, SHOWN), np.int64),
         discount=frame.get_column("discount").cast(pl.Float64).fill_null(0.0).to_numpy(),
         cost=frame.get_column("send_cost").cast(pl.Float64).fill_null(0.0).to_numpy(),

@@ -111,7 +111,7 @@ def _of_day(
         mails = Mails(
             customer=who,
             at=at,
-            trigger=np.full(len(who), trigger_number(email.trigger)),
+            trigger=np.full(len(who), trigger_number(email.email, email.trigger)),
             products=_shown(email, world, who, at, random),
             discount=np.full(len(who), email.discount),
             cost=np.full(len(who), SEND_COST),

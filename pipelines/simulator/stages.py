@@ -14,6 +14,7 @@ from pipelines.simulator.population import Population
 CART_HOURS, CART_FADES = 24, 9.0
 WELCOME_DAYS, WELCOME_FADES = 14, 5.0
 SILENT_DAYS = 45
+JUST_ORDERED_DAYS, USING_DAYS = 3, 30
 OUT_OF_PLACE = 0.12  # what is left of a mail that does not apply
 
 
@@ -77,6 +78,13 @@ def stage_factors(population: Population, state: State, mails: Mails) -> tuple[F
         "replenishment": fits(orders >= 2, due),
         "review_request": fits((since_order >= 3) & (since_order <= 30), 1.0),
         "recommendation": np.where(since_order < 3, 0.6, 1.0),
+        "checkout_left": fits(is_open, np.exp(-np.maximum(cart_hours, 0) / CART_FADES)),
+        "time_limited_offer": fits(is_open, 1.0),
+        "payment_benefit": fits(is_open, 1.0),
+        "first_purchase_nudge": fits(orders == 0, 1.0),
+        "purchase_thanks": fits(since_order <= JUST_ORDERED_DAYS, 1.0),
+        "usage_tips": fits((since_order >= 1) & (since_order <= USING_DAYS), 1.0),
+        "related_products": fits((since_order >= 1) & (since_order <= USING_DAYS), 1.0),
     }
     click = np.ones(len(at))
     for name, factor in by_trigger.items():
