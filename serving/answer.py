@@ -100,6 +100,7 @@ def decisions_of(
             curves=scores.hours,
             picks=picks,
             mails=_mails(asked, knowledge, people.select("person", *KEY)),
+            conditions=knowledge.conditions,
         ),
         settings=settings,
         valuation=valuation,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from serving.conditions import Conditions
 from serving.experiments import draws_of, first_per_row, with_choice, with_hour, with_variant
 from serving.hours import hours, with_window
 from serving.instants import (
@@ -39,7 +40,7 @@ class Inputs:
     `questions`: row, person, spread, customer_id, as_of, emails, earliest, deadline and whatever
     is known of the customer. `candidates`: those of serving.candidates. `curves`: 48 hours per
     person. `picks`: products per person and pick. `mails`: person, as_of, email, at of what was
-    sent or promised.
+    sent or promised. `conditions` hold for all alike.
     """
 
     questions: pl.DataFrame
@@ -47,6 +48,7 @@ class Inputs:
     curves: pl.DataFrame
     picks: pl.DataFrame
     mails: pl.DataFrame
+    conditions: Conditions
 
 
 def decide(

@@ -12,6 +12,7 @@ import polars as pl
 
 from features.catalog import CATALOG, TEXTS
 from serving.candidates import candidates_of
+from serving.conditions import NO_CONDITIONS, Conditions
 from serving.fallback import default_hours
 from serving.policy import Inputs, decide
 from serving.settings import ServiceSettings, ServingSettings
@@ -82,6 +83,7 @@ def decision_for(
     chance: float | None = None,
     evidence: str | None = "clicks",
     valuation: Valuation = OWN,
+    conditions: Conditions = NO_CONDITIONS,
     **differs: object,
 ) -> dict[str, Any]:
     """What the policy says of one customer, as a dict.
@@ -148,6 +150,7 @@ def decision_for(
                     "person": pl.UInt32, "as_of": UTC, "email": pl.String, "at": UTC,
                 },
             ),
+            conditions=conditions,
         ),
         settings=settings,
         valuation=valuation,
