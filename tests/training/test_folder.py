@@ -59,6 +59,18 @@ def test_a_model_comes_back_as_it_was(saved: Path) -> None:
     assert back.about == MODEL.about
 
 
+@pytest.mark.parametrize("written", [{}, {"format": folder.FORMAT + 1}])
+def test_a_model_of_another_release_is_refused_whatever_it_would_score(
+    copy: Path, written: dict[str, int]
+) -> None:
+    about = json.loads((copy / "about.json").read_text())
+    del about["format"]
+    (copy / "about.json").write_text(json.dumps(about | written))
+    sign_again(copy, from_the_first_day=True)
+    with pytest.raises(DamagedError, match="trained by another release"):
+        folder.load(copy)
+
+
 def test_there_is_nothing_in_it_but_text_and_parquet(saved: Path) -> None:
     files = {file.relative_to(saved).as_posix() for file in saved.rglob("*") if file.is_file()}
     assert files == {

@@ -29,6 +29,8 @@ from training.model.booster import Booster
 from training.model.model import Model
 from training.model.verify import ABOUT, GOLDEN, MANIFEST, TREES, read_checked
 
+# What a folder holds, by number: raise it whenever a model is read in another way than before.
+FORMAT = 2
 TRIAL_LIMIT_S = 10.0
 PACKAGES = Path(__file__).parents[2]
 
@@ -40,7 +42,14 @@ def save(model: Model, golden: pl.DataFrame, folder: Path) -> None:
     """
     contents = {
         TREES: model.booster.text.encode(),
-        ABOUT: _json({"name": model.name, "inputs": model.inputs, "about": dict(model.about)}),
+        ABOUT: _json(
+            {
+                "format": FORMAT,
+                "name": model.name,
+                "inputs": model.inputs,
+                "about": dict(model.about),
+            }
+        ),
     }
     for name, table in model.tables.items():
         contents[f"tables/{name}.parquet"] = _parquet(table)
@@ -74,6 +83,11 @@ def load(folder: Path) -> Model:
     _try_in_a_child(folder)
     # From here on the very bytes that were checked are used, whatever happens to the files now.
     described = json.loads(contents[ABOUT])
+    if described.get("format") != FORMAT:
+        raise DamagedError(
+            f"the model in {folder} was trained by another release, and this one reads its tables "
+            "otherwise; type `onje train all --promote` to train it anew"
+        )
     return Model(
         name=described["name"],
         version=folder.name,
