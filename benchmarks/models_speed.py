@@ -98,6 +98,7 @@ class Asked:
                 self.products,
                 pl.DataFrame(schema=MAIL),
                 NO_CONDITIONS,
+                {},
             ),
             self.models,
             settings=self.settings.serving,

@@ -164,6 +164,7 @@ def _parts(
             products=products,
             mail=mail,
             conditions=conditions,
+            lake_versions=versions,
         )
         requests = _requests(history, run_id=run_id, as_of=as_of)
         if requests.is_empty():

@@ -17,8 +17,10 @@ from serving.products import picks_of
 from serving.responses import with_responses
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
-from serving.tables import DECISIONS, KEY, REQUESTS
+from serving.tables import DECISIONS, KEY, PROMISED, REQUESTS
+from serving.unfilled import OF_SLOTS_ALONE, with_unfilled
 from serving.valuation import Valuation
+from serving.versions import code_version, features_version
 
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
@@ -114,12 +116,17 @@ def decisions_of(
         features=_features_json(people),
         versions=pl.lit(_versions_json(models, settings)),
         conditions=pl.lit(knowledge.conditions.to_json()),
+        lake_versions=pl.lit(json.dumps(dict(knowledge.lake_versions), sort_keys=True)),
         seed=pl.lit(policy.seed, pl.Int64),
     )
-    return (
+    all_told = (
         about.lazy()
+        .join(_promised(asked, knowledge).lazy(), on="row", how="left", maintain_order="left")
         .join(interests.lazy(), on=KEY, how="left", maintain_order="left")
         .join(decided.lazy().drop(OF_QUESTION[1:]), on="row", how="left", maintain_order="left")
+    )
+    return (
+        with_unfilled(all_told, {*about.columns, *decided.columns})
         .with_columns(slots=pl.when(pl.col("action") == "send").then(_slots()))
         .rename({"source": "hour_source"})
         .select(pl.col(name).cast(dtype) for name, dtype in DECISIONS.items())
@@ -164,9 +171,24 @@ def _features_json(people: pl.DataFrame) -> pl.Expr:
     return pl.struct(told).struct.json_encode()
 
 
+def _promised(requests: pl.DataFrame, knowledge: Knowledge) -> pl.DataFrame:
+    """`row` and the mails `promised` to its customer; a customer without any has no row."""
+    theirs = knowledge.mail.join(requests.select("row", "customer_id"), on="customer_id")
+    others = theirs.join(
+        requests.select("row", "decision_id"), on=["row", "decision_id"], how="anti"
+    )
+    by_time = others.sort("row", "at", "decision_id")
+    return by_time.group_by("row", maintain_order=True).agg(
+        promised=pl.struct(field.name for field in PROMISED.fields)
+    )
+
+
 def _versions_json(models: Models, settings: ServingSettings) -> str:
     made_by = {"models": models.versions, "synthetic": models.synthetic}
-    return json.dumps({**made_by, "policy": settings.policy_version})
+    made_of = {"policy": settings.policy_version, "catalogue": settings.catalogue_version}
+    return json.dumps(
+        {**made_by, **made_of, "features": features_version(), "code": code_version()}
+    )
 
 
 def _slots() -> pl.Expr:
@@ -177,4 +199,5 @@ def _slots() -> pl.Expr:
         pl.when(pl.col("coupon") != "").then("coupon").alias("coupon"),
         pl.col("discount_share").alias("discount"),
         "tone",
+        *OF_SLOTS_ALONE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,8 +15,9 @@ class Knowledge:
     """What is known of the customers asked for, and of the shelf.
 
     `history` as features.contracts.History, `customers` and `products` as their contracts,
-    `mail` with the columns of serving.tables.MAIL, `conditions` those in force. More customers than
-    asked for do no harm.
+    `mail` with the columns of serving.tables.MAIL, `conditions` those in force,
+    `lake_versions` those of the tables that it comes from. More customers than asked for do no
+    harm.
     """
 
     history: pl.DataFrame
@@ -23,3 +25,4 @@ class Knowledge:
     products: pl.DataFrame
     mail: pl.DataFrame
     conditions: Conditions
+    lake_versions: Mapping[str, int]

@@ -103,6 +103,7 @@ def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effecti
         "features": json.loads(row["features"]),
         "versions": json.loads(row["versions"]),
         "conditions": json.loads(row["conditions"]),
+        "lake_versions": json.loads(row["lake_versions"]),
         "hash": decision_hash(row),
         "settings": settings.fingerprint,
         "clock_offset_days": settings.clock_offset / timedelta(days=1),

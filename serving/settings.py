@@ -9,6 +9,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serving.guardrail_settings import (
+    BrakeSettings,
+    CapsSettings,
+    Day,
+    LawSettings,
+    MailClass,
+)
 from serving.triggers import TRIGGERS
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -29,10 +36,7 @@ class PolicySettings(BaseModel):
     quiet_from_hour: Hour
     quiet_until_hour: Hour
     default_hour: Hour
-    cap_24h: Annotated[int, Field(ge=1)]
-    cap_7d: Annotated[int, Field(ge=1)]
-    cap_30d: Annotated[int, Field(ge=1)]
-    min_gap_hours: Amount
+    allowed_days: Annotated[tuple[Day, ...], Field(min_length=1)]
     recently_bought_days: Amount
     due_share: Positive
     margin: Share
@@ -57,12 +61,6 @@ class PolicySettings(BaseModel):
         return tuple((self.quiet_from_hour + step) % 24 for step in range(length))
 
     @model_validator(mode="after")
-    def _caps_widen(self) -> Self:
-        if not self.cap_24h <= self.cap_7d <= self.cap_30d:
-            raise ValueError("write cap_24h <= cap_7d <= cap_30d; a longer window allows no less")
-        return self
-
-    @model_validator(mode="after")
     def _default_hour_is_allowed(self) -> Self:
         if self.default_hour in self.quiet_hours:
             raise ValueError(
@@ -78,6 +76,7 @@ class EmailSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     trigger: str
+    mail_class: MailClass
     enabled: bool
     at_once: bool
     delay_hours: Amount
@@ -156,12 +155,20 @@ class ServingSettings(BaseModel):
     policy: PolicySettings
     emails: Annotated[dict[Name, EmailSettings], Field(min_length=1)]
     service: ServiceSettings
+    caps: CapsSettings
+    brake: BrakeSettings
+    law: LawSettings
 
     def __hash__(self) -> int:
         return hash(self.policy_version)
 
     @cached_property
     def policy_version(self) -> str:
-        """SHA-256 of whatever decides: the policy, and the e-mails in their order."""
-        decides = self.model_dump_json(include={"policy", "emails"})
+        """SHA-256 of whatever decides; the e-mails in their order."""
+        decides = self.model_dump_json(exclude={"service"})
         return sha256(decides.encode()).hexdigest()
+
+    @cached_property
+    def catalogue_version(self) -> str:
+        """SHA-256 of the e-mails in their order."""
+        return sha256(self.model_dump_json(include={"emails"}).encode()).hexdigest()

@@ -64,6 +64,9 @@ ARM = pl.Struct(
     }
 )
 
+# Which arm of an experiment a part of the mail takes: factor (subject, cta, ...) and arm.
+ELEMENT = pl.Struct({"factor": pl.String, "arm": pl.String})
+
 SLOTS = pl.Struct(
     {
         "category": pl.String,
@@ -71,10 +74,21 @@ SLOTS = pl.Struct(
         "coupon": pl.String,
         "discount": pl.Float64,
         "tone": pl.String,
+        "region": pl.String,
+        "subject_prefix": pl.String,
+        "list_unsubscribe": pl.Boolean,  # the headers of RFC 8058
+        "legal": pl.String,  # the jurisdiction whose rules hold
+        "elements": pl.List(ELEMENT),
     }
 )
 
-# From `email` to `slots`, `value` and `hour_source` null for wait; its products are empty.
+EXPERIMENT = pl.Struct({"experiment": pl.String, "arm": pl.String})
+WORKFLOW = pl.Struct({"workflow": pl.String, "step": pl.UInt32, "started_days": pl.Float64})
+# A mail that was promised when the decision was made, and counted in its caps.
+PROMISED = pl.Struct({"decision_id": pl.String, "email": pl.String, "at": UTC})
+
+# From `email` to `slots`, `value`, `workflow` and `hour_source` null for wait; its products are
+# empty.
 DECISIONS = pl.Schema(
     {
         "row": pl.UInt32(),
@@ -85,6 +99,7 @@ DECISIONS = pl.Schema(
         "action": pl.String(),  # send | wait
         "email": pl.String(),
         "variant": pl.String(),
+        "by": pl.String(),  # who writes it: mail | human
         "send_at": UTC,
         "local_send_at": pl.Datetime("us"),
         "products": pl.List(pl.String()),
@@ -99,6 +114,9 @@ DECISIONS = pl.Schema(
         "explored_email": pl.Boolean(),  # chance chose the e-mail, or none
         "explored_hour": pl.Boolean(),
         "holdout": pl.Boolean(),
+        "experiments": pl.List(EXPERIMENT),  # those they take part in
+        "evidence_stage": pl.String(),  # A | B | C, see serving.evidence
+        "workflow": WORKFLOW,  # of which the e-mail is a step; null where it is none
         "valid_until": UTC,
         "arms": pl.List(ARM),
         "unconstrained_best": pl.Struct({"email": pl.String, "send_at": UTC, "value": pl.Float64}),
@@ -109,12 +127,15 @@ DECISIONS = pl.Schema(
         "timezone_known": pl.Boolean(),
         "segment": pl.String(),
         "stage": pl.String(),
+        "own_segments": pl.List(pl.String()),  # the merchant's own
         "hour_source": pl.String(),  # customer | segment | everyone | default
         "known_until": UTC,  # the newest thing known of the customer; null where nothing is
         "features": pl.String(),  # JSON object: every feature and score as read
         # JSON object: models (name: version | null), synthetic (names of the models that were
-        # trained on synthetic data) and policy (SHA-256)
+        # trained on synthetic data); SHA-256 of policy, catalogue, features and code
         "versions": pl.String(),
+        "lake_versions": pl.String(),  # JSON object: version by table that was read or published
+        "promised": pl.List(PROMISED),
         "conditions": pl.String(),  # JSON object: serving.conditions as they were in force
         "seed": pl.Int64(),
     }

@@ -45,6 +45,13 @@ class DecisionRequest(Message):
         return self
 
 
+class Element(Message):
+    """Which arm of an experiment a part of the mail takes."""
+
+    factor: str = Field(description="subject, sender_name, content, image_share, cta, ...")
+    arm: str
+
+
 class Slots(Message):
     """What a template may fill in."""
 
@@ -53,6 +60,11 @@ class Slots(Message):
     coupon: str | None
     discount: float | None
     tone: str | None
+    region: str | None
+    subject_prefix: str | None = Field(description="to stand before the subject, where law asks")
+    list_unsubscribe: bool = Field(description="true: send the headers of RFC 8058")
+    legal: str | None = Field(description="the jurisdiction whose rules hold")
+    elements: list[Element]
 
 
 class _Answer(Message):
@@ -77,6 +89,7 @@ class Send(_Answer):
     action: Literal["send"] = "send"
     email: str
     variant: str
+    by: Literal["mail", "human"] = Field(description="human: a person writes to them")
     send_at: AwareDatetime
     local_send_at: datetime = Field(description="the same moment on the customer's own clock")
     products: list[str]

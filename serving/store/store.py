@@ -105,6 +105,7 @@ class Store:
             mail = decided.mail_of(connection, customer_ids, now)
             revisions = inbox.revisions_of(connection, customer_ids)
             conditions = conditions_of(connection)
+            publication = published.publication(connection) or {}
             # Another thread may read another shelf meanwhile: this view keeps to its own.
             shelf = published.shelf_of(connection, self._shelf)
         self._shelf = shelf
@@ -119,6 +120,7 @@ class Store:
                 products=shelf.products if shelf else Products.create_empty(),
                 mail=mail,
                 conditions=conditions,
+                lake_versions=publication.get("lake_versions", {}),
             ),
             revisions=revisions,
             present=present,

@@ -113,6 +113,7 @@ def answers(
             products=shelf(),
             mail=mail,
             conditions=NO_CONDITIONS,
+            lake_versions={},
         ),
         models,
         settings=settings,

@@ -96,7 +96,7 @@ def test_only_what_was_known_is_read():
     late = history(CART + "\nann | cart_add | 2026-03-03T14:10 | soap").with_columns(
         known_at=pl.when(is_told_late).then(pl.lit(NOW + HOUR)).otherwise("known_at")
     )
-    known = Knowledge(late, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS)
+    known = Knowledge(late, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS, {})
     got = answer(
         requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN
     )
@@ -142,7 +142,7 @@ def test_a_send_counts_in_the_caps_unless_it_is_plainly_no_email(channel, counts
     sent = history(CART + "\nann | send | 2026-03-03T15:30 | newsletter").with_columns(
         channel=pl.when(pl.col("kind") == "send").then(pl.lit(channel)).otherwise("channel")
     )
-    known = Knowledge(sent, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS)
+    known = Knowledge(sent, customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS, {})
     got = answer(
         requests("ann"), known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN
     )
@@ -158,7 +158,7 @@ def test_a_decision_does_not_stand_in_its_own_way(decision_id, action):
 def test_a_send_told_twice_is_one_send():
     sent = history(ANN + "\nann | send | 2026-02-27T12:00 | newsletter")
     known = Knowledge(
-        pl.concat([sent] * 4), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS
+        pl.concat([sent] * 4), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS, {}
     )
     asked = requests("ann", emails=["recommendation"])
     got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN)
@@ -173,7 +173,7 @@ def test_who_is_known_only_as_a_person_is_no_stranger():
 
 
 def test_a_stranger_is_answered_and_marked():
-    known = Knowledge(history(ANN), customers(zone=None), shelf(), NO_MAIL, NO_CONDITIONS)
+    known = Knowledge(history(ANN), customers(zone=None), shelf(), NO_MAIL, NO_CONDITIONS, {})
     stranger = answer(
         requests("nobody"),
         known,
@@ -248,7 +248,7 @@ def test_a_customer_alone_is_answered_as_in_the_crowd():
 def test_answers_follow_the_questions_and_the_same_one_twice_gets_the_same_answer():
     asked = requests("dee", "ann", "dee")
     known = Knowledge(
-        history(CROWD), customers(*NAMES, zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS
+        history(CROWD), customers(*NAMES, zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS, {}
     )
     got = answer(asked, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN)
     assert got["customer_id"].to_list() == ["dee", "ann", "dee"]

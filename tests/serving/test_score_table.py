@@ -31,7 +31,7 @@ def found():
         schema_overrides={"as_of": pl.Datetime("us", "UTC")},
     )
     known = Knowledge(
-        history(ANN), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS
+        history(ANN), customers("ann", zone=NEW_YORK), shelf(), NO_MAIL, NO_CONDITIONS, {}
     )
     return scores_of(spine, known, NO_MODELS, settings=SHOP, feature_settings=FEATURES)
 

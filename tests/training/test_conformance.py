@@ -312,6 +312,7 @@ def said(model: Model, asked: pl.DataFrame, given: Shop) -> pl.DataFrame:
         products=given.products,
         mail=pl.DataFrame(schema=MAIL),
         conditions=NO_CONDITIONS,
+        lake_versions={},
     )
     scores = scores_of(
         asked, knowledge, alone(model), settings=settings().serving,
