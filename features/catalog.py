@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features import affinity, engagement, intent, lifecycle, purchases, timing
+from features import affinity, engagement, intent, lifecycle, purchases, silence, timing
 from features.feature import Feature
 
 GROUPS: dict[str, tuple[Feature, ...]] = {
@@ -12,6 +12,7 @@ GROUPS: dict[str, tuple[Feature, ...]] = {
     "timing": timing.FEATURES,
     "affinity": affinity.FEATURES,
     "lifecycle": lifecycle.FEATURES,
+    "silence": silence.FEATURES,
 }
 
 CATALOG: tuple[Feature, ...] = tuple(feature for group in GROUPS.values() for feature in group)
@@ -24,7 +25,8 @@ TEXTS = frozenset(
 )  # fmt: skip
 
 # A raw hour invites trees to learn single hours by heart; the send hour has a model of its own.
-_NOT_FOR_MODELS = TEXTS | {"favourite_hour"}
+# The silence is there for workflows: models in the field would be refused if their inputs grew.
+_NOT_FOR_MODELS = TEXTS | {"favourite_hour"} | {feature.name for feature in silence.FEATURES}
 
 MODEL_INPUTS: tuple[str, ...] = tuple(
     feature.name for feature in CATALOG if feature.name not in _NOT_FOR_MODELS

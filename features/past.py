@@ -9,7 +9,7 @@ from math import cos, pi, sin
 import numpy as np
 import polars as pl
 
-from features.acts import IS_EMAIL, IS_OWN
+from features.acts import IS_EMAIL, IS_OWN, IS_YES
 from features.bots import behaving_like_machines
 from features.feature import CLOCK_RADIUS, MONEY
 from features.history import newest_per
@@ -142,6 +142,7 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         _thousandths(pl.col("duration_s")).alias("duration_ms"),
         IS_EMAIL.alias("is_email"),
         IS_OWN.alias("is_own"),
+        IS_YES.alias("is_yes"),
         local.dt.date().alias("local_day"),
         local_hour,
         _on_clock(local_hour, cos).alias("clock_east"),
