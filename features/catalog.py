@@ -24,9 +24,17 @@ TEXTS = frozenset(
     }
 )  # fmt: skip
 
+# What only triggers and workflows ask for: models in the field would be refused if their inputs grew.
+_NOT_LEARNT_FROM = frozenset(
+    {
+        "unanswered_mails", "unanswered_days", "open_click_days", "days_away", "most_views_7d",
+        "days_since_view", "open_searches_7d", "open_search_hours", "days_to_signup_anniversary",
+        "anniversary_years", *(feature.name for feature in silence.FEATURES),
+    }
+)  # fmt: skip
+
 # A raw hour invites trees to learn single hours by heart; the send hour has a model of its own.
-# The silence is there for workflows: models in the field would be refused if their inputs grew.
-_NOT_FOR_MODELS = TEXTS | {"favourite_hour"} | {feature.name for feature in silence.FEATURES}
+_NOT_FOR_MODELS = TEXTS | _NOT_LEARNT_FROM | {"favourite_hour"}
 
 MODEL_INPUTS: tuple[str, ...] = tuple(
     feature.name for feature in CATALOG if feature.name not in _NOT_FOR_MODELS

@@ -6,6 +6,7 @@ import polars as pl
 
 from features.feature import (
     count,
+    days_since_first,
     days_since_last,
     happened,
     is_since,
@@ -28,6 +29,14 @@ def _mail(kind: str, days: int | None = None) -> pl.Expr:
 def _seconds(kind: str) -> pl.Expr:
     return total("duration_ms", happened(kind, days=30), unit=1_000)
 
+
+# What shows that a mail was noticed: a person clicked, or came by of their own.
+_ANSWER = _mail("click") | happened("session")
+_UNANSWERED = is_since(_mail("send"), _ANSWER)
+
+# Days of the customer's own calendar on which they did something.
+_own_day = pl.when("is_own").then("local_day")
+_day_before = pl.when(pl.col("is_own") & (pl.col("local_day") < _own_day.max())).then("local_day")
 
 FEATURES = (
     _feature("sends_7d", "e-mails sent within 7 days", count(_mail("send", 7)), 0),
@@ -100,6 +109,30 @@ FEATURES = (
         "1 where neither a click nor a visit followed in 60 days of e-mails, else 0; "
         "null with fewer than 4 delivered",
         pl.when(pl.col("delivered_60d") >= 4).then((pl.col("answers_60d") == 0).cast(pl.Float64)),
+        None,
+    ),
+    _feature(
+        "unanswered_mails",
+        "e-mails sent since the last click or visit",
+        count(_UNANSWERED),
+        0,
+    ),
+    _feature(
+        "unanswered_days",
+        "days since the first of the e-mails that neither a click nor a visit has followed",
+        days_since_first(_UNANSWERED),
+        None,
+    ),
+    _feature(
+        "open_click_days",
+        "days since the last click, while no order has followed it",
+        days_since_last(is_since(_mail("click"), happened("order"))),
+        None,
+    ),
+    _feature(
+        "days_away",
+        "calendar days between the last day on which they did something and the one before it",
+        (_own_day.max() - _day_before.max()).dt.total_days().cast(pl.Float64),
         None,
     ),
 )

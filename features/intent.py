@@ -9,6 +9,7 @@ from features.feature import (
     DAY,
     HOUR,
     count,
+    days_since_last,
     happened,
     hours_since_last,
     is_since,
@@ -26,6 +27,10 @@ _at_checkout = is_since(happened("checkout", days=CART_DAYS), happened("order"))
 _next_order_came_late = (pl.col("age") - pl.col("next_order_age").fill_null(0)) > 24 * HOUR
 _left = happened("cart_add", days=30, where=_next_order_came_late)
 
+# Looked at lately, and not ordered for so long that it cannot be about an order on its way.
+_tempts = (pl.col("last_view") <= 7 * DAY) & (pl.col("last_order").fill_null(2**62) > 30 * DAY)
+_open_search = is_since(happened("search", days=7), happened("order"))
+
 FEATURES = (
     _product(
         "repeat_views_7d",
@@ -41,6 +46,15 @@ FEATURES = (
             & (pl.col("last_view") < pl.col("last_order").fill_null(2**62))
         ),
         0,
+    ),
+    _product(
+        "most_views_7d",
+        "views within 7 days of the product viewed most that was not ordered within 30 days",
+        pl.when(_tempts).then("views_7d").max().fill_null(0).cast(pl.Float64),
+        0,
+    ),
+    _feature(
+        "days_since_view", "days since a product was viewed", days_since_last(happened("view")), None
     ),
     _feature("searches_7d", "searches within 7 days", count(happened("search", days=7)), 0),
     _feature(
@@ -82,5 +96,17 @@ FEATURES = (
         .then(pl.lit("cart"))
         .otherwise(pl.lit("none")),
         "none",
+    ),
+    _feature(
+        "open_searches_7d",
+        "searches within 7 days that no order has followed",
+        count(_open_search),
+        0,
+    ),
+    _feature(
+        "open_search_hours",
+        "hours since the last search within 7 days that no order has followed; null without one",
+        hours_since_last(_open_search),
+        None,
     ),
 )

@@ -18,7 +18,8 @@ from features.feature import (
 _feature = of("acts")
 _customer = of("customer")
 
-_signed_up = per((pl.col("as_of") - pl.col("signed_up_at")).dt.total_microseconds(), DAY)
+_signed_up_age = (pl.col("as_of") - pl.col("signed_up_at")).dt.total_microseconds()
+_signed_up = per(_signed_up_age, DAY)
 
 # The birthday of this year, else of the next; a 29 February is kept on the 28th in other years.
 _today = pl.col("local_as_of").dt.date()
@@ -27,6 +28,10 @@ _today = pl.col("local_as_of").dt.date()
 def _birthday(year: pl.Expr) -> pl.Expr:
     month = pl.col("birthday").str.slice(0, 2).cast(pl.Int8)
     day = pl.col("birthday").str.slice(3, 2).cast(pl.Int8)
+    return _day_of_year(year, month, day)
+
+
+def _day_of_year(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     is_leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
     is_missing = (month == 2) & (day == 29) & ~is_leap
     return pl.date(year, month, pl.when(is_missing).then(28).otherwise(day))
@@ -36,6 +41,21 @@ _this_year = _birthday(_today.dt.year())
 _next_birthday = (
     pl.when(_this_year >= _today).then(_this_year).otherwise(_birthday(_today.dt.year() + 1))
 )
+
+# The day of the sign-up by today's clock of the customer, and its next anniversary.
+_event_age = (pl.col("signup_event_days") * DAY).round().cast(pl.Int64)
+_signup_age = pl.duration(microseconds=pl.coalesce(_signed_up_age, _event_age))
+_signup_day = (pl.col("local_as_of") - _signup_age).dt.date()
+
+
+def _anniversary(year: pl.Expr) -> pl.Expr:
+    return _day_of_year(year, _signup_day.dt.month(), _signup_day.dt.day())
+
+
+_is_still_to_come = (_anniversary(_today.dt.year()) >= _today) & (
+    _signup_day.dt.year() < _today.dt.year()
+)
+_anniversary_year = _today.dt.year() + pl.when(_is_still_to_come).then(0).otherwise(1)
 
 FEATURES = (
     _feature(
@@ -66,6 +86,18 @@ FEATURES = (
         "days_to_birthday",
         "days until the next birthday by the customer's own calendar; 0 on the day",
         (_next_birthday - _today).dt.total_days().cast(pl.Float64),
+        None,
+    ),
+    _customer(
+        "days_to_signup_anniversary",
+        "days until the next anniversary of the sign-up by the customer's own calendar",
+        (_anniversary(_anniversary_year) - _today).dt.total_days().cast(pl.Float64),
+        None,
+    ),
+    _customer(
+        "anniversary_years",
+        "how many years since the sign-up will be full at that anniversary",
+        (_anniversary_year - _signup_day.dt.year()).cast(pl.Float64),
         None,
     ),
     _feature("reviews_365d", "reviews within a year", count(happened("review", days=365)), 0),

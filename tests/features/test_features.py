@@ -333,3 +333,71 @@ def test_what_customers_say_of_themselves() -> None:
 def _feature(drawn, customer: str, as_of: str, name: str) -> object:
     told = features_as_of(drawn, spine((customer, as_of)), customers(), settings=SETTINGS)
     return told[name].item()
+
+
+RETURNED = history("""
+    ann | 2024-03-01T09:00 | session
+    ann | 2024-03-02T09:00 | send    | email=news
+    ann | 2024-03-05T09:00 | send    | email=news
+    ann | 2024-03-10T09:00 | session
+    ann | 2024-03-10T09:01 | search
+    ann | 2024-03-10T09:02 | view | product=p1
+    ann | 2024-03-10T09:03 | view | product=p1
+    ann | 2024-03-10T09:04 | view | product=p2
+    ann | 2024-03-11T09:00 | send    | email=news
+    ann | 2024-03-11T10:00 | click   | email=news
+    ann | 2024-03-12T09:00 | order   | order=1 | product=p1 | amount=5
+""")
+
+
+@pytest.mark.parametrize(
+    ("as_of", "name", "expected"),
+    [
+        ("2024-03-07T09:00", "unanswered_mails", 2),
+        ("2024-03-07T09:00", "unanswered_days", 5),  # since the first of the two
+        ("2024-03-10T10:00", "unanswered_mails", 0),  # came by
+        ("2024-03-10T10:00", "unanswered_days", None),
+        ("2024-03-11T09:30", "unanswered_mails", 1),
+        ("2024-03-11T12:00", "unanswered_mails", 0),  # clicked
+        ("2024-03-11T22:00", "open_click_days", 0.5),
+        ("2024-03-12T10:00", "open_click_days", None),  # ordered
+        ("2024-03-10T10:00", "days_away", 9),
+        ("2024-03-11T10:30", "days_away", 1),  # the click is of the next day
+        ("2024-03-05T10:00", "days_away", None),  # there but once
+        ("2024-03-11T09:00", "most_views_7d", 2),
+        ("2024-03-13T09:00", "most_views_7d", 1),  # p1 has been ordered
+        ("2024-03-18T09:00", "most_views_7d", 0),
+        ("2024-03-12T09:04", "days_since_view", 2),
+        ("2024-03-10T10:01", "open_search_hours", 1),
+        ("2024-03-10T10:01", "open_searches_7d", 1),
+        ("2024-03-12T10:00", "open_searches_7d", 0),  # ordered
+        ("2024-03-12T10:00", "open_search_hours", None),
+    ],
+)
+def test_what_waits_for_an_answer(as_of: str, name: str, expected: object) -> None:
+    assert _feature(RETURNED, "ann", as_of, name) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("signed_up", "as_of", "days", "years"),
+    [
+        ("2023-03-10T20:00", "2024-03-08T00:00", 3, 1),  # the 11th, in Seoul
+        ("2023-03-10T20:00", "2024-03-11T00:00", 0, 1),
+        ("2023-03-10T20:00", "2024-03-11T16:00", 364, 2),  # the 12th, in Seoul
+        ("2024-03-01T00:00", "2024-03-01T02:00", 365, 1),  # signed up today
+        ("2024-02-29T00:00", "2025-02-27T00:00", 1, 1),  # kept on the 28th
+    ],
+)
+def test_the_next_anniversary_of_the_sign_up(
+    signed_up: str, as_of: str, days: int, years: int
+) -> None:
+    people = customers(
+        {
+            "customer_id": "ann",
+            "timezone": "Asia/Seoul",
+            "signed_up_at": spine(("", signed_up))["as_of"][0],
+        }
+    )
+    told = features_as_of(RETURNED, spine(("ann", as_of)), people, settings=SETTINGS)
+    assert told["days_to_signup_anniversary"].item() == days
+    assert told["anniversary_years"].item() == years
