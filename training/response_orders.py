@@ -59,10 +59,11 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
     fold = _folds(whose, settings)
     without = expit(_never_seen(rows, ~clicked, fold, settings))
     emails = _brought(rows, clicked, ordered, without, whose, fold, settings)
-    common, wrong, sells = shrunk_sales(
-        *(emails.get_column(c).to_numpy() for c in ("brought", "error"))
+    sales = shrunk_sales(*(emails.get_column(c).to_numpy() for c in ("brought", "error")))
+    sold = emails.with_columns(
+        sells=pl.Series(sales.each), sells_error=pl.Series(sales.errors)
     )
-    emails, used = _redeemed(rows, emails.with_columns(sells=pl.Series(sells)))
+    emails, used = _redeemed(rows, sold)
     found = emails.filter(pl.col("clicks") > 0)
     clicks = float(found.get_column("clicks").sum())
     brought = float(found.get_column("orders_brought").sum())
@@ -78,11 +79,14 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
         "emails": emails.to_dicts(),
     }  # fmt: skip
     tables = {
-        "emails": emails.select("email", "clicks", "sells", "organic", "redeemed"),
+        "emails": emails.select(
+            "email", "clicks", "sells", "sells_error", "organic", "redeemed"
+        ),
         "orders": pl.DataFrame(
             {
-                "sells": [common],
-                "error": [wrong],
+                "sells": [sales.common],
+                "error": [sales.error],
+                "spread": [sales.spread],
                 "adjusted_weight": [settings.adjusted_weight],
                 "used": [used],
             }
@@ -91,8 +95,22 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
     return Fitted(grow_orders(rows.filter(pl.Series(~clicked)), settings), tables, facts)
 
 
-def shrunk_sales(brought: Floats, error: Floats) -> tuple[float, float, Floats]:
-    """What a click sells in all e-mails together, how sure that is, and what it sells in each.
+@dataclass(frozen=True, eq=False)
+class Sales:
+    """What a click sells: in all e-mails together, how sure that is, how far e-mails lie apart.
+
+    In each of them, and how sure that is (standard errors [emails], the common one given).
+    """
+
+    common: float
+    error: float
+    spread: float
+    each: Floats
+    errors: Floats
+
+
+def shrunk_sales(brought: Floats, error: Floats) -> Sales:
+    """What a click sells, each e-mail pulled towards all as far as little was seen of it.
 
     `brought` [emails] are estimates, `error` [emails] their standard errors.
     """
@@ -105,7 +123,13 @@ def shrunk_sales(brought: Floats, error: Floats) -> tuple[float, float, Floats]:
     common = float(np.clip((total * brought).sum() / total.sum(), 0.0, MOST_SOLD))
     trust = between / (between + error**2)
     each: Floats = np.clip(common + trust * (brought - common), 0.0, MOST_SOLD)
-    return common, float(np.sqrt(1 / total.sum())), each
+    return Sales(
+        common,
+        float(np.sqrt(1 / total.sum())),
+        float(np.sqrt(between)),
+        each,
+        np.sqrt(trust) * error,
+    )
 
 
 def _folds(whose: Ints, settings: ResponseSettings) -> Ints:

@@ -59,10 +59,11 @@ class Expected:
 @dataclass(frozen=True)
 class Figures:
     """Of an e-mail: the chance that a click `sells` to who would not have ordered by themselves,
-    and the share `redeemed` of orders that no click came before.
+    its standard `error`, and the share `redeemed` of orders that no click came before.
     """
 
     sells: float
+    error: float
     redeemed: float
 
 
@@ -70,13 +71,15 @@ class Figures:
 class Orders:
     """Of mails that may be sent, each [rows]: chances of an order within the days of the model.
 
-    `without` a click, `after_click`, how many of these the click `brings` (never negative), and
-    `redeemed`: of orders that come without a click, the share that uses what the e-mail gives away.
+    `without` a click, `after_click`, how many of these the click `brings` (never negative) with
+    its standard `error`, and `redeemed`: of orders that come without a click, the share that uses
+    what the e-mail gives away.
     """
 
     without: Floats
     after_click: Floats
     brings: Floats
+    error: Floats
     redeemed: Floats
 
 
@@ -103,13 +106,13 @@ def order_chances(
     A click sells to who would not have ordered anyway: the likelier an order without it, the less
     it brings.
     """
-    sells, redeemed = (
+    sells, error, redeemed = (
         np.array([getattr(figures_of[email], figure) for email in emails], dtype=np.float64)
-        for figure in ("sells", "redeemed")
+        for figure in ("sells", "error", "redeemed")
     )
     without = sigmoid(model.booster.raw(rows.select(OF_CUSTOMER).to_numpy()))
     brings = sells * (1 - without)
-    return Orders(without, without + brings, brings, redeemed)
+    return Orders(without, without + brings, brings, error * (1 - without), redeemed)
 
 
 def order_figures(model: Model, expected: Mapping[str, Expected]) -> dict[str, Figures]:
@@ -119,10 +122,12 @@ def order_figures(model: Model, expected: Mapping[str, Expected]) -> dict[str, F
     feature tells. So what clickers order beyond others like them is only believed in part
     (`adjusted_weight` of the model). For the rest the merchant's figure holds, orders per click
     less what would have come anyway; less still where all clicks together brought less than that.
+    The merchant's part counts as certain: it is not what was seen that stands behind it.
     """
     about = model.tables["orders"].row(0, named=True)
     clicks = dict(model.tables["emails"].select("email", "clicks").iter_rows())
     sells, redeemed = sold(model), redeemed_shares(model, expected)
+    errors = _errors(model)
     said = {name: one.orders_per_click * (1 - one.bought_anyway) for name, one in expected.items()}
     # What the merchant expects of the clicks there were, in sight of how unsure the found is.
     weight = {email: 1.0 + clicks.get(email, 0.0) for email in said}
@@ -136,6 +141,7 @@ def order_figures(model: Model, expected: Mapping[str, Expected]) -> dict[str, F
         email: Figures(
             share * max(sells.get(email, about["sells"]) + moved, 0.0)
             + (1 - share) * min(times, 1.0) * figure,
+            share * errors.get(email, about["spread"]),
             redeemed[email],
         )
         for email, figure in said.items()
@@ -145,6 +151,11 @@ def order_figures(model: Model, expected: Mapping[str, Expected]) -> dict[str, F
 def sold(model: Model) -> dict[str, float]:
     """Of each e-mail seen: the chance that a click sells, as adjusted and shrunk in training."""
     return dict(model.tables["emails"].select("email", "sells").iter_rows())
+
+
+def _errors(model: Model) -> dict[str, float]:
+    """The standard error of what `sold` says, as far as e-mails differ from each other."""
+    return dict(model.tables["emails"].select("email", "sells_error").iter_rows())
 
 
 def mail_orders(model: Model, rows: pl.DataFrame) -> Floats:
@@ -193,6 +204,17 @@ def bases(model: Model, expected: Mapping[str, float]) -> dict[str, float]:
         times = (row["outcomes"] + strength) / (to_expect + strength)
         found[email] = prior + math.log(times)
     return found
+
+
+def doubts(model: Model, expected: Mapping[str, float]) -> dict[str, float]:
+    """The standard error of e^base of each e-mail of `bases`, as a share of it.
+
+    Of a gamma of `outcomes` + `strength`, which is what was seen and what it is pulled to.
+    """
+    seen = dict(model.tables["emails"].select("email", "outcomes").iter_rows())
+    strength = model.tables["shrinkage"].item(0, "strength")
+    emails = {**dict.fromkeys(expected, 0.0), **seen}
+    return {email: (outcomes + strength) ** -0.5 for email, outcomes in emails.items()}
 
 
 def priors_of(
