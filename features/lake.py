@@ -39,6 +39,9 @@ TABLES = tuple(_KEYS)
 _CONTRACTS = {table.name: table for table in (EVENTS, CUSTOMERS, PRODUCTS)}
 _WAYS_IN = {"scores": "onje rescore", "plans": "onje rescore"}
 _ATTEMPTS = 5
+# A receipt names the versions it was made from. By itself Delta forgets those that are older than
+# 30 days, as soon as it has written a checkpoint (every 100 commits).
+_KEPT = {"delta.enableExpiredLogCleanup": "false"}
 # Delta paints the arrows in its messages.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -83,6 +86,7 @@ class Lake:
                 mode="overwrite",
                 schema_mode="overwrite",
                 partition_by=_partitions(given),
+                configuration=_KEPT,
             )
 
         self._commit(table, overwrite)
@@ -90,9 +94,17 @@ class Lake:
     def tidy(self, table: str) -> None:
         """Put many small files together, which many small commits leave; no row changes.
 
-        Older versions stay readable, for their files are kept.
+        Older versions stay readable, for their files are kept, and so is the log of a table that
+        was made before Onje asked for that.
         """
-        self._commit(table, lambda: self._open(table, None).optimize.compact())
+
+        def compact() -> None:
+            opened = self._open(table, None)
+            if not _KEPT.items() <= opened.metadata().configuration.items():
+                opened.alter.set_table_properties(_KEPT)
+            opened.optimize.compact()
+
+        self._commit(table, compact)
 
     def reject(self, table: str, rejected: pl.DataFrame) -> Merged:
         """Keep the rejected half of a `Split`: each row as JSON, with its reason."""
@@ -233,7 +245,9 @@ class Lake:
         """One attempt, from a fresh look at the table."""
         at, keys = self._at(table), _KEYS[table]
         if not keys or not self.exists(table):
-            write_deltalake(at, given, mode="append", partition_by=_partitions(given))
+            write_deltalake(
+                at, given, mode="append", partition_by=_partitions(given), configuration=_KEPT
+            )
             return Merged(given.height, given_rows - given.height)
         changes, held = self._changes(table, given)
         if changes.is_empty():

@@ -26,6 +26,7 @@ from pipelines.effective import effective
 from pipelines.settings import Settings
 from serving.answer import decisions_of
 from serving.conditions import Conditions
+from serving.effective import Effective
 from serving.knowledge import Knowledge
 from serving.receipts import DECIDED, decision_hash, record_of, rows_of
 from serving.schemas.decisions import DecisionRequest
@@ -117,7 +118,9 @@ def rescore(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     lake.replace("scores", scores)
-    store.record_plans(_plans(decisions, settings))
+    in_force = effective(settings)
+    store.keep_settings(in_force.fingerprint, in_force.to_json())
+    store.record_plans(_plans(decisions, in_force))
     _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
     wait = decisions.height - send
@@ -264,14 +267,14 @@ def _inputs(
     )
 
 
-def _plans(decisions: pl.DataFrame, settings: Settings) -> list[Record]:
+def _plans(decisions: pl.DataFrame, in_force: Effective) -> list[Record]:
     """What the store keeps of each decision; its request is the run's own."""
-    in_force = effective(settings)
     return [
         record_of(
             {"row": None, **row},
             DecisionRequest(request_id=row["decision_id"], customer_id=row["customer_id"]),
             in_force,
+            online=(),
             revision=0,
         )
         for row in rows_of(decisions)

@@ -11,7 +11,9 @@ from features.errors import DataError
 from features.hashing import stable_share
 from features.settings import FeatureSettings
 from serving.candidates import candidates_of
+from serving.evidence import stage_of
 from serving.knowledge import Knowledge
+from serving.law import with_law
 from serving.policy import OF_QUESTION, Inputs, decide
 from serving.products import picks_of
 from serving.responses import with_responses
@@ -21,10 +23,11 @@ from serving.tables import DECISIONS, KEY, PROMISED, REQUESTS
 from serving.unfilled import OF_SLOTS_ALONE, with_unfilled
 from serving.valuation import Valuation
 from serving.versions import code_version, features_version
+from serving.workflows import steps_of
 
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
-    "favourite_category", "degraded", "missing_models",
+    "sources", "favourite_category", "degraded", "missing_models",
 )  # fmt: skip
 
 
@@ -73,6 +76,9 @@ def decisions_of(
     people = scores.people.with_row_index("person").with_columns(
         _spread(scores.people.get_column("customer_id"), seed=policy.seed)
     )
+    waiting = _not_own(requests, knowledge.mail).join(people.select(KEY), on="customer_id")
+    steps = steps_of(people, scores.contacts, waiting, settings)
+    people = people.with_columns(steps.drop(KEY))
     asked = requests.select(list(REQUESTS))
     questions = asked.join(people, on=KEY, how="left", maintain_order="left").with_columns(
         timezone_known="zone_known",
@@ -80,6 +86,7 @@ def decisions_of(
         missing_models=pl.lit(list(models.missing), pl.List(pl.String)),
         hour_evidence=pl.lit(models.hour_evidence, pl.String),
     )
+    questions = with_law(questions, settings.law)
     candidates = with_responses(
         candidates_of(questions, settings), people, scores.contacts, models, settings
     )
@@ -113,6 +120,8 @@ def decisions_of(
     about = questions.select(
         *asked.columns,
         *TOLD_OF_CUSTOMER,
+        "legal",
+        evidence_stage=pl.lit(stage_of(models)),
         features=_features_json(people),
         versions=pl.lit(_versions_json(models, settings)),
         conditions=pl.lit(knowledge.conditions.to_json()),
@@ -158,15 +167,18 @@ def _mails(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame) -
         .filter(pl.col("known_at") <= pl.col("as_of"))
         .unique(["person", "event_id"], maintain_order=True)
     )
-    promised = knowledge.mail.join(requests, on="decision_id", how="anti").join(
-        people, on="customer_id"
-    )
+    promised = _not_own(requests, knowledge.mail).join(people, on="customer_id")
     columns = ("person", "as_of", "email", "at")
     return pl.concat([sent.select(columns), promised.select(columns)])
 
 
+def _not_own(requests: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
+    """The mails promised by other decisions than those that are asked for."""
+    return mail.join(requests, on="decision_id", how="anti")
+
+
 def _features_json(people: pl.DataFrame) -> pl.Expr:
-    plumbing = {"person", "spread", *KEY}
+    plumbing = {"person", "spread", "sources", *KEY}
     told = [name for name in people.columns if name not in plumbing]
     return pl.struct(told).struct.json_encode()
 

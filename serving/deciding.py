@@ -201,9 +201,15 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         if asked.dry_run:
             outcomes[place] = answer_of(rows[place]).model_dump_json().encode()
         else:
-            revision = view.revisions[asked.customer_id]
-            records[place] = record_of(rows[place], asked, in_force, revision=revision)
+            records[place] = record_of(
+                rows[place],
+                asked,
+                in_force,
+                online=view.online.get(asked.customer_id, ()),
+                revision=view.revisions[asked.customer_id],
+            )
     if records:
+        this.store.keep_settings(in_force.fingerprint, in_force.to_json())
         results = this.store.record(list(records.values()), at=this.now)
         for place, result in zip(records, results, strict=True):
             if not isinstance(result, Outrun):
@@ -238,7 +244,12 @@ def _requests(questions: Sequence[DecisionRequest], view: View) -> pl.DataFrame:
 
 def _with_context(questions: Sequence[DecisionRequest], view: View, this: _Pass) -> pl.DataFrame:
     seen = [
-        as_seen(q.context.events, customer_id=q.customer_id, request_id=q.request_id, now=this.now)
+        as_seen(
+            q.context.events,
+            customer_id=q.customer_id,
+            request_id=q.request_id,
+            now=view.present[q.customer_id],
+        )
         for q in questions
         if q.context and q.context.events
     ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
+
+from pydantic import ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
@@ -24,6 +27,34 @@ class Effective:
     serving: ServingSettings
     clock_offset: timedelta
     fingerprint: str
+
+    def to_json(self) -> str:
+        """One line of JSON, from which `kept` makes the same again."""
+        return json.dumps(
+            {
+                "features": self.features.model_dump(mode="json"),
+                "serving": self.serving.model_dump(mode="json"),
+                "clock_offset_days": self.clock_offset / timedelta(days=1),
+                "fingerprint": self.fingerprint,
+            }
+        )
+
+    @classmethod
+    def kept(cls, text: str) -> Self:
+        """What `to_json` wrote; SettingsError where this release has other settings."""
+        said = json.loads(text)
+        try:
+            return cls(
+                features=FeatureSettings.model_validate(said["features"]),
+                serving=ServingSettings.model_validate(said["serving"]),
+                clock_offset=timedelta(days=said["clock_offset_days"]),
+                fingerprint=said["fingerprint"],
+            )
+        except ValidationError as faults:
+            named = (".".join(map(str, fault["loc"])) for fault in faults.errors())
+            raise SettingsError(
+                f"the settings of then are not those of this release: {', '.join(named)}"
+            ) from None
 
 
 # Reads the file and lays patches over it in their order; SettingsError where that cannot hold.

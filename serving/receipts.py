@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -66,9 +66,17 @@ def answer_of(row: Mapping[str, Any]) -> Send | Wait:
 
 
 def record_of(
-    row: Mapping[str, Any], asked: DecisionRequest, settings: Effective, *, revision: int
+    row: Mapping[str, Any],
+    asked: DecisionRequest,
+    settings: Effective,
+    *,
+    online: Sequence[str],
+    revision: int,
 ) -> Record:
-    """What is kept of a row of DECISIONS: enough to explain it, and to decide it again."""
+    """What is kept of a row of DECISIONS: enough to explain it, and to decide it again.
+
+    `online` are the ids of the events that were known beside the lake's.
+    """
     return Record(
         request_id=asked.request_id,
         body_hash=body_hash(asked),
@@ -80,7 +88,7 @@ def record_of(
         email=row["email"],
         send_at=row["send_at"],
         held_until=_held_until(row, settings),
-        receipt=receipt_of(row, asked, settings),
+        receipt=receipt_of(row, asked, settings, online=online),
         revision=revision,
     )
 
@@ -96,7 +104,9 @@ def _held_until(row: Mapping[str, Any], settings: Effective) -> datetime | None:
     return None if send_at is None else send_at + timedelta(hours=hours)
 
 
-def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effective) -> str:
+def receipt_of(
+    row: Mapping[str, Any], asked: DecisionRequest, settings: Effective, *, online: Sequence[str]
+) -> str:
     """The row and the question as JSON, with the settings' fingerprint and the clock's offset."""
     receipt = {
         **row,
@@ -108,6 +118,7 @@ def receipt_of(row: Mapping[str, Any], asked: DecisionRequest, settings: Effecti
         "settings": settings.fingerprint,
         "clock_offset_days": settings.clock_offset / timedelta(days=1),
         "asked": asked.model_dump(mode="json", exclude_none=True),
+        "online_events": list(online),
     }
     del receipt["row"]
     return to_json(receipt, inf_nan_mode="null").decode()

@@ -10,6 +10,7 @@ from features.build import features_of
 from features.contacts import contacts_of
 from features.items import habits_of
 from features.past import Past, past_of
+from features.people import as_known
 from features.permissions import permissions_as_of
 from features.profiles import hours_of
 from features.settings import FeatureSettings
@@ -160,20 +161,39 @@ def _people(
         if models.dormancy_date is None
         else score_dormancy_date(models.dormancy_date, features).get_columns()
     )
-    told = pl.concat([history.select("customer_id", "known_at"),
-                      customers.select("customer_id", "known_at")])  # fmt: skip
-    known = (
-        spine.join(told, on="customer_id")
-        .filter(pl.col("known_at") <= pl.col("as_of"))
-        .group_by(KEY)
-        .agg(known_until=pl.col("known_at").max())
-    )
+    known = _known(spine, history, customers)
     permissions = permissions_as_of(history, spine).select(
-        *KEY, "email_consent", "consent_since", "suppressed_by", "suppressed_at"
-    )
+        *KEY, "email_consent", "consent_since", "consent_confirmed_at",
+        "suppressed_by", "suppressed_at",
+    )  # fmt: skip
+    lives = as_known(customers, spine).select("country", "region")
     return (
-        features.with_columns(churn, email_dormancy, *dates)
+        features.with_columns(churn, email_dormancy, *dates, *lives)
         .join(permissions, on=KEY, how="left", maintain_order="left")
         .join(known, on=KEY, how="left", maintain_order="left")
         .with_columns(known_customer=pl.col("known_until").is_not_null())
+    )
+
+
+def _known(spine: pl.DataFrame, history: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
+    """KEY, the newest thing known as `known_until`, and by channel as `sources`."""
+    told = pl.concat(
+        [
+            history.select("customer_id", "known_at", source=pl.col("channel").cast(pl.String)),
+            customers.select("customer_id", "known_at", source=pl.lit("person")),
+        ]
+    )
+    return (
+        spine.lazy()
+        .join(told.lazy(), on="customer_id")
+        .filter(pl.col("known_at") <= pl.col("as_of"))
+        .group_by(*KEY, "source")
+        .agg(known_until=pl.col("known_at").max())
+        .sort("source")
+        .group_by(KEY)
+        .agg(
+            pl.struct("source", "known_until").alias("sources"),
+            known_until=pl.col("known_until").max(),
+        )
+        .collect(engine="in-memory")
     )

@@ -36,6 +36,7 @@ MAIL = pl.Schema(
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
 
 # Clicks to fit are the parts of `value` at its instant: expected counts, then money, then factors.
+# Value = margin - discount - the costs and prices up to `unsubscribe_price`.
 ARM = pl.Struct(
     {
         "email": pl.String,
@@ -56,6 +57,10 @@ ARM = pl.Struct(
         "discount": pl.Float64,
         "send_cost": pl.Float64,
         "unsubscribe_cost": pl.Float64,
+        "mail_price": pl.Float64,  # prices of budgets, see serving.conditions
+        "coupon_price": pl.Float64,
+        "unsubscribe_price": pl.Float64,
+        "ordered_before": pl.Float64,  # the chance that they order while it waits; then it stays
         "hour_lift": pl.Float64,
         "freshness": pl.Float64,
         "fit": pl.Float64,
@@ -82,7 +87,9 @@ SLOTS = pl.Struct(
     }
 )
 
-EXPERIMENT = pl.Struct({"experiment": pl.String, "arm": pl.String})
+# `propensity` is the chance of the arm, given that they take part.
+EXPERIMENT = pl.Struct({"experiment": pl.String, "arm": pl.String, "propensity": pl.Float64})
+SOURCE = pl.Struct({"source": pl.String, "known_until": UTC})
 WORKFLOW = pl.Struct({"workflow": pl.String, "step": pl.UInt32, "started_days": pl.Float64})
 # A mail that was promised when the decision was made, and counted in its caps.
 PROMISED = pl.Struct({"decision_id": pl.String, "email": pl.String, "at": UTC})
@@ -113,6 +120,7 @@ DECISIONS = pl.Schema(
         "wait_propensity": pl.Float64(),
         "explored_email": pl.Boolean(),  # chance chose the e-mail, or none
         "explored_hour": pl.Boolean(),
+        "explore_share": pl.Float64(),  # the share of such choices that is left to chance
         "holdout": pl.Boolean(),
         "experiments": pl.List(EXPERIMENT),  # those they take part in
         "evidence_stage": pl.String(),  # A | B | C, see serving.evidence
@@ -130,6 +138,7 @@ DECISIONS = pl.Schema(
         "own_segments": pl.List(pl.String()),  # the merchant's own
         "hour_source": pl.String(),  # customer | segment | everyone | default
         "known_until": UTC,  # the newest thing known of the customer; null where nothing is
+        "sources": pl.List(SOURCE),  # the same by channel; `person` is what CUSTOMERS says
         "features": pl.String(),  # JSON object: every feature and score as read
         # JSON object: models (name: version | null), synthetic (names of the models that were
         # trained on synthetic data); SHA-256 of policy, catalogue, features and code

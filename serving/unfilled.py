@@ -16,8 +16,6 @@ _SLOT_TYPES = {field.name: field.dtype for field in SLOTS.fields}
 _UNFILLED: dict[str, pl.Expr] = {
     "by": pl.when(_IS_SEND).then(pl.lit("mail")),
     "experiments": pl.lit([], DECISIONS["experiments"]),
-    "evidence_stage": pl.lit(None, pl.String),
-    "workflow": pl.lit(None, DECISIONS["workflow"]),
     "own_segments": pl.lit([], pl.List(pl.String)),
     **{name: pl.lit(None, _SLOT_TYPES[name]) for name in OF_SLOTS_ALONE},
     "list_unsubscribe": pl.lit(False),
@@ -28,5 +26,5 @@ _UNFILLED: dict[str, pl.Expr] = {
 def with_unfilled(decisions: pl.LazyFrame, there: Collection[str]) -> pl.LazyFrame:
     """Add those columns that are not `there`, and make lists that are null empty."""
     added = {name: value for name, value in _UNFILLED.items() if name not in there}
-    lists = ("experiments", "own_segments", "elements", "promised")
+    lists = ("experiments", "own_segments", "elements", "promised", "sources")
     return decisions.with_columns(**added).with_columns(pl.col(lists).fill_null([]))

@@ -213,6 +213,10 @@ class Registry:
         _write(place.parent / CHAMPION, place.name)
         return place
 
+    def fetch(self, name: str, version: str) -> Path:
+        """The folder of this version on this machine; NotReadyError where it is nowhere."""
+        return self._fetch(self._version(self._client(), name, version))
+
     def versions(self, name: str) -> list[Version]:
         """Every recorded version, newest first; none: an empty list."""
         client = self._client()

@@ -30,10 +30,14 @@ class Taken:
 
 @dataclass(frozen=True)
 class Online:
-    """Events of some customers (columns of EVENTS), and when the newest of each became known."""
+    """Events of some customers (columns of EVENTS), and when the newest of each became known.
+
+    `ids` are those of the events, by customer.
+    """
 
     events: pl.DataFrame
     newest: dict[str, datetime]
+    ids: dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -82,13 +86,21 @@ def revisions_of(connection: Connection, customer_ids: Collection[str]) -> dict[
 
 def online_events_of(connection: Connection, customer_ids: Collection[str]) -> Online:
     """All events of these customers that no publication holds yet."""
-    wanted = select(events.c.customer_id, events.c.known_at, events.c.event)
+    wanted = select(events.c.customer_id, events.c.event_id, events.c.known_at, events.c.event)
     wanted = wanted.where(events.c.customer_id.in_(customer_ids)).order_by(events.c.number)
     rows = connection.execute(wanted).all()
     newest: dict[str, datetime] = {}
+    ids: dict[str, list[str]] = {}
     for row in rows:
+        ids.setdefault(row.customer_id, []).append(row.event_id)
         newest[row.customer_id] = max(row.known_at, newest.get(row.customer_id, row.known_at))
-    return Online(from_lines((row.event for row in rows), EVENTS), newest)
+    return Online(from_lines((row.event for row in rows), EVENTS), newest, ids)
+
+
+def online_events(connection: Connection, event_ids: Collection[str]) -> pl.DataFrame:
+    """Those of these events that are still kept here, columns of EVENTS."""
+    wanted = select(events.c.event).where(events.c.event_id.in_(event_ids))
+    return from_lines(connection.scalars(wanted), EVENTS)
 
 
 def uncompacted(connection: Connection, limit: int) -> Inbox:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from features.errors import DataError
-from serving.store.tables import settings_patches, settings_undos
+from serving.store.tables import settings_kept, settings_patches, settings_undos
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,16 @@ def all_patches(connection: Connection) -> list[Patch]:
         Patch(row.version, row.at, row.who, json.loads(row.patch), row.undone_at, row.undone_by)
         for row in connection.execute(wanted)
     ]
+
+
+def keep_settings(connection: Connection, fingerprint: str, text: str) -> None:
+    """Keep settings as they are in force; the same again changes nothing."""
+    row = {"fingerprint": fingerprint, "settings": text}
+    connection.execute(insert(settings_kept).on_conflict_do_nothing(), row)
+
+
+def kept_settings(connection: Connection, fingerprint: str) -> str | None:
+    """The settings of this fingerprint, where a decision was made under them."""
+    wanted = select(settings_kept.c.settings).where(settings_kept.c.fingerprint == fingerprint)
+    text: str | None = connection.scalar(wanted)
+    return text

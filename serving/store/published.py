@@ -124,11 +124,15 @@ def some_customers(connection: Connection, count: int) -> list[str]:
     return list(connection.scalars(select(histories.c.customer_id).limit(count)))
 
 
-def _persons(customers: pl.DataFrame) -> list[dict[str, Any]]:
+def newest_persons(customers: pl.DataFrame) -> pl.DataFrame:
     """Who each customer is by the newest row of CUSTOMERS, as features read it of the lake."""
     newest_telling = customers.select("customer_id").unique(maintain_order=True)
     newest_telling = newest_telling.with_columns(as_of=pl.lit(customers["known_at"].max(), UTC))
-    known = as_known(customers, newest_telling).select(CUSTOMERS.columns)
+    return as_known(customers, newest_telling).select(CUSTOMERS.columns)
+
+
+def _persons(customers: pl.DataFrame) -> list[dict[str, Any]]:
+    known = newest_persons(customers)
     return [
         {"customer_id": customer_id, "person": line}
         for customer_id, line in zip(known["customer_id"], to_lines(known), strict=True)

@@ -30,12 +30,14 @@ class View:
 
     `present` is the moment as of which to decide on each: now, or later where something of the
     customer became known later (the clock was read before, or has stepped back). By then whatever
-    forbids mail is known, however late the data says it was.
+    forbids mail is known, however late the data says it was. `online` names the events of each
+    that the publication does not hold.
     """
 
     knowledge: Knowledge
     revisions: Mapping[str, int]
     present: Mapping[str, datetime]
+    online: Mapping[str, Sequence[str]]
 
 
 class Store:
@@ -48,6 +50,7 @@ class Store:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._shelf: Shelf | None = None
+        self._kept_settings: set[str] = set()  # fingerprints that are known to be kept
 
     @classmethod
     def open(cls, url: str, *, patience_s: float) -> Self:
@@ -124,6 +127,7 @@ class Store:
             ),
             revisions=revisions,
             present=present,
+            online=online.ids,
         )
 
     def as_history(self, events: pl.DataFrame, *, settings: FeatureSettings) -> pl.DataFrame:
@@ -136,6 +140,11 @@ class Store:
         """Keep events (columns of Events); they are durable when this returns."""
         with self._connections.writing() as connection:
             return inbox.take(connection, events)
+
+    def online_events(self, event_ids: Collection[str]) -> pl.DataFrame:
+        """Those of these events that no publication has taken over yet, columns of Events."""
+        with self._connections.reading() as connection:
+            return inbox.online_events(connection, event_ids)
 
     def uncompacted(self, limit: int) -> Inbox:
         with self._connections.reading() as connection:
@@ -215,6 +224,19 @@ class Store:
         """The changes in force, in their order."""
         with self._connections.reading() as connection:
             return patches.patches(connection)
+
+    def keep_settings(self, fingerprint: str, text: str) -> None:
+        """Let a receipt that names this fingerprint lead to the settings that it was made under."""
+        if fingerprint in self._kept_settings:
+            return
+        with self._connections.writing() as connection:
+            patches.keep_settings(connection, fingerprint, text)
+        self._kept_settings.add(fingerprint)
+
+    def kept_settings(self, fingerprint: str) -> str | None:
+        """What was kept under this fingerprint; None where nothing was."""
+        with self._connections.reading() as connection:
+            return patches.kept_settings(connection, fingerprint)
 
     def all_patches(self) -> list[Patch]:
         """The history of changes: also those that were taken back, when and by whom."""

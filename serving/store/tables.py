@@ -123,6 +123,13 @@ settings_patches = Table(
     Column("patch", Text, nullable=False),
     sqlite_autoincrement=True,
 )
+# Settings that a decision was made under, by their SHA-256: a receipt names only that.
+settings_kept = Table(
+    "settings_kept",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("settings", Text, nullable=False),
+)
 # Taking a patch back leaves it where it is: history is only added to.
 settings_undos = Table(
     "settings_undos",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 from filelock import FileLock
 
@@ -119,6 +120,39 @@ def test_many_small_files_are_put_together_and_nothing_else_changes(lake: Lake) 
     assert lake.read("events").sort("event_id").equals(before.sort("event_id"))
     assert (files, len(_files(lake))) == (5, 1)
     assert lake.read("events", version=2).height == 3
+
+
+def test_a_version_that_a_receipt_names_is_readable_for_good(lake: Lake) -> None:
+    lake.merge_events(_events("e1"))
+    for place in range(101):  # a checkpoint comes after every hundred commits
+        lake.append("plans", pl.DataFrame({"customer_id": [f"c{place}"]}))
+    # Without a checkpoint that is itself old Delta keeps everything: so this one is made old.
+    _age(Path(str(lake.root)) / "plans" / "_delta_log", days=400)
+    DeltaTable(f"{lake.root}/plans").create_checkpoint()
+    for place in range(100):
+        lake.append("plans", pl.DataFrame({"customer_id": [f"d{place}"]}))
+    assert lake.read("plans", version=2).height == 3
+
+
+def test_a_table_that_was_made_before_keeps_its_versions_once_it_is_tidied(lake: Lake) -> None:
+    at = f"{lake.root}/plans"
+    write_deltalake(at, pl.DataFrame({"customer_id": ["c1"], "bucket": [1]}))
+    assert "delta.enableExpiredLogCleanup" not in DeltaTable(at).metadata().configuration
+    lake.tidy("plans")
+    assert DeltaTable(at).metadata().configuration["delta.enableExpiredLogCleanup"] == "false"
+
+
+def _age(log: Path, *, days: int) -> None:
+    """Make the log look as if it had been written so many days ago."""
+    then = time.time() - days * 86_400
+    for file in log.iterdir():
+        if file.suffix == ".json":
+            lines = [json.loads(line) for line in file.read_text().splitlines()]
+            for line in lines:
+                if "commitInfo" in line:
+                    line["commitInfo"]["timestamp"] = int(then * 1000)
+            file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        os.utime(file, (then, then))
 
 
 def _files(lake: Lake) -> list[str]:
