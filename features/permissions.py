@@ -10,10 +10,12 @@ from features.once import unique_events
 
 
 def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
-    """The spine, in its order, with email_consent, consent_since, suppressed_by, suppressed_at.
+    """The spine, in its order, with email_consent and consent_since, consent_confirmed_at,
+    suppressed_by and suppressed_at.
 
     email_consent is "granted", "denied" or "unknown", suppressed_by null, "unsubscribe",
-    "complaint", "bounce" (a hard one) or "erase". An act counts from the moment it is known, also
+    "complaint", "bounce" (a hard one) or "erase"; of several the one that forbids most is told.
+    consent_confirmed_at is when the newest grant or confirmation that counts was given. An act counts from the moment it is known, also
     one that is dated later. A grant lifts an unsubscribe only if it is known later and happened
     later, so that old consents told again by another system lift nothing; ties forbid. Nothing
     lifts a complaint, a hard bounce or an erasure.
@@ -50,6 +52,7 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
         .group_by("customer_id", "as_of")
         .agg(
             granted=first_known(later_than(is_denial)),
+            confirmed=pl.when(later_than(is_denial)).then("at").max(),
             denied=pl.when(is_denial).then("known_at").max(),
             erase=first_known(kind == "erase"),
             complaint=first_known(is_complaint),
@@ -59,7 +62,7 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
         )
         .with_columns(unsubscribe=pl.when(~pl.col("is_lifted")).then("unsubscribe"))
     )
-    causes = ("erase", "complaint", "bounce", "unsubscribe")
+    causes = ("erase", "bounce", "complaint", "unsubscribe")
     return (
         spine.lazy()
         .join(found, on=["customer_id", "as_of"], how="left", maintain_order="left")
@@ -70,11 +73,12 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
             .then(pl.lit("denied"))
             .otherwise(pl.lit("unknown")),
             consent_since=pl.coalesce("granted", "denied"),
+            consent_confirmed_at="confirmed",
             suppressed_by=pl.coalesce(
                 pl.when(pl.col(cause).is_not_null()).then(pl.lit(cause)) for cause in causes
             ),
             suppressed_at=pl.coalesce(causes),
         )
-        .drop("granted", "denied", "is_lifted", *causes)
+        .drop("granted", "denied", "confirmed", "is_lifted", *causes)
         .collect()
     )

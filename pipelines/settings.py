@@ -9,14 +9,26 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
+from serving.budget_settings import BudgetSettings
 from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
-from serving.settings import EmailSettings, PolicySettings, ServiceSettings, ServingSettings
+from serving.experiment_settings import ExperimentSettings, refuse_clashes
+from serving.guardrail_settings import BrakeSettings, CapsSettings, LawSettings
+from serving.incentive import IncentiveSettings
+from serving.segment_settings import SegmentSettings, TonesSettings, refuse_unknown_customers
+from serving.settings import (
+    EmailSettings,
+    Name,
+    PolicySettings,
+    ServiceSettings,
+    ServingSettings,
+)
+from serving.workflow_settings import WorkflowSettings, refuse_strangers
 from training.settings import TrainingSettings
 
 
@@ -39,10 +51,47 @@ class Settings(BaseModel):
     policy: PolicySettings
     emails: dict[str, EmailSettings]
     service: ServiceSettings
+    caps: CapsSettings
+    brake: BrakeSettings
+    budget: BudgetSettings
+    law: LawSettings
+    experiments: dict[Name, ExperimentSettings]
+    workflows: dict[Name, WorkflowSettings]
+    incentive: IncentiveSettings
+    segments: dict[Name, SegmentSettings]
+    tones: TonesSettings
+
+    @model_validator(mode="after")
+    def _emails_ask_for_what_there_is(self) -> Self:
+        refuse_unknown_customers(self.emails, self.segments)
+        return self
+
+    @model_validator(mode="after")
+    def _experiments_do_not_clash(self) -> Self:
+        refuse_clashes(self.experiments, emails=self.emails, quiet_hours=self.policy.quiet_hours)
+        return self
+
+    @model_validator(mode="after")
+    def _workflows_fit_the_emails(self) -> Self:
+        refuse_strangers(self.workflows, self.emails)
+        return self
 
     @property
     def serving(self) -> ServingSettings:
-        return ServingSettings(policy=self.policy, emails=self.emails, service=self.service)
+        return ServingSettings(
+            policy=self.policy,
+            emails=self.emails,
+            service=self.service,
+            caps=self.caps,
+            brake=self.brake,
+            budget=self.budget,
+            law=self.law,
+            experiments=self.experiments,
+            workflows=self.workflows,
+            incentive=self.incentive,
+            segments=self.segments,
+            tones=self.tones,
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -86,6 +135,8 @@ def merged(written: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
 
 
 def _explained(fault: Any) -> str:
+    if not fault["loc"]:  # of tables that do not go together
+        return f"- {fault['msg']}"
     *table, key = (str(part) for part in fault["loc"])
     where = f"[{'.'.join(table)}] " if table else ""
     if fault["type"] == "extra_forbidden":
@@ -116,8 +167,8 @@ def _keys_of(table: list[str]) -> list[str]:
         if isinstance(known, type) and issubclass(known, BaseModel):
             field = known.model_fields.get(part)
             known = field.annotation if field else None
-        else:  # dict[str, Model]: any name leads to the model
-            known = get_args(known)[-1] if get_args(known) else None
+        else:  # dict[str, Model] or tuple[Model, ...]: any name or place leads to the model
+            known = next((one for one in reversed(get_args(known)) if isinstance(one, type)), None)
     if isinstance(known, type) and issubclass(known, BaseModel):
         return list(known.model_fields)
     return []

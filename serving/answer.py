@@ -91,7 +91,7 @@ def decisions_of(
         candidates_of(questions, settings), people, scores.contacts, models, settings
     )
     wanted = candidates.filter("considered", pl.col("show") > 0).select(
-        "person", *KEY, "favourite_category", "picks"
+        "person", *KEY, "about", "picks"
     )
     picks = picks_of(
         wanted.unique(["person", "picks"], maintain_order=True),
@@ -206,7 +206,7 @@ def _versions_json(models: Models, settings: ServingSettings) -> str:
 def _slots() -> pl.Expr:
     """SLOTS: what the sender's template may print beside the products."""
     return pl.struct(
-        pl.when(pl.col("picks") == "category").then("favourite_category").alias("category"),
+        pl.col("about").alias("category"),
         "interest",
         pl.when(pl.col("coupon") != "").then("coupon").alias("coupon"),
         pl.col("discount_share").alias("discount"),

@@ -8,11 +8,15 @@ wins, so that a draw stands as long as the thing drawn does, whatever else comes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import repeat
 
 import polars as pl
 
 from features.hashing import stable_hash, stable_share
 from serving.candidates import asks_only_for_time
+from serving.conditions import Conditions
+from serving.guardrail_settings import TRANSACTIONAL
 from serving.instants import IS_OPEN
 from serving.settings import PolicySettings, ServingSettings
 
@@ -40,13 +44,36 @@ def in_holdout(customers: pl.Series, policy: PolicySettings) -> pl.Series:
     return pl.Series("holdout", held_out, pl.Boolean)
 
 
-def _happens(what: str, draws: Iterable[str], share: float, policy: PolicySettings) -> pl.Series:
-    """Whether chance does so in each draw."""
+def _happens(
+    what: str, draws: Iterable[str], shares: Iterable[float], policy: PolicySettings
+) -> pl.Series:
+    """Whether chance does so in each draw, with the share of each."""
     salt = f"{what} {policy.seed}"
-    return pl.Series(what, [stable_share(draw, salt) < share for draw in draws], pl.Boolean)
+    happens = [stable_share(draw, salt) < share for draw, share in zip(draws, shares, strict=True)]
+    return pl.Series(what, happens, pl.Boolean)
 
 
-def draws_of(questions: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
+def explore_shares(as_of: pl.Series, policy: PolicySettings, conditions: Conditions) -> pl.Series:
+    """The share of choices of an e-mail that chance makes at each moment.
+
+    Another in the first days of a shop, when nothing is known of what its e-mails bring; they count
+    from its first live decision.
+    """
+    launched_at = conditions.launched_at
+    if not policy.first_days:
+        is_new = pl.Series([False]).new_from_index(0, len(as_of))
+    elif launched_at is None:
+        is_new = pl.Series([True]).new_from_index(0, len(as_of))
+    else:
+        is_new = as_of < launched_at + timedelta(days=policy.first_days)
+    at_first = is_new.cast(pl.Float64)
+    of_each = at_first * policy.explore_emails_at_first + (1 - at_first) * policy.explore_emails
+    return of_each.alias("explore_share")
+
+
+def draws_of(
+    questions: pl.DataFrame, policy: PolicySettings, conditions: Conditions
+) -> pl.DataFrame:
     """Per question: `row`, `draw` (customer and day), `holdout`, and what it is to explore.
 
     A pure question of time is about an e-mail that goes anyway: only its hour is explored.
@@ -55,15 +82,18 @@ def draws_of(questions: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
     draws = questions.select(pl.format("{}\0{}", "customer_id", day)).to_series()
     is_choice = ~asks_only_for_time()
     held_out = in_holdout(questions.get_column("customer_id"), policy)
-    emails = _happens("explore emails", draws, policy.explore_emails, policy)
+    shares = explore_shares(questions.get_column("as_of"), policy, conditions)
+    emails = _happens("explore emails", draws, shares, policy)
+    of_hours = repeat(policy.explore_hours, len(draws))
     return questions.select(
         "row",
         draws.alias("draw"),
         holdout=is_choice & held_out,
         explores_emails=is_choice & ~held_out & emails,
-        explores_hours=_happens("explore hours", draws, policy.explore_hours, policy),
+        explores_hours=_happens("explore hours", draws, of_hours, policy),
+        explore_share=shares,
         # The share of chance in the choice of the e-mail.
-        chance=pl.when(is_choice & ~held_out).then(policy.explore_emails).otherwise(0.0),
+        chance=pl.when(is_choice & ~held_out).then(shares).otherwise(0.0),
     )
 
 
@@ -79,8 +109,12 @@ def with_choice(
     # Whatever has an allowed instant may be drawn, also what is worth less than no e-mail.
     may_go = pl.col("considered") & (pl.col("forbidden_by").list.len() == 0)
     eligible = arms.lazy().filter(may_go, pl.col("instant").is_not_null())
-    # A pure question of time has been decided already as to whether it is worth it.
-    worth_it = eligible.filter((pl.col("worth") > 0) | pl.col("only_time"))
+    draws, eligible = _owed_first(draws, eligible)
+    # A pure question of time has been decided already as to whether it is worth it, and what is
+    # owed goes whatever it is worth.
+    worth_it = eligible.filter(
+        (pl.col("worth") > 0) | pl.col("only_time") | pl.col("owed"), ~pl.col("stands_back")
+    )
     chosen = (
         draws.lazy()
         .join(first_per_row(worth_it, "worth").select("row", best_arm="arm"), on="row", how="left")
@@ -124,6 +158,20 @@ def with_choice(
     ), chosen
 
 
+def _owed_first(draws: pl.DataFrame, eligible: pl.LazyFrame) -> tuple[pl.DataFrame, pl.LazyFrame]:
+    """Where a transactional e-mail may go, nothing else may, and nothing is left to chance."""
+    eligible = eligible.with_columns(owed=pl.col("mail_class") == TRANSACTIONAL)
+    rows = eligible.filter("owed").select(pl.col("row").unique()).collect().get_column("row")
+    is_owed = pl.col("row").is_in(rows.implode())
+    decides = ("holdout", "explores_emails", "explores_hours")
+    return (
+        draws.with_columns(pl.col(decides) & ~is_owed).with_columns(
+            chance=pl.when(is_owed).then(0.0).otherwise("chance"), owed=is_owed
+        ),
+        eligible.filter(pl.col("owed") | ~is_owed),
+    )
+
+
 def _drawn(eligible: pl.LazyFrame, chosen: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
     """Of the questions that explore e-mails: `row` and the arm `drawn`, null = none."""
     exploring = chosen.lazy().filter("explored_email").select("row", "draw")
@@ -156,15 +204,14 @@ def with_hour(
         .collect(engine="in-memory")
     )
     drawn = _winners(offered, f"hour {policy.seed}").select("row", drawn_instant="instant")
-    of_best = pl.when(pl.col("instant") == pl.col("best_instant")).then(1 - policy.explore_hours)
+    share = pl.when(pl.col("owed")).then(0.0).otherwise(policy.explore_hours)
+    of_best = pl.when(pl.col("instant") == pl.col("best_instant")).then(1 - share)
     return (
         chosen.join(drawn, on="row", how="left", maintain_order="left")
         .with_columns(
             instant=pl.when("explored_hour").then("drawn_instant").otherwise("best_instant")
         )
-        .with_columns(
-            hour_propensity=policy.explore_hours / pl.col("hours") + of_best.otherwise(0.0)
-        )
+        .with_columns(hour_propensity=share / pl.col("hours") + of_best.otherwise(0.0))
         .with_columns(
             propensity=pl.col("email_propensity") * pl.col("hour_propensity").fill_null(1.0)
         )

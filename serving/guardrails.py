@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import polars as pl
 
-from serving.hours import hours
-from serving.reasons import Reason
-from serving.settings import PolicySettings, ServingSettings
+from serving.brake import Brake
+from serving.frequency import FREQUENCY
+from serving.guardrail_settings import DAYS, MARKETING, TRANSACTIONAL
+from serving.reasons import Reason, Reasons
+from serving.settings import PolicySettings
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,14 @@ def _on(moment: str) -> pl.Expr:
     return pl.col(moment).dt.strftime("%Y-%m-%d")
 
 
+IS_TRANSACTIONAL = pl.col("mail_class") == TRANSACTIONAL
+
 # Written so that whatever is not a plain "granted" forbids: null, a new word, a missing row.
 CONSENT = Guardrail(
     name="consent",
-    meaning="they agreed to e-mail; whoever was never asked, or did not answer, gets none",
-    forbids=(pl.col("email_consent") != "granted").fill_null(True),
+    meaning="they agreed to e-mail; whoever was never asked, or did not answer, gets none but "
+    "transactional ones",
+    forbids=(pl.col("email_consent") != "granted").fill_null(True) & ~IS_TRANSACTIONAL,
     because=pl.when(pl.col("email_consent") == "denied")
     .then(pl.coalesce(pl.format("they said no to e-mail on {}", _on("consent_since")),
                       pl.lit("they said no to e-mail")))
@@ -49,8 +53,10 @@ CONSENT = Guardrail(
 
 SUPPRESSION = Guardrail(
     name="suppression",
-    meaning="they did not unsubscribe, complain or ask to be forgotten, and mail reaches them",
-    forbids=pl.col("suppressed_by").is_not_null(),
+    meaning="they did not unsubscribe, complain or ask to be forgotten, and mail reaches them; "
+    "after the first two transactional e-mails still go",
+    forbids=pl.col("suppressed_by").is_not_null()
+    & ~(IS_TRANSACTIONAL & pl.col("suppressed_by").is_in(["unsubscribe", "complaint"])),
     because=pl.format(
         "{} on {}",
         pl.col("suppressed_by").replace_strict(
@@ -63,6 +69,20 @@ SUPPRESSION = Guardrail(
             default="they were suppressed",
         ),
         pl.coalesce(_on("suppressed_at"), pl.lit("an unknown day")),
+    ),
+)
+
+SUNSET = Guardrail(
+    name="sunset",
+    meaning="they did not stay silent after the last step of a workflow; until they do something, "
+    "no marketing leaves",
+    forbids=pl.col("sunset").fill_null(True) & (pl.col("mail_class") == MARKETING).fill_null(True),
+    because=pl.format(
+        "they have done nothing in the {} days since {}, the last step of {}; no marketing leaves "
+        "until they do",
+        pl.col("sunset_days").floor().cast(pl.Int64),
+        "sunset_email",
+        "sunset_by",
     ),
 )
 
@@ -96,24 +116,60 @@ TOO_LATE = Guardrail(
     ),
 )
 
-OF_CUSTOMERS = (CONSENT, SUPPRESSION)
+OF_CUSTOMERS = (CONSENT, SUPPRESSION, SUNSET)
 OF_ARMS = (SWITCHED_OFF, NO_PRODUCTS, RECENTLY_BOUGHT, TOO_LATE)
 
 # Guardrails of the instant, by name; their sentences hold the merchant's own figures.
 OF_INSTANTS: Mapping[str, str] = {
-    "quiet_hours": "no mail leaves in the quiet hours of the customer's own clock",
-    "cap_24h": "no more than the cap in any 24 hours, sent and promised mails together",
-    "cap_7d": "no more than the cap in any 7 days",
-    "cap_30d": "no more than the cap in any 30 days",
-    "min_gap": "hours of peace between two e-mails",
-    "repeat": "the same e-mail does not come again so soon",
+    "quiet_hours": "no mail leaves in the quiet hours of the customer's own clock, a choice of "
+    "the merchant's",
+    "allowed_days": "mail leaves on the merchant's days of the customer's own calendar",
+    "consent_expired": "where the law wants consent confirmed anew, no marketing leaves once that "
+    "is overdue",
+    **FREQUENCY,
 }
+COMPLAINT_BRAKE = (
+    "complaint_brake",
+    "no marketing leaves while too many customers report mail as spam; before, its caps are halved",
+)
 
 
 GUARDRAILS: Mapping[str, str] = {
     **{rule.name: rule.meaning for rule in (*OF_CUSTOMERS, *OF_ARMS)},
+    COMPLAINT_BRAKE[0]: COMPLAINT_BRAKE[1],
     **OF_INSTANTS,
 }
+
+
+def braked(brake: Brake) -> Guardrail:
+    """Of the arm: whether complaints stop it."""
+    is_marketing = (pl.col("mail_class") == MARKETING).fill_null(True)
+    return Guardrail(
+        *COMPLAINT_BRAKE,
+        forbids=is_marketing & (brake.state == "stopped"),
+        because=pl.lit(f"no marketing leaves: {brake.because}"),
+    )
+
+
+def clock_rules(policy: PolicySettings) -> Reasons:
+    """What shuts an instant by the customer's own clock; of several the first is told."""
+    weekday = pl.col("local_at").dt.weekday()
+    allowed = [DAYS.index(day) + 1 for day in policy.allowed_days]
+    days = ", ".join(day for day in DAYS if day in policy.allowed_days)
+    rules = (
+        Reason(
+            "quiet_hours", pl.lit(quiet_reason(policy)), pl.col("hour").is_in(policy.quiet_hours)
+        ),
+        Reason(
+            "allowed_days",
+            pl.lit(f"mail leaves only on {days} of their calendar"),
+            ~weekday.is_in(allowed),
+        ),
+    )
+    return tuple(
+        Reason(rule.code, rule.text, rule.when.fill_null(True) & ~IS_TRANSACTIONAL.fill_null(False))
+        for rule in rules
+    )
 
 
 def quiet_reason(policy: PolicySettings) -> str:
@@ -121,103 +177,4 @@ def quiet_reason(policy: PolicySettings) -> str:
     return (
         f"no mail leaves between {policy.quiet_from_hour}:00 and {policy.quiet_until_hour}:00 "
         "of their clock"
-    )
-
-
-def closed_times(mails: pl.DataFrame, settings: ServingSettings) -> pl.LazyFrame:
-    """Open intervals of time in which one more e-mail would break a rule of frequency.
-
-    `mails`: person, as_of, email, at of what was sent or promised. Comes back as person, forbids
-    (an e-mail; null = any), code, text, closed_from, closed_until.
-    """
-    ordered = mails.lazy().sort("person", "at", "email")
-    return pl.concat(_closed(ordered, rule) for rule in _frequency_rules(settings))
-
-
-@dataclass(frozen=True)
-class _FrequencyRule:
-    """At most `count` e-mails lie within any `window`; it `forbids` one e-mail, or any (null)."""
-
-    code: str
-    count: int
-    window: pl.Expr
-    text: pl.Expr
-    forbids: pl.Expr
-
-
-def _closed(ordered: pl.LazyFrame, rule: _FrequencyRule) -> pl.LazyFrame:
-    """Where `count` mails lie closer together than a window, one more must be a window away.
-
-    From the last of them, or from the first: promised mails may lie ahead, so both sides count.
-    """
-    last = pl.col("at").shift(1 - rule.count).over("person") if rule.count > 1 else pl.col("at")
-    return (
-        ordered.with_columns(last=last, window=rule.window)
-        .with_columns(
-            closed_from=pl.col("last") - pl.col("window"),
-            closed_until=pl.col("at") + pl.col("window"),
-        )
-        .filter(
-            pl.col("last") - pl.col("at") < pl.col("window"),
-            pl.col("closed_until") > pl.col("as_of"),
-        )
-        .select(
-            "person", "closed_from", "closed_until",
-            forbids=rule.forbids, code=pl.lit(rule.code), text=rule.text,
-        )
-    )  # fmt: skip
-
-
-@lru_cache(maxsize=8)
-def _frequency_rules(settings: ServingSettings) -> tuple[_FrequencyRule, ...]:
-    policy, left = settings.policy, _when_it_leaves()
-    again = pl.col("email").replace_strict(
-        {name: email.repeat_days for name, email in settings.emails.items()},
-        default=None,
-        return_dtype=pl.Float64,
-    )
-    any_email = pl.lit(None, pl.String)
-    caps = (
-        ("cap_24h", policy.cap_24h, 1, "24 hours"),
-        ("cap_7d", policy.cap_7d, 7, "7 days"),
-        ("cap_30d", policy.cap_30d, 30, "30 days"),
-    )
-    return (
-        *(
-            _FrequencyRule(code, cap, pl.duration(days=days), _cap_text(cap, window), any_email)
-            for code, cap, days, window in caps
-        ),
-        _FrequencyRule(
-            code="min_gap",
-            count=1,
-            window=hours(pl.lit(policy.min_gap_hours)),
-            text=pl.format(
-                f"an e-mail {{}}, and {policy.min_gap_hours:g} hours of peace lie between two", left
-            ),
-            forbids=any_email,
-        ),
-        _FrequencyRule(
-            code="repeat",
-            count=1,
-            window=hours(24 * again),
-            text=pl.format("it {}, and comes again after {} days", left, again.cast(pl.Int64)),
-            forbids=pl.col("email"),
-        ),
-    )
-
-
-def _cap_text(cap: int, window: str) -> pl.Expr:
-    mails = "1 e-mail" if cap == 1 else f"{cap} e-mails"
-    return pl.lit(f"{mails} in {window} is the most, sent and promised together")
-
-
-def _when_it_leaves() -> pl.Expr:
-    """ "left 5 hours ago" or "is promised for in 3 hours"."""
-    ago = (pl.col("as_of") - pl.col("at")).dt.total_seconds() / 3600
-    return (
-        pl.when(ago >= 48)
-        .then(pl.format("left {} days ago", (ago / 24).floor().cast(pl.Int64)))
-        .when(ago >= 0)
-        .then(pl.format("left {} hours ago", ago.floor().cast(pl.Int64)))
-        .otherwise(pl.format("is promised for in {} hours", (-ago).ceil().cast(pl.Int64)))
     )

@@ -54,8 +54,8 @@ def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
     seconds = (open_for.dt.total_seconds() * share).floor().cast(pl.Int64)
     instants = (
         arms.select(
-            "arm", "person", "email", "timezone", "at_once", "half_life_hours", "starts_at",
-            "ends_at", "spread",
+            "arm", "person", "email", "mail_class", "timezone", "at_once", "half_life_hours",
+            "starts_at", "ends_at", "spread",
             first=first,
             step=pl.int_ranges(count.clip(lower_bound=1).cast(pl.Int64)),
         )

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from serving.assignment import assigned, told_experiments, with_arms_of_experiments
+from serving.brake import brake_of
 from serving.conditions import Conditions
+from serving.evidence import with_evidence
 from serving.experiments import draws_of, first_per_row, with_choice, with_hour, with_variant
+from serving.frequency import closed_times
+from serving.guardrail_settings import MARKETING
 from serving.hours import hours, with_window
 from serving.instants import (
     FORBIDDING_CUSTOMERS,
@@ -15,21 +20,25 @@ from serving.instants import (
     valued_instants,
     with_best_instants,
 )
+from serving.law import expiries, mail_law
 from serving.products import with_products
 from serving.reasons import Reasons, doubts, listed, no_reasons, send_reasons, told, wait_reasons
 from serving.settings import ServingSettings
 from serving.tables import ARM
-from serving.valuation import Valuation
-from serving.value import at_pull, with_parts
+from serving.valuation import OWN, Valuation
+from serving.value import PRICES, parts_at_best, with_parts
+from serving.workflows import OF_SUNSET
 
 # What an answer reads of the question, and of the arm that is chosen.
 OF_QUESTION = (
     "row", "as_of", "known_customer", "timezone_known", "degraded", "missing_models",
     "hour_evidence", "email_consent", "consent_since", "suppressed_by", "suppressed_at",
+    "legal", *OF_SUNSET,
 )  # fmt: skip
 OF_CHOSEN = (
-    "arm", "email", "variant", "ends_at", "products", "picks", "coupon", "tone", "discount_share",
-    "reason", "applies", "only_time", "moved_by",
+    "arm", "email", "mail_class", "variant", "ends_at", "products", "picks", "coupon", "tone",
+    "discount_share", "reason", "applies", "only_time", "moved_by", "elements",
+    "workflow", "is_step",
 )  # fmt: skip
 
 
@@ -66,17 +75,24 @@ def decide(
     gets none, and a share of the choices is left to chance.
     """
     policy = settings.policy
-    windows = with_products(with_window(inputs.candidates.lazy()), inputs.picks)
-    arms = with_variant(with_parts(windows, policy).collect(engine="in-memory"), settings)
-    instants = valued_instants(
-        arms, inputs.curves, inputs.mails, settings=settings, valuation=valuation
+    dealt = assigned(inputs.questions, settings, inputs.conditions)
+    candidates = with_arms_of_experiments(inputs.candidates, dealt)
+    windows = with_products(with_window(candidates.lazy()), inputs.picks)
+    arms = with_variant(
+        with_parts(windows, policy, inputs.conditions).collect(engine="in-memory"), settings
     )
-    arms = with_best_instants(arms, instants)
-    arms, chosen = with_choice(arms, draws_of(inputs.questions, policy), policy)
+    brake = brake_of(inputs.conditions, settings.brake)
+    closed = pl.concat([closed_times(inputs.mails, settings, brake), expiries(inputs.questions)])
+    instants = valued_instants(arms, inputs.curves, closed, settings=settings, valuation=valuation)
+    arms = with_best_instants(arms, instants, brake)
+    arms = with_evidence(arms, policy, is_own=valuation is OWN)
+    arms, chosen = with_choice(arms, draws_of(inputs.questions, policy, inputs.conditions), policy)
     return _decided(
         inputs.questions,
         arms,
-        at_instant(with_hour(chosen, arms, instants, policy).lazy(), instants),
+        at_instant(with_hour(chosen, arms, instants, policy).lazy(), instants).join(
+            told_experiments(dealt), on="row", how="left", maintain_order="left"
+        ),
         settings=settings,
         default_zone=default_zone,
         currency=currency,
@@ -101,19 +117,27 @@ def _decided(
         top_value="unconstrained_value",
         top_open_value="value",
         top_forbidden_by="forbidden_by",
+        top_prices=pl.sum_horizontal(PRICES),
         top_is_worth_it=(pl.col("unconstrained_worth") > 0) | pl.col("only_time"),
+    )
+    held = first_per_row(arms.lazy().filter("stands_back"), "worth").select(
+        "row", held_email="email", held_value="value"
     )
     is_send = pl.col("email").is_not_null()
     held_until = pl.col("send_at") + hours(pl.lit(policy.reservation_hours))
     waits_until = pl.col("as_of") + hours(pl.lit(policy.ask_again_hours))
+    subject_prefix, list_unsubscribe = mail_law(pl.col("legal"), pl.col("mail_class"))
     decided = (
         questions.lazy()
         .select(*OF_QUESTION)
         .join(chosen, on="row", how="left", maintain_order="left")
         .join(of_chosen, on="arm", how="left", maintain_order="left")
         .join(top, on="row", how="left", maintain_order="left")
+        .join(held, on="row", how="left", maintain_order="left")
         .with_columns(
             action=pl.when(is_send).then(pl.lit("send")).otherwise(pl.lit("wait")),
+            subject_prefix=subject_prefix,
+            list_unsubscribe=list_unsubscribe.fill_null(False),
             valid_until=pl.when(is_send)
             .then(pl.min_horizontal("ends_at", held_until))
             .otherwise(waits_until),
@@ -152,7 +176,10 @@ def _because(
         .select("row", pl.col("top_forbidden_by").struct.unnest())
     )
     # What forbids a customer any mail is told even where no e-mail applies.
-    anyhow = told(wait.filter(pl.col("top_email").is_null()), "row", FORBIDDING_CUSTOMERS)
+    any_marketing = wait.filter(pl.col("top_email").is_null()).with_columns(
+        mail_class=pl.lit(MARKETING)
+    )
+    anyhow = told(any_marketing, "row", FORBIDDING_CUSTOMERS)
     return listed(
         [
             told(send, "row", of_send),
@@ -168,10 +195,9 @@ def _because(
 
 def _receipts(arms: pl.DataFrame) -> pl.LazyFrame:
     """`arms`: per row all arms as the receipt keeps them."""
-    parts = [at_pull(name) for name in ("clicks", "orders", "margin", "discount")]
     return (
         arms.lazy()
-        .with_columns(parts)
+        .with_columns(parts_at_best())
         .rename({"reason": "because", "lift": "hour_lift"})
         .group_by("row", maintain_order=True)
         .agg(arms=pl.struct(field.name for field in ARM.fields))

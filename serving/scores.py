@@ -12,12 +12,15 @@ from features.items import habits_of
 from features.past import Past, past_of
 from features.people import as_known
 from features.permissions import permissions_as_of
+from features.prices import prices_seen_of
 from features.profiles import hours_of
 from features.settings import FeatureSettings
 from serving.fallback import default_hours, own_items_first
 from serving.hours import usual_of
 from serving.knowledge import Knowledge
+from serving.segment_settings import with_own_segments
 from serving.settings import PolicySettings, ServingSettings
+from serving.shelf_facts import with_shelf_facts
 from serving.tables import KEY
 from serving.tone import preferred_tones
 from training.model.churn import score_churn
@@ -82,7 +85,8 @@ class Scores:
     `known_until`, `preferred_tone`. `hours` has 48 (see training.model.hours.score_hours).
     `categories` and `products` hold item, probability (null without a model), rank, due_ratio,
     days_since_order, own. `policy` is that under which hours were compared. `contacts` has one row
-    per e-mail that they had (see features.contacts).
+    per e-mail that they had (see features.contacts), `seen` one per product whose price they saw
+    (see features.prices).
     """
 
     people: pl.DataFrame
@@ -91,6 +95,7 @@ class Scores:
     products: pl.DataFrame
     policy: PolicySettings
     contacts: pl.DataFrame
+    seen: pl.DataFrame
 
 
 def scores_of(
@@ -110,9 +115,15 @@ def scores_of(
         limit=feature_settings.newest_events,
     )
     contacts = contacts_of(past)
-    people = _people(past, spine, knowledge, models, feature_settings=feature_settings).join(
-        preferred_tones(contacts, settings), on=KEY, how="left", maintain_order="left"
-    )
+    seen = prices_seen_of(past)
+    people = with_shelf_facts(
+        _people(past, spine, knowledge, models, feature_settings=feature_settings),
+        seen,
+        knowledge.products,
+        category_depth=feature_settings.category_depth,
+        currency=feature_settings.base_currency,
+    ).join(preferred_tones(contacts, settings), on=KEY, how="left", maintain_order="left")
+    people = with_own_segments(people, settings.segments)
     if models.send_hour is None:
         hours = default_hours(spine, settings.policy.default_hour, settings.policy.hour_pull)
     else:
@@ -133,6 +144,7 @@ def scores_of(
         else score_items(models.affinity_product, products, spine, shelf=knowledge.products),
         policy=settings.policy,
         contacts=contacts,
+        seen=seen,
     )
 
 

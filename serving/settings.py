@@ -9,6 +9,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serving.budget_settings import BudgetSettings
+from serving.experiment_settings import ExperimentSettings, refuse_clashes
 from serving.guardrail_settings import (
     BrakeSettings,
     CapsSettings,
@@ -16,7 +18,10 @@ from serving.guardrail_settings import (
     LawSettings,
     MailClass,
 )
+from serving.incentive import IncentiveSettings
+from serving.segment_settings import SegmentSettings, TonesSettings, refuse_unknown_customers
 from serving.triggers import TRIGGERS
+from serving.workflow_settings import WorkflowSettings, refuse_strangers
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Variant = Annotated[str, Field(min_length=1, max_length=64)]
@@ -47,10 +52,13 @@ class PolicySettings(BaseModel):
     hour_pull: Annotated[float, Field(ge=0, le=2)]
     hour_certainty: Annotated[float, Field(ge=0.5, lt=1)]
     fit_weight: Annotated[float, Field(ge=0, lt=2)]
+    gain_certainty: Annotated[float, Field(ge=0.5, lt=1)]
     reservation_hours: Positive
     ask_again_hours: Positive
     holdout_share: Share
     explore_emails: Share
+    explore_emails_at_first: Share
+    first_days: Amount
     explore_hours: Share
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
@@ -77,11 +85,15 @@ class EmailSettings(BaseModel):
 
     trigger: str
     mail_class: MailClass
+    stages: tuple[str, ...]
+    when: str
+    by_human: tuple[str, ...]
     enabled: bool
     at_once: bool
     delay_hours: Amount
     deadline_hours: Annotated[float, Field(gt=0, le=LONGEST_DEADLINE_HOURS)]
     half_life_hours: Positive
+    settles_hours: Positive
     repeat_days: Amount
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     products: Annotated[int, Field(ge=0, le=50)]
@@ -90,6 +102,7 @@ class EmailSettings(BaseModel):
     bought_anyway: Share
     unsubscribe_rate: Share
     discount: Share
+    discount_most: Share
     send_cost: Amount
     coupon: str
     tone: str
@@ -121,6 +134,15 @@ class EmailSettings(BaseModel):
             raise ValueError(
                 f"trigger {self.trigger} takes {', '.join(sorted(wanted))}; "
                 f"missing: {missing}; unknown: {unknown}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _discount_grows(self) -> Self:
+        if self.discount_most and self.discount_most < self.discount:
+            raise ValueError(
+                f"discount_most {self.discount_most:g} is less than discount {self.discount:g}; "
+                "write how far it may grow, or 0 if it stays as it is"
             )
         return self
 
@@ -157,10 +179,31 @@ class ServingSettings(BaseModel):
     service: ServiceSettings
     caps: CapsSettings
     brake: BrakeSettings
+    budget: BudgetSettings
     law: LawSettings
+    experiments: dict[Name, ExperimentSettings]
+    workflows: dict[Name, WorkflowSettings]
+    incentive: IncentiveSettings
+    segments: dict[Name, SegmentSettings]
+    tones: TonesSettings
 
     def __hash__(self) -> int:
         return hash(self.policy_version)
+
+    @model_validator(mode="after")
+    def _experiments_do_not_clash(self) -> Self:
+        refuse_clashes(self.experiments, emails=self.emails, quiet_hours=self.policy.quiet_hours)
+        return self
+
+    @model_validator(mode="after")
+    def _workflows_fit_the_emails(self) -> Self:
+        refuse_strangers(self.workflows, self.emails)
+        return self
+
+    @model_validator(mode="after")
+    def _emails_ask_for_what_there_is(self) -> Self:
+        refuse_unknown_customers(self.emails, self.segments)
+        return self
 
     @cached_property
     def policy_version(self) -> str:

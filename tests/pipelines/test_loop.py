@@ -333,7 +333,7 @@ def test_the_demo_ends_in_a_decision_that_a_person_can_read(onje, now, monkeypat
     if again["action"] == "send":  # one mail is promised already, and another keeps its distance
         apart = [datetime.fromisoformat(one["send_at"]) for one in (decision, again)]
         assert abs(apart[0] - apart[1]) >= timedelta(
-            hours=onje.settings.serving.policy.min_gap_hours
+            hours=onje.settings.caps.all.min_gap_hours
         )
     said = {"send": "Send", "wait": "Wait"}[again["action"]]
     assert said in told(again, receipt, titles_of(onje.lake))

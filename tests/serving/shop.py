@@ -6,21 +6,28 @@ import tomllib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
 from features.catalog import CATALOG, TEXTS
 from serving.candidates import candidates_of
 from serving.conditions import NO_CONDITIONS, Conditions
+from serving.email_defaults import with_email_defaults
 from serving.fallback import default_hours
+from serving.law import with_law
 from serving.policy import Inputs, decide
+from serving.segment_settings import with_own_segments
 from serving.settings import ServiceSettings, ServingSettings
+from serving.shelf_facts import SHELF_FACTS
 from serving.tables import REQUESTS, UTC
+from serving.triggers import Picks
 from serving.valuation import OWN, Valuation
 from tests.serving.drawn import moment
 
-WRITTEN = tomllib.loads(Path(__file__).with_name("shop.toml").read_text("utf-8"))
+WRITTEN = with_email_defaults(
+    tomllib.loads(Path(__file__).with_name("shop.toml").read_text("utf-8"))
+)
 NEW_YORK = "America/New_York"
 # A Tuesday, 11:00 by the clock of New York.
 NOW = moment("2026-03-03T16:00")
@@ -29,7 +36,9 @@ HOUR = timedelta(hours=1)
 # Bought two days ago, in rhythm, agreed to e-mail: no e-mail of the shop applies.
 CALM: Mapping[str, object] = {
     "email_consent": "granted", "consent_since": moment("2025-01-01T00:00"),
+    "consent_confirmed_at": moment("2025-01-01T00:00"), "country": "US", "region": None,
     "suppressed_by": None, "suppressed_at": None,
+    "sunset": False, "sunset_by": None, "sunset_email": None, "sunset_days": None,
     "timezone": NEW_YORK, "zone_known": True, "known_customer": True,
     "orders": 5.0, "days_since_order": 2.0, "order_gap_days_mean": 10.0, "silence_ratio": 0.2,
     "basket_value": 40.0, "spend_365d": 200.0, "sends_7d": 0.0,
@@ -38,14 +47,30 @@ CALM: Mapping[str, object] = {
 SHELF = ["mug", "pen", "cup", "bag", "hat", "tea", "jam"]
 
 
-def shop(policy: Mapping[str, Any], emails: Mapping[str, Mapping[str, Any]]) -> ServingSettings:
-    """The shop of shop.toml with these figures instead of its own."""
+def shop(
+    policy: Mapping[str, Any],
+    emails: Mapping[str, Mapping[str, Any]],
+    /,
+    **others: Mapping[str, Any],
+) -> ServingSettings:
+    """The shop of shop.toml with these figures instead of its own; `others` are whole tables."""
     tables = {name: {**table, **emails.get(name, {})} for name, table in WRITTEN["emails"].items()}
     return ServingSettings(
-        policy={**WRITTEN["policy"], **policy},
-        emails=tables,
-        service=ServiceSettings.model_construct(),
+        **{
+            **WRITTEN,
+            "experiments": {},
+            "workflows": {},
+            "policy": {**WRITTEN["policy"], **policy},
+            "emails": tables,
+            "service": ServiceSettings.model_construct(),
+            **others,
+        }
     )
+
+
+def caps(**classes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The table `caps` of shop.toml with these figures instead of its own."""
+    return {name: {**table, **classes.get(name, {})} for name, table in WRITTEN["caps"].items()}
 
 
 SHOP = shop({}, {})
@@ -53,7 +78,8 @@ SHOP = shop({}, {})
 
 def customer(**differs: object) -> dict[str, object]:
     nothing = {feature.name: feature.when_no_history for feature in CATALOG}
-    return {**nothing, **CALM, **differs}
+    unknown = dict.fromkeys((*SHELF_FACTS, "email_dormancy", "dormant_within_30d", "preferred_tone"))
+    return {**nothing, **unknown, **CALM, **differs}
 
 
 def curve(likely: Mapping[int, float]) -> pl.DataFrame:
@@ -97,9 +123,13 @@ def decision_for(
     known = pl.DataFrame(
         [person],
         schema_overrides={
-            **numbers, **dict.fromkeys(TEXTS, pl.String), "churn": pl.Float64,
+            **numbers, **dict.fromkeys(TEXTS, pl.String), **SHELF_FACTS,
+            "churn": pl.Float64, "email_dormancy": pl.Float64, "dormant_within_30d": pl.Float64,
+            "preferred_tone": pl.String,
             "email_consent": pl.String, "consent_since": UTC, "suppressed_by": pl.String,
-            "suppressed_at": UTC,
+            "consent_confirmed_at": UTC, "country": pl.String, "region": pl.String,
+            "suppressed_at": UTC, "sunset_by": pl.String, "sunset_email": pl.String,
+            "sunset_days": pl.Float64,
         },
     )  # fmt: skip
     question = {
@@ -116,8 +146,9 @@ def decision_for(
         hour_evidence=pl.lit(evidence, pl.String),
         missing_models=pl.lit([], pl.List(pl.String)),
     )
+    questions = with_own_segments(with_law(questions, settings.law), settings.segments)
     picks = products if products is not None else dict.fromkeys(
-        ("ranked", "category", "due", "cart", "bought"), SHELF
+        get_args(Picks), SHELF
     )  # fmt: skip
     decided = decide(
         Inputs(

@@ -102,7 +102,7 @@ def test_the_holdout_is_as_large_as_said_and_always_the_same_people():
     people = pl.Series([str(number) for number in range(20_000)])
     held = in_holdout(people, shop({"holdout_share": 0.05}, {}).policy)
     assert is_fair(held.sum(), [0.05] * len(people))
-    other = {"explore_emails": 0.5, "explore_hours": 0.5, "cap_7d": 5, "fatigue": 9}
+    other = {"explore_emails": 0.5, "explore_hours": 0.5, "fatigue": 9}
     assert held.equals(in_holdout(people, shop({"holdout_share": 0.05, **other}, {}).policy))
     # A larger one holds the smaller: nobody who was held out comes back.
     larger = in_holdout(people, shop({"holdout_share": 0.1}, {}).policy)
@@ -290,14 +290,14 @@ def test_chance_breaks_no_guardrail(acts, name, minutes):
 
 
 def _keeps_the_rules(got, sends):
-    policy, leaves = ALL_CHANCE.policy, got["send_at"]
+    caps, leaves = ALL_CHANCE.caps.marketing, got["send_at"]
     assert arm_of(got, got["email"])["propensity"] > 0
     assert 8 <= got["local_send_at"].hour < 21
     assert got["as_of"] <= leaves <= got["valid_until"]
     assert got["products"] and not {"cheese", "kefir"} & set(got["products"])  # sold out, not yet
     times = sorted([at for at, _ in sends] + [leaves])
-    assert [at for at in times if abs(at - leaves) < policy.min_gap_hours * HOUR] == [leaves]
-    for cap, days in ((policy.cap_24h, 1), (policy.cap_7d, 7), (policy.cap_30d, 30)):
+    assert [at for at in times if abs(at - leaves) < caps.min_gap_hours * HOUR] == [leaves]
+    for cap, days in ((caps.per_24h, 1), (caps.per_7d, 7), (caps.per_30d, 30)):
         for first in times:
             window = [at for at in times if first <= at < first + timedelta(days=days)]
             assert leaves not in window or len(window) <= cap

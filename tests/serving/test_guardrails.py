@@ -11,7 +11,7 @@ import pytest
 from serving.guardrails import GUARDRAILS, Guardrail
 from serving.reasons import told
 from tests.serving.drawn import drawn, moment
-from tests.serving.shop import HOUR, NOW, SHELF, arm_of, decision_for, reasons_of, shop
+from tests.serving.shop import HOUR, NOW, SHELF, arm_of, caps, decision_for, reasons_of, shop
 
 CART = {"cart_waiting_hours": 5.0, "cart_items": 2.0}
 DAY = timedelta(days=1)
@@ -60,13 +60,13 @@ def test_a_customer_who_may_not_be_mailed_is_told_so_even_where_no_email_applies
 FREQUENCY = """
     hours_ago           | email         | code    | because
     -                   | cart_reminder | -       | -
-    21                  | cart_reminder | moved   | a better minute was shut: 1 e-mail in 24 hours is the most, sent and promised together
-    4                   | -             | cap_24h | 1 e-mail in 24 hours is the most, sent and promised together
-    -10                 | -             | cap_24h | 1 e-mail in 24 hours is the most, sent and promised together
+    21                  | cart_reminder | moved   | a better minute was shut: 1 marketing e-mail in 24 hours is the most, sent and promised together
+    4                   | -             | cap_24h | 1 marketing e-mail in 24 hours is the most, sent and promised together
+    -10                 | -             | cap_24h | 1 marketing e-mail in 24 hours is the most, sent and promised together
     25                  | cart_reminder | -       | -
-    30, 60, 90          | -             | cap_7d  | 3 e-mails in 7 days is the most, sent and promised together
+    30, 60, 90          | -             | cap_7d  | 3 marketing e-mails in 7 days is the most, sent and promised together
     30, 60, 169         | cart_reminder | -       | -
-    30, 60, 160         | cart_reminder | moved   | a better minute was shut: 3 e-mails in 7 days is the most, sent and promised together
+    30, 60, 160         | cart_reminder | moved   | a better minute was shut: 3 marketing e-mails in 7 days is the most, sent and promised together
 """  # noqa: E501
 
 
@@ -89,7 +89,11 @@ def test_thirty_days_have_a_cap_of_their_own():
 
 
 def test_only_mails_that_fit_into_one_window_count_together():
-    settings = shop({"cap_24h": 2, "cap_7d": 2, "min_gap_hours": 0}, {})
+    settings = shop(
+        {},
+        {},
+        caps=caps(marketing={"per_24h": 2, "per_7d": 2, "min_gap_hours": 0}),
+    )
     apart = [("newsletter", NOW - 160 * HOUR), ("newsletter", NOW + 20 * HOUR)]
     assert decision_for(settings, **CART, mails=apart)["send_at"] == NOW
     closer = [("newsletter", NOW - 140 * HOUR), ("newsletter", NOW + 20 * HOUR)]
@@ -97,13 +101,16 @@ def test_only_mails_that_fit_into_one_window_count_together():
 
 
 def test_two_mails_are_hours_of_peace_apart():
-    settings = shop({"cap_24h": 3, "min_gap_hours": 26}, {})
+    settings = shop({}, {}, caps=caps(marketing={"per_24h": 3, "min_gap_hours": 26}))
     mails = [("newsletter", NOW - 5 * HOUR)]
     said = reasons_of(decision_for(settings, **CART, mails=mails))
-    assert said["min_gap"] == "an e-mail left 5 hours ago, and 26 hours of peace lie between two"
+    assert said["min_gap"] == (
+        "a marketing e-mail left 5 hours ago, and 26 hours of peace lie between two of them"
+    )
     ahead = reasons_of(decision_for(settings, **CART, mails=[("newsletter", NOW + 3 * HOUR)]))
     assert ahead["min_gap"] == (
-        "an e-mail is promised for in 3 hours, and 26 hours of peace lie between two"
+        "a marketing e-mail is promised for in 3 hours, "
+        "and 26 hours of peace lie between two of them"
     )
 
 

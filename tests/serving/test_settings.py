@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,11 +11,14 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from serving.conditions import NO_CONDITIONS
+from serving.guardrail_settings import AllCaps, BrakeSettings, ClassCaps, LawSettings
 from serving.hours import usual_of
 from serving.settings import EmailSettings, PolicySettings, ServingSettings
 from serving.triggers import TRIGGERS
+from tests.serving.drawn import moment
 from tests.serving.histories import answers
-from tests.serving.shop import HOUR, NOW, SHOP, curve, decision_for, shop
+from tests.serving.shop import HOUR, NOW, SHOP, caps, curve, decision_for, shop
 from tests.training.hours import acts_at, by_hand
 from training.model.hours import score_hours
 
@@ -68,10 +72,7 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
     "quiet_from_hour": (18, partial(bored, hours=curve({10: 0.1, 19: 0.9})), {}),
     "quiet_until_hour": (9, partial(bored, hours=curve({10: 0.1, 8: 0.9})), {}),
     "default_hour": (15, bored, {}),
-    "cap_24h": (2, partial(seen, **CART, mails=mails(4)), {"min_gap_hours": 0}),
-    "cap_7d": (4, partial(seen, **CART, mails=mails(30, 60, 90)), {}),
-    "cap_30d": (9, partial(seen, **CART, mails=mails(*range(200, 200 + 8 * 60, 60))), {}),
-    "min_gap_hours": (30, partial(seen, **CART, mails=mails(25)), {}),
+    "allowed_days": (("wed",), bored, {}),
     "recently_bought_days": (1, recommendation, {}),
     "due_share": (2, recommendation, {}),
     "margin": (0, bored, {}),
@@ -93,6 +94,7 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
 # The same for the recommendation, on its own.
 EMAIL: Mapping[str, tuple[Any, World]] = {
     "trigger": ("welcome", bored),
+    "mail_class": ("service", partial(bored, mails=mails(10))),
     "enabled": (False, bored),
     "at_once": (True, partial(bored, hours=curve({11: 0.9}))),
     "delay_hours": (5, partial(bored, hours=curve({11: 0.9}))),
@@ -140,6 +142,80 @@ PARAMETERS: Mapping[str, tuple[Mapping[str, float], World]] = {
 }  # fmt: skip
 
 
+# Class of e-mails -> setting -> another value, when which mails left, and what else is so.
+SERVED = {"recommendation": {"mail_class": "service"}}
+MAILS_OF_CLASS = {"marketing": "newsletter", "service": "recommendation"}
+CAPS: Mapping[str, tuple[float, tuple[float, ...], Mapping[str, Any]]] = {
+    "per_24h": (2, (-10,), {"per_24h": 1, "min_gap_hours": 0}),
+    "per_7d": (4, (30, 60, 90), {"per_7d": 3}),
+    "per_30d": (9, tuple(range(200, 200 + 8 * 60, 60)), {"per_7d": 8}),
+    "min_gap_hours": (30, (25,), {}),
+}
+
+
+@pytest.mark.parametrize("name", ClassCaps.model_fields)
+@pytest.mark.parametrize("of_class", ["marketing", "service"])
+def test_each_cap_changes_a_decision(of_class, name):
+    other, ago, given = CAPS[name]
+    emails = {"recommendation": {"mail_class": of_class, "repeat_days": 0}}
+    ready = partial(seen, **BORED, mails=mails(*ago, email=MAILS_OF_CLASS[of_class]))
+    before = shop({}, emails, caps=caps(**{of_class: given}))
+    after = shop({}, emails, caps=caps(**{of_class: {**given, name: other}}))
+    assert ready(before) != ready(after)
+
+
+def test_the_peace_between_the_classes_changes_a_decision():
+    none = shop({}, SERVED, caps=caps(all={"min_gap_hours": 0}))
+    world = partial(bored, mails=mails(5))
+    assert world(shop({}, SERVED)) != world(none)
+    assert set(AllCaps.model_fields) == {"min_gap_hours"}
+
+
+# Setting of the brake -> another value, complaints of e-mails delivered.
+BRAKE: Mapping[str, tuple[float, int, int, World]] = {
+    "halve_at": (0.0001, 2, 5000, partial(bored, mails=mails(30))),
+    "stop_at": (0.001, 5, 5000, bored),
+    "least_delivered": (1, 1, 50, bored),
+}
+
+
+@pytest.mark.parametrize("name", BrakeSettings.model_fields)
+def test_each_setting_of_the_brake_changes_a_decision(name):
+    other, complaints, delivered, world = BRAKE[name]
+    found = replace(NO_CONDITIONS, complaints_7d=complaints, delivered_7d=delivered)
+    other_brake = {**SHOP.brake.model_dump(), name: other}
+    assert world(SHOP, conditions=found) != world(
+        shop({}, {}, brake=other_brake), conditions=found
+    )
+
+
+LONG_AGO = moment("2020-05-01T00:00")
+LAW: Mapping[str, tuple[Any, World]] = {
+    "default_country": ("KR", partial(bored, country=None, consent_confirmed_at=LONG_AGO)),
+    "silence_ends_consent": (False, partial(bored, country="KR", consent_confirmed_at=LONG_AGO)),
+}
+
+
+@pytest.mark.parametrize("name", LawSettings.model_fields)
+def test_each_setting_of_the_law_changes_a_decision(name):
+    other, world = LAW[name]
+    assert world(SHOP) != world(shop({}, {}, law={**SHOP.law.model_dump(), name: other}))
+
+
+IMPOSSIBLE_TABLES = [
+    ({"caps": caps(service={"per_24h": 9})}, "write per_24h <= per_7d <= per_30d"),
+    ({"brake": {**SHOP.brake.model_dump(), "halve_at": 0.5}}, "write halve_at <= stop_at"),
+    ({"law": {**SHOP.law.model_dump(), "default_country": "Korea"}}, "should match pattern"),
+    ({"caps": {"marketing": {}}}, "Field required"),
+]
+
+
+@pytest.mark.parametrize(("tables", "said"), IMPOSSIBLE_TABLES, ids=str)
+def test_impossible_tables_are_refused(tables, said):
+    with pytest.raises(ValidationError, match=said):
+        shop({}, {}, **tables)
+
+
 @pytest.mark.parametrize("name", PolicySettings.model_fields)
 def test_each_setting_of_the_policy_changes_a_decision(name):
     other, world, given = POLICY[name]
@@ -167,7 +243,6 @@ def test_each_parameter_of_a_trigger_changes_a_decision(trigger, parameter):
 
 
 IMPOSSIBLE = [
-    ({"cap_24h": 4}, {}, "write cap_24h <= cap_7d <= cap_30d"),
     ({"default_hour": 22}, {}, "default_hour 22 lies in the quiet hours from 21 until 8"),
     ({}, {"welcome": {"trigger": "welcom"}}, "no trigger is called welcom; did you mean welcome?"),
     ({}, {"welcome": {"parameters": {"within": 3}}}, "missing: within_days; unknown: within"),

@@ -98,11 +98,11 @@ def test_nobody_in_the_holdout_gets_mail(played):
 def test_frequency_caps_hold_from_one_night_to_the_next(played, settings):
     """At most so many mails within any window, whatever night decided them and whatever policy."""
     _, folder = played
-    policy = settings.policy
-    caps = ((policy.cap_24h, 24), (policy.cap_7d, 7 * 24), (policy.cap_30d, 30 * 24))
+    limits = settings.caps.marketing
+    caps = ((limits.per_24h, 24), (limits.per_7d, 7 * 24), (limits.per_30d, 30 * 24))
     for name in (RULES, RANDOM, ONJE, ORACLE):
         mails = load(folder / "seed-3" / name).mails.sort("customer_id", "at")
-        for cap, hours in (*caps, (1, policy.min_gap_hours)):
+        for cap, hours in (*caps, (1, limits.min_gap_hours)):
             earlier = pl.col("at").shift(cap).over("customer_id")
             apart = mails.select((pl.col("at") - earlier).dt.total_seconds() / 3600).drop_nulls()
             assert (apart.to_series() >= hours).all()

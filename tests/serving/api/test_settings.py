@@ -28,14 +28,14 @@ def test_a_patch_taken_back_is_out_of_force_after_the_next_look(service):
 
 def test_a_patch_that_cannot_be_used_leaves_everything_as_it_was(service):
     before = service.live.settings.current
-    service.live.store.add_patch({"policy": {"cap_24h": "many"}}, who="mina", at=NOON)
+    service.live.store.add_patch({"caps": {"marketing": {"per_24h": "many"}}}, who="mina", at=NOON)
     service.live.refresh()
     service.live.refresh()
     assert service.live.settings.current is before
-    assert "cap_24h" in service.live.settings.refused
+    assert "per_24h" in service.live.settings.refused
     counted = 'onje_refused_total{what="settings"} 1.0'  # told once, not every few seconds
     assert counted in service.get("/metrics").text
-    service.live.store.add_patch({"policy": {"cap_24h": 1}}, who="mina", at=NOON)
+    service.live.store.add_patch({"caps": {"marketing": {"per_24h": 1}}}, who="mina", at=NOON)
     service.live.refresh()
     assert service.live.settings.refused is None
 

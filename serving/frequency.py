@@ -1,0 +1,171 @@
+"""How often one customer is written to: times in which one more e-mail would be one too many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from serving.brake import Brake, caps_under
+from serving.guardrail_settings import CAPPED, MARKETING
+from serving.settings import ServingSettings
+from serving.tables import UTC
+
+HOUR = 3_600_000_000  # in microseconds
+DAY = 24 * HOUR
+
+# Guardrails of frequency, by name; their sentences hold the merchant's own figures.
+FREQUENCY: Mapping[str, str] = {
+    "cap_24h": "no more e-mails of a class than its cap in any 24 hours, "
+    "sent and promised mails together",
+    "cap_7d": "no more of a class than its cap in any 7 days",
+    "cap_30d": "no more of a class than its cap in any 30 days",
+    "min_gap": "hours of peace between two e-mails of a class, and between the classes",
+    "repeat": "the same e-mail does not come again so soon",
+}
+CLOSED = pl.Schema(
+    {
+        "person": pl.UInt32(),
+        "forbids": pl.String(),  # this e-mail, null = any of the class
+        "of_class": pl.String(),  # e-mails of this class, null = any
+        "code": pl.String(),
+        "text": pl.String(),
+        "closed_from": UTC,
+        "closed_until": UTC,
+    }
+)
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """At most `count` e-mails of the classes `counts` lie within any `window` (microseconds).
+
+    One more of the class `of_class` is too many. The sentence is `before`, when the mail left, and
+    `after`; without `tells_when` it is `before` alone.
+    """
+
+    code: str
+    count: int
+    window: int
+    counts: tuple[str, ...]
+    of_class: str
+    before: str
+    after: str
+    tells_when: bool
+
+
+def class_of(settings: ServingSettings) -> pl.Expr:
+    """The class of the e-mail in the column `email`; one that nobody knows wanted to sell."""
+    classes = {name: email.mail_class for name, email in settings.emails.items()}
+    return pl.col("email").replace_strict(
+        list(classes), list(classes.values()), default=MARKETING, return_dtype=pl.String
+    )
+
+
+def closed_times(mails: pl.DataFrame, settings: ServingSettings, brake: Brake) -> pl.DataFrame:
+    """Open intervals of time in which one more e-mail would break a rule of frequency: CLOSED.
+
+    `mails`: person, as_of, email, at of what was sent or promised. Where `count` mails lie closer
+    together than a window, one more must be a window away from the last of them, or from the
+    first: promised mails may lie ahead, so both sides count.
+    """
+    ordered = mails.with_columns(mail_class=class_of(settings)).sort("person", "at", "email")
+    classes = ordered.get_column("mail_class")
+    person, at, as_of = (
+        ordered.get_column(name).cast(pl.Int64).to_numpy() for name in ("person", "at", "as_of")
+    )
+    parts = []
+    for rule in _rules(settings, brake):
+        among = np.flatnonzero(classes.is_in(rule.counts).to_numpy())
+        first, last = among[: len(among) - rule.count + 1], among[rule.count - 1 :]
+        shuts = (
+            (person[first] == person[last])
+            & (at[last] - at[first] < rule.window)
+            & (at[first] + rule.window > as_of[first])
+        )
+        first, last = first[shuts], last[shuts]
+        if len(first):
+            parts.append(_closed(ordered, rule, first, at[last] - rule.window, at[first]))
+    parts.append(_repeats(ordered, settings))
+    return pl.concat(parts)
+
+
+def _closed(
+    ordered: pl.DataFrame, rule: _Rule, first: Numbers, closed_from: Numbers, at: Numbers
+) -> pl.DataFrame:
+    text = pl.lit(rule.before)
+    if rule.tells_when:
+        text = pl.format("{}{}{}", pl.lit(rule.before), _when_it_leaves(), pl.lit(rule.after))
+    return ordered[first].select(
+        "person",
+        forbids=pl.lit(None, pl.String),
+        of_class=pl.lit(rule.of_class),
+        code=pl.lit(rule.code),
+        text=text,
+        closed_from=pl.Series(closed_from).cast(UTC),
+        closed_until=pl.Series(at + rule.window).cast(UTC),
+    )
+
+
+def _repeats(ordered: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
+    days = {name: email.repeat_days for name, email in settings.emails.items()}
+    again = pl.col("email").replace_strict(
+        list(days), list(days.values()), default=None, return_dtype=pl.Float64
+    )
+    window = pl.duration(microseconds=(again * DAY).round(0).cast(pl.Int64))
+    return ordered.filter(pl.col("at") + window > pl.col("as_of"), again > 0).select(
+        "person",
+        forbids="email",
+        of_class=pl.lit(None, pl.String),
+        code=pl.lit("repeat"),
+        text=pl.format(
+            "it {}, and comes again after {} days", _when_it_leaves(), again.cast(pl.Int64)
+        ),
+        closed_from=pl.col("at") - window,
+        closed_until=pl.col("at") + window,
+    )
+
+
+@lru_cache(maxsize=8)
+def _rules(settings: ServingSettings, brake: Brake) -> tuple[_Rule, ...]:
+    return tuple(_rules_of(settings, brake))
+
+
+def _rules_of(settings: ServingSettings, brake: Brake) -> Iterator[_Rule]:
+    caps = caps_under(brake, settings.caps)
+    for name in CAPPED:
+        of_class = getattr(caps, name)
+        is_halved = of_class != getattr(settings.caps, name)
+        for code, cap, days, window in (
+            ("cap_24h", of_class.per_24h, 1, "24 hours"),
+            ("cap_7d", of_class.per_7d, 7, "7 days"),
+            ("cap_30d", of_class.per_30d, 30, "30 days"),
+        ):
+            mails = f"1 {name} e-mail" if cap == 1 else f"{cap} {name} e-mails"
+            text = f"{mails} in {window} is the most, sent and promised together"
+            halved = f" (halved, for {brake.because})" if is_halved else ""
+            yield _Rule(code, cap, days * DAY, (name,), name, text + halved, "", False)
+        yield _gap((name,), name, of_class.min_gap_hours, f"a {name} e-mail ", "two of them")
+        yield _gap(CAPPED, name, caps.all.min_gap_hours, "an e-mail ", "any two")
+
+
+def _gap(counts: tuple[str, ...], of_class: str, gap: float, what: str, whom: str) -> _Rule:
+    peace = f", and {gap:g} hours of peace lie between {whom}"
+    return _Rule("min_gap", 1, round(gap * HOUR), counts, of_class, what, peace, True)
+
+
+def _when_it_leaves() -> pl.Expr:
+    """ "left 5 hours ago" or "is promised for in 3 hours"."""
+    ago = (pl.col("as_of") - pl.col("at")).dt.total_seconds() / 3600
+    return (
+        pl.when(ago >= 48)
+        .then(pl.format("left {} days ago", (ago / 24).floor().cast(pl.Int64)))
+        .when(ago >= 0)
+        .then(pl.format("left {} hours ago", ago.floor().cast(pl.Int64)))
+        .otherwise(pl.format("is promised for in {} hours", (-ago).ceil().cast(pl.Int64)))
+    )
