@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import polars as pl
 
 from features.contacts import MEANINGS as OF_CONTACT
 from serving.scores import Models
 from serving.settings import ServingSettings
 from serving.tables import KEY
-from training.model.model import Model
+from training.model.model import Model, sigmoid
 from training.model.response import (
     OF_CUSTOMER,
     Expected,
     Figures,
     answer_chances,
     bases,
+    doubts,
     order_chances,
     order_figures,
 )
@@ -50,18 +54,22 @@ def with_responses(
     found: dict[str, pl.Series] = {}
     if models.response_click is not None:
         of_email = _clicks(models.response_click, settings)
-        clicks = answer_chances(models.response_click, rows, emails, of_email)
+        clicks = answer_chances(models.response_click, rows, emails, of_email.base)
         found["learnt_clicks"] = pl.Series(clicks)
+        found["usual_clicks"], found["doubt_clicks"] = of_email.of(emails)
     if models.response_order is not None:
         figures = _orders(models.response_order, settings)
         orders = order_chances(models.response_order, rows, emails, figures)
         found["learnt_orders"] = pl.Series(orders.after_click)
         found["learnt_brings"] = pl.Series(orders.brings)
+        found["doubt_brings"] = pl.Series(orders.error)
+        found["learnt_without"] = pl.Series(orders.without)
         found["learnt_redeemed"] = pl.Series(orders.without * orders.redeemed)
     if models.response_unsubscribe is not None:
         of_email = _unsubscribes(models.response_unsubscribe, settings)
-        lost = answer_chances(models.response_unsubscribe, rows, emails, of_email)
+        lost = answer_chances(models.response_unsubscribe, rows, emails, of_email.base)
         found["learnt_unsubscribes"] = pl.Series(lost)
+        found["usual_unsubscribes"], found["doubt_unsubscribes"] = of_email.of(emails)
     # Every arm has a row, in the order of `arm`.
     place = arms.get_column("arm")
     nobody = pl.repeat(None, candidates.height, dtype=pl.Float64, eager=True)
@@ -82,14 +90,37 @@ def inputs_of_arms(
     return pl.concat([known[arms.get_column("person")], had.select(*OF_CONTACT)], how="horizontal")
 
 
-@lru_cache(maxsize=8)
-def _clicks(model: Model, settings: ServingSettings) -> dict[str, float]:
-    return bases(model, {name: email.click_rate for name, email in settings.emails.items()})
+@dataclass(frozen=True)
+class _Rates:
+    """Of each e-mail: the log-odds that its answers have, their share, and how doubtful it is."""
+
+    base: Mapping[str, float]
+    usual: Mapping[str, float]
+    doubt: Mapping[str, float]
+
+    @classmethod
+    def told(cls, model: Model, expected: Mapping[str, float]) -> _Rates:
+        base = bases(model, expected)
+        usual = {email: float(sigmoid(np.array([odds]))[0]) for email, odds in base.items()}
+        return cls(base, usual, doubts(model, expected))
+
+    def of(self, emails: Sequence[str]) -> tuple[pl.Series, pl.Series]:
+        """The usual share of each of `emails`, and the standard error as a share of that."""
+        return (
+            pl.Series([self.usual[email] for email in emails], dtype=pl.Float64),
+            pl.Series([self.doubt[email] for email in emails], dtype=pl.Float64),
+        )
 
 
 @lru_cache(maxsize=8)
-def _unsubscribes(model: Model, settings: ServingSettings) -> dict[str, float]:
-    return bases(model, {name: email.unsubscribe_rate for name, email in settings.emails.items()})
+def _clicks(model: Model, settings: ServingSettings) -> _Rates:
+    return _Rates.told(model, {name: email.click_rate for name, email in settings.emails.items()})
+
+
+@lru_cache(maxsize=8)
+def _unsubscribes(model: Model, settings: ServingSettings) -> _Rates:
+    expected = {name: email.unsubscribe_rate for name, email in settings.emails.items()}
+    return _Rates.told(model, expected)
 
 
 @lru_cache(maxsize=8)

@@ -60,6 +60,8 @@ ARM = pl.Struct(
         "mail_price": pl.Float64,  # prices of budgets, see serving.conditions
         "coupon_price": pl.Float64,
         "unsubscribe_price": pl.Float64,
+        "gives_away": pl.Boolean,  # a coupon or a discount
+        "stands_back": pl.Boolean,  # for the usual best, than which it is not surely worth more
         "ordered_before": pl.Float64,  # the chance that they order while it waits; then it stays
         "hour_lift": pl.Float64,
         "freshness": pl.Float64,

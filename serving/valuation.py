@@ -7,13 +7,15 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from serving.value import value_at
+from serving.value import COSTS, PRICES, value_at
 
 # What a valuation may read of an arm; of an instant it is at, local_at, hour, slot, leaves_now,
-# shut_by (null = open), pull and value, Onje's own expected money.
+# shut_by (null = open), pull, waited (hours since the decision) and value, Onje's own expected
+# money.
 OF_ARM = (
     "row", "customer_id", "as_of", "trigger", "variant", "place", "products", "only_time",
-    "at_once", "discount_share", "send_cost", "margin", "discount", "unsubscribe_cost",
+    "at_once", "discount_share", "settles_hours", "anyway", "margin", "given_brought",
+    "given_anyway", *COSTS, *PRICES,
 )  # fmt: skip
 
 # One row per instant of each arm that competes, open or shut, in; its worth (Float64) out. Of the
@@ -42,6 +44,7 @@ def with_worth(instants: pl.DataFrame, arms: pl.DataFrame, valuation: Valuation)
     known = (
         instants.lazy()
         .join(of_arm, on="arm", how="left", maintain_order="left")
+        .with_columns(waited=(pl.col("at") - pl.col("as_of")).dt.total_seconds() / 3600)
         .with_columns(value=value_at("pull"))
         .collect(engine="in-memory")
     )

@@ -1,56 +1,120 @@
 """What an e-mail is worth in money: what models expect of it, else what the merchant does.
 
-value = (margin of the orders it brings - discount on all its orders) x pull of the instant
-        - cost of sending - chance of an unsubscribe x worth of a customer who can be mailed
+At an instant, `waited` hours after the decision:
+
+value = pull x (margin of the orders it brings - discount on them)
+        - pull x stays x discount on the orders that come anyway
+        - still x (cost of sending + unsubscribes x worth of a customer who can be mailed)
+        - prices
+
+pull = lift of the hour x freshness; prices = of an e-mail + of its coupon + unsubscribes x of one
+stays = 1/2 ^ (waited / settles_hours): of those who order anyway, the share who have not yet
+still = 1 - anyway x (1 - stays): the chance that the customer has not ordered before it leaves
+
+Money is per customer and e-mail; chances are of one customer. Whoever orders while an e-mail waits
+gets none: waiting saves what would have been given away to them, and the costs; freshness is what
+it costs. What the e-mail brings is about those who would not order without it, so no waiting
+settles that. Prices are of budgets, which count what is planned: no hour changes them.
 
 Only orders that would not have come anyway bring margin. Where a response model stands, it says how
-many click, how many orders follow and how many of them the e-mail brings, how many other orders use
-what it gives away, and how many unsubscribe; each of them else comes from the e-mail's table in
-onje.toml.
+many click, how many orders follow and how many of them the e-mail brings, how many order without
+it, how many other orders use what it gives away, and how many unsubscribe; each of them else comes
+from the e-mail's table in onje.toml.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from serving.conditions import Conditions
 from serving.settings import PolicySettings
 
+# Paid for each e-mail that leaves, whatever comes of it, and for each that is planned.
+COSTS = ("send_cost", "unsubscribe_cost")
+PRICES = ("mail_price", "coupon_price", "unsubscribe_price")
 
-def with_parts(arms: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
-    """Add the parts of each arm's value at a pull of 1; counts are expectations."""
+
+def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Conditions) -> pl.LazyFrame:
+    """Add the parts of each arm's value at a pull of 1 that leaves at once; counts are expectations.
+
+    `margin` and `given_brought` are of the orders it brings, `given_anyway` is what it gives away
+    to those who order `anyway` (a chance); the prices are those of `conditions`.
+    """
     # The merchant's figure is about customers who stay; whoever is about to leave would not have
     # ordered anyway. Where nobody knows the churn, the figure holds as it is.
-    anyway = pl.col("bought_anyway") * (1 - pl.col("churn").fill_null(0.0))
+    bought_anyway = pl.col("bought_anyway") * (1 - pl.col("churn").fill_null(0.0))
     basket = pl.col("basket_value").fill_null(policy.typical_basket)
     earned = policy.margin * pl.col("spend_365d").fill_null(0.0)
     tired = 1 + policy.fatigue * pl.col("sends_7d").fill_null(0.0)
-    brings = pl.col("orders_per_click") * (1 - anyway)
+    orders = pl.coalesce("learnt_orders", "orders_per_click")
     return (
         arms.with_columns(
             fit=(1 + policy.fit_weight * (pl.col("chance").fill_null(0.5) - 0.5)).round(9),
             unsubscribes=pl.coalesce(
                 "learnt_unsubscribes", pl.col("unsubscribe_rate") * tired
             ).clip(0, 1),
+            brings=pl.coalesce("learnt_brings", pl.col("orders_per_click") * (1 - bought_anyway)),
+            gives_away=(pl.col("coupon") != "") | (pl.col("discount_share") > 0),
+            # The merchant knows it of those who click, and of nobody else.
+            anyway=pl.coalesce("learnt_without", pl.col("orders_per_click") * bought_anyway),
         )
         .with_columns(clicks=pl.coalesce("learnt_clicks", "click_rate") * pl.col("fit"))
-        .with_columns(orders=pl.col("clicks") * pl.coalesce("learnt_orders", "orders_per_click"))
         .with_columns(
-            margin=pl.col("clicks") * pl.coalesce("learnt_brings", brings) * basket * policy.margin,
-            discount=(pl.col("orders") + pl.col("learnt_redeemed").fill_null(0.0))
+            orders=pl.col("clicks") * orders,
+            margin=pl.col("clicks") * pl.col("brings") * basket * policy.margin,
+            given_brought=pl.col("clicks")
+            * pl.col("brings")
+            * basket
+            * pl.col("discount_share"),
+            given_anyway=(
+                pl.col("clicks") * (orders - pl.col("brings"))
+                + pl.col("learnt_redeemed").fill_null(0.0)
+            )
             * basket
             * pl.col("discount_share"),
             unsubscribe_cost=pl.col("unsubscribes")
             * (policy.mailable_value + policy.mailable_share * earned),
+            mail_price=pl.lit(conditions.mail_price),
+            coupon_price=pl.when("gives_away").then(conditions.coupon_price).otherwise(0.0),
+            unsubscribe_price=pl.col("unsubscribes") * conditions.unsubscribe_price,
         )
     )
 
 
+def gain_and_still(pull: str, waited: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """What the orders bring at an instant, discount paid, and the chance that the e-mail leaves.
+
+    The latter after so many hours, in which nobody has ordered.
+    """
+    stays, still = _stays_and_still(waited)
+    given = pl.col("given_brought") + pl.col("given_anyway") * stays
+    return (pl.col("margin") - given) * pl.col(pull), still
+
+
 def value_at(pull: str) -> pl.Expr:
     """The value at an instant, to a millionth, so that a tie is a tie; null without an instant."""
-    gain = pl.col("margin") - pl.col("discount")
-    return (gain * pl.col(pull) - pl.col("send_cost") - pl.col("unsubscribe_cost")).round(6)
+    gain, still = gain_and_still(pull, pl.col("waited"))
+    return (gain - pl.sum_horizontal(COSTS) * still - pl.sum_horizontal(PRICES)).round(6)
 
 
-def at_pull(part: str) -> pl.Expr:
-    """A part of the value as it is at the best instant; null where there is none."""
-    return (pl.col(part) * pl.coalesce("pull", "unconstrained_pull")).round(6).alias(part)
+def parts_at_best() -> list[pl.Expr]:
+    """The parts as they are at the best instant, open or not.
+
+    Margin less discount, costs and prices is the value.
+    """
+    pull = pl.coalesce("pull", "unconstrained_pull")
+    stays, still = _stays_and_still(pl.coalesce("waited", "unconstrained_waited"))
+    given = pl.col("given_brought") + pl.col("given_anyway") * stays
+    return [
+        *((pl.col(name) * pull).round(9).alias(name) for name in ("clicks", "orders", "margin")),
+        (given * pull).round(9).alias("discount"),
+        *((pl.col(name) * still).round(9).alias(name) for name in COSTS),
+        *(pl.col(name).round(9) for name in PRICES),
+        (1 - still).round(9).alias("ordered_before"),
+    ]
+
+
+def _stays_and_still(waited: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Of those who order anyway the share who have not yet; the chance of no order so far."""
+    stays = (0.5 ** (waited / pl.col("settles_hours"))).round(9)
+    return stays, 1 - pl.col("anyway") * (1 - stays)
