@@ -54,8 +54,8 @@ FEATURES = (
     ),
     _feature(
         "spend_active_year",
-        "money spent within the year that ended with the last order, refunds not taken off; it does "
-        "not shrink while they are silent",
+        "money spent within the year that ended with the last order, refunds not taken off; it "
+        "does not shrink while they are silent",
         money("amount", _ORDER & (pl.col("age") - _LAST_ORDER <= 365 * DAY)),
         0,
     ),

@@ -14,6 +14,7 @@ from serving.candidates import candidates_of
 from serving.evidence import stage_of
 from serving.knowledge import Knowledge
 from serving.law import with_law
+from serving.picks import Sources
 from serving.policy import OF_QUESTION, Inputs, decide
 from serving.products import picks_of
 from serving.responses import with_responses
@@ -95,11 +96,17 @@ def decisions_of(
     )
     picks = picks_of(
         wanted.unique(["person", "picks"], maintain_order=True),
-        scores.products,
-        knowledge.history,
-        knowledge.products,
-        policy=policy,
-        category_depth=feature_settings.category_depth,
+        Sources(
+            items=scores.products,
+            history=knowledge.history,
+            shelf=knowledge.products,
+            seen=scores.seen,
+            affinity=models.affinity_product,
+            category_depth=feature_settings.category_depth,
+            currency=feature_settings.base_currency,
+            due_share=policy.due_share,
+            recently_bought_days=policy.recently_bought_days,
+        ),
     )
     zone = feature_settings.default_timezone
     decided = decide(
@@ -121,6 +128,8 @@ def decisions_of(
         *asked.columns,
         *TOLD_OF_CUSTOMER,
         "legal",
+        "region",
+        "own_segments",
         evidence_stage=pl.lit(stage_of(models)),
         features=_features_json(people),
         versions=pl.lit(_versions_json(models, settings)),
@@ -178,7 +187,7 @@ def _not_own(requests: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
 
 
 def _features_json(people: pl.DataFrame) -> pl.Expr:
-    plumbing = {"person", "spread", "sources", *KEY}
+    plumbing = {"person", "spread", "sources", "own_segments", *KEY}
     told = [name for name in people.columns if name not in plumbing]
     return pl.struct(told).struct.json_encode()
 

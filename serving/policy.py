@@ -38,7 +38,7 @@ OF_QUESTION = (
 OF_CHOSEN = (
     "arm", "email", "mail_class", "variant", "ends_at", "products", "picks", "coupon", "tone",
     "discount_share", "reason", "applies", "only_time", "moved_by", "elements",
-    "workflow", "is_step",
+    "workflow", "is_step", "about", "by",
 )  # fmt: skip
 
 

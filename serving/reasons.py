@@ -69,7 +69,8 @@ def send_reasons(policy: PolicySettings) -> Reasons:
     was_better = pl.col("top_is_worth_it") & (pl.col("top_email") != pl.col("email"))
     is_usual, is_best_hour = ~pl.col("explored_email"), ~pl.col("explored_hour")
     return (
-        Reason("applies", pl.col("reason"), pl.col("applies")),
+        Reason("workflow_step", pl.col("reason"), pl.col("is_step")),
+        Reason("applies", pl.col("reason"), pl.col("applies") & ~pl.col("is_step")),
         Reason(
             "only_time",
             pl.format("{} was asked for, and only its time was to be found", "email"),
@@ -91,6 +92,18 @@ def send_reasons(policy: PolicySettings) -> Reasons:
             "moved",
             pl.format("a better minute was shut: {}", pl.col("moved_by").struct.field("text")),
             pl.col("moved_by").is_not_null() & is_best_hour,
+        ),
+        Reason(
+            "thin_evidence",
+            pl.format(
+                "{} promises {} instead of {}, but that gain is not sure by what e-mails have "
+                "brought so far; at the usual rates {} does best",
+                "held_email",
+                pl.col("held_value").round(4),
+                pl.col("value").round(4),
+                "email",
+            ),
+            is_usual & (pl.col("held_value") > pl.col("value")),
         ),
         Reason(
             "instead_of",
@@ -122,6 +135,21 @@ def wait_reasons(currency: str, policy: PolicySettings) -> Reasons:
             pl.col("explored_email"),
         ),
         Reason("nothing_applies", pl.lit("no e-mail applies to them now"), none_applies),
+        Reason(
+            "budget_price",
+            pl.format(
+                f"{{}} is worth {{}} {currency} before the price of {{}} {currency} that a full "
+                "budget puts on it",
+                "top_email",
+                (value + pl.col("top_prices")).round(6),
+                pl.col("top_prices").round(6),
+            ),
+            ~none_applies
+            & pl.col("best_arm").is_null()
+            & ~pl.col("holdout")
+            & (value <= 0)
+            & (value + pl.col("top_prices") > 0),
+        ),
         Reason(
             "not_worth_it",
             pl.coalesce(
