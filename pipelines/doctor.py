@@ -20,6 +20,7 @@ from pipelines.models import TRAINERS
 from pipelines.places import Places, places
 from pipelines.rescore import READ
 from pipelines.settings import load_settings
+from serving.brake import brake_of
 from serving.scores import NEEDED
 
 ENOUGH_DISK_GB = 2
@@ -48,7 +49,8 @@ def examine() -> list[Finding]:
             return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
-            findings += [_looked(look, onje) for look in (_lake, _data, _age, _money, _store)]
+            of_data = (_lake, _data, _age, _money, _store, _complaints)
+            findings += [_looked(look, onje) for look in of_data]
             findings += list(_models(onje))
             findings += [_looked(_uplift, onje)]
     except OnjeError as error:
@@ -159,6 +161,15 @@ def _store(onje: Installation) -> Finding:
     behind = any(published.get(table) != versions.get(table) for table in READ)
     found = f"published {publication['at']}" + ("; the lake has moved since" if behind else "")
     return Finding("store", not behind, found, "onje publish" if behind else "")
+
+
+def _complaints(onje: Installation) -> Finding:
+    """Whether so many reported mail as spam that marketing slows down or stops."""
+    brake = brake_of(onje.store.conditions_at(onje.now()), onje.settings.brake)
+    told = {"off": "", "halved": "; its caps are halved", "stopped": "; no marketing leaves"}
+    found = f"{brake.because}{told[brake.state]}"
+    mend = "see which e-mail they came of, and mail only whoever clicks for a week"
+    return Finding("complaints", brake.state == "off", found, mend)
 
 
 def _models(onje: Installation) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from features.lake import Lake
 from features.settings import FeatureSettings
 from pipelines.compact import compact
 from pipelines.console import Step
+from pipelines.delivery import keep_delivery
 from serving.store.store import Store
 
 
@@ -47,5 +48,7 @@ def publish(
         compaction=compaction,
         about={"lake_versions": versions, "at": at.isoformat()},
     )
+    if "events" in versions:
+        keep_delivery(lake, store, version=versions["events"], as_of=at)
     step("histories into the store", 3, 3)
     return Published(described, products.height, history.height, versions, lake.is_synthetic())

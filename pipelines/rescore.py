@@ -3,44 +3,38 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid5
 
 import polars as pl
 
 from features.errors import NotReadyError
-from features.hashing import BUCKETS
-from features.history import newest, to_history
 from features.lake import Lake
+from pipelines.budget import budget_told, total, used_by, uses_of_arms, within
 from pipelines.compact import compact
 from pipelines.console import Step
+from pipelines.delivery import keep_delivery
 from pipelines.effective import effective
+from pipelines.everybody import ALL_BUCKETS, Everybody, buckets_with, decided
+from pipelines.prices import MOST_CUSTOMERS, NO_PRICES, Prices, limits_of, prices_of
 from pipelines.settings import Settings
-from serving.answer import decisions_of
 from serving.conditions import Conditions
 from serving.effective import Effective
-from serving.knowledge import Knowledge
 from serving.receipts import DECIDED, decision_hash, record_of, rows_of
 from serving.schemas.decisions import DecisionRequest
-from serving.score_table import SCORES, score_table
-from serving.scores import Models, scores_of
+from serving.scores import Models
 from serving.store.decided import Record
 from serving.store.store import Store
-from serving.tables import DECISIONS, REQUESTS
 from serving.valuation import Valuation
 
 # Names of runs and their decisions: the same inputs give the same ids.
 RUNS = UUID("6f6e6a65-0000-4000-8000-7265736372ff")
-# Events scored in one pass: enough to be quick, few enough for a gigabyte of memory.
-EVENTS_AT_ONCE = 400_000
 LATEST = "latest"
 # Onje's own policy, by name; its valuation is serving.valuation.OWN.
 ONJE = "onje"
@@ -49,7 +43,11 @@ READ = ("events", "customers", "products")
 
 @dataclass(frozen=True)
 class Rescored:
-    """A finished run; `synthetic` where its lake or one of its models is."""
+    """A finished run; `synthetic` where its lake or one of its models is.
+
+    `budget` tells of each budget that there is: what it is of, its limit for one night, how much of
+    it is used, and the price of one more.
+    """
 
     run_id: str
     as_of: datetime
@@ -57,6 +55,7 @@ class Rescored:
     send: int
     wait: int
     folder: Path
+    budget: list[dict[str, float | str]]
     missing_models: list[str]
     synthetic: bool
 
@@ -85,7 +84,10 @@ def rescore(
     compact(store, lake, step=step)
     versions = _versions(lake)
     mail = store.promised(now=as_of)
-    conditions = store.conditions()
+    found = keep_delivery(lake, store, version=versions["events"], as_of=as_of)
+    # Prices follow from all the rest; those of the night before take no part.
+    conditions = NO_PRICES.upon(found)
+    limits = limits_of(settings.budget) if policy == ONJE else {}
     run_id = str(
         uuid5(
             RUNS,
@@ -102,18 +104,10 @@ def rescore(
     )
     unfinished = out / f".{run_id}.{os.getpid()}"
     try:
-        decisions, scores = _parts(
-            lake,
-            versions,
-            mail,
-            conditions,
-            models,
-            run_id=run_id,
-            as_of=as_of,
-            settings=settings,
-            valuation=valuation,
-            step=step,
-        )
+        everybody = Everybody(lake, versions, mail, models, run_id, as_of, settings, valuation)
+        prices = _priced(everybody, conditions, limits, step)
+        decisions, scores = decided(everybody, prices.upon(conditions), ALL_BUCKETS, step)
+        decisions = _with_hash(within(decisions, limits, settings.serving))
         folder = _written(decisions, scores, unfinished, out / run_id)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -121,6 +115,7 @@ def rescore(
     in_force = effective(settings)
     store.keep_settings(in_force.fingerprint, in_force.to_json())
     store.record_plans(_plans(decisions, in_force))
+    store.keep_conditions(prices.upon(store.conditions()))
     _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
     wait = decisions.height - send
@@ -131,106 +126,34 @@ def rescore(
         send,
         wait,
         folder,
+        budget=budget_told(decisions, limits, prices, settings.serving),
         missing_models=list(models.missing),
         synthetic=bool(models.synthetic) or lake.is_synthetic(),
     )
 
 
-def _parts(
-    lake: Lake,
-    versions: Mapping[str, int],
-    mail: pl.DataFrame,
-    conditions: Conditions,
-    models: Models,
-    *,
-    run_id: str,
-    as_of: datetime,
-    settings: Settings,
-    valuation: Valuation,
-    step: Step,
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Decisions and scores of all customers, a few buckets at a time."""
-    products = lake.read("products", version=versions["products"])
-    decisions, scores = [], []
-    groups = list(_groups(lake, versions["events"]))
-    for done, buckets in enumerate(groups):
-        step("customers decided, in groups", done, len(groups))
-        events = lake.read("events", version=versions["events"], buckets=buckets)
-        told = to_history(
-            events.filter(pl.col("known_at") <= as_of), products, settings=settings.features
-        )
-        # As `publish` cuts it for the service: whoever is decided for must look the same to both.
-        history = newest(told, settings.features.newest_events)
-        knowledge = Knowledge(
-            history=history,
-            customers=lake.read("customers", version=versions["customers"], buckets=buckets),
-            products=products,
-            mail=mail,
-            conditions=conditions,
-            lake_versions=versions,
-        )
-        requests = _requests(history, run_id=run_id, as_of=as_of)
-        if requests.is_empty():
-            continue
-        spine = requests.select("customer_id", "as_of")
-        said = scores_of(
-            spine,
-            knowledge,
-            models,
-            settings=settings.serving,
-            feature_settings=settings.features,
-        )
-        scores.append(score_table(said, models))
-        decisions.append(
-            decisions_of(
-                requests,
-                knowledge,
-                models,
-                said,
-                settings=settings.serving,
-                feature_settings=settings.features,
-                valuation=valuation,
-            )
-        )
-    step("customers decided, in groups", len(groups), len(groups))
-    return (
-        _with_hash(_joined(decisions, DECISIONS).drop("row").sort("customer_id")),
-        _joined(scores, SCORES).sort("customer_id"),
-    )
+def _priced(
+    everybody: Everybody, conditions: Conditions, limits: Mapping[str, float], step: Step
+) -> Prices:
+    """The prices of the budgets that bind, by the customers of a sample (see prices)."""
+    if not limits:
+        return NO_PRICES
+    serving = everybody.settings.serving
+    buckets, share = buckets_with(everybody, MOST_CUSTOMERS)
+    free, _ = decided(everybody, conditions, buckets, step)
+    # What chance sends, it sends at any price.
+    explored = used_by(free.filter("explored_email"), serving)
+    left = {
+        name: max(limit * share - total(explored, name), 0.0)
+        for name, limit in limits.items()
+    }
+    return prices_of(uses_of_arms(free, serving), left)
 
 
 def _with_hash(decisions: pl.DataFrame) -> pl.DataFrame:
     decided = decisions.select(DECIDED)
     hashes = [decision_hash(row) for row in decided.iter_rows(named=True)]
     return decisions.with_columns(hash=pl.Series(hashes, dtype=pl.String))
-
-
-def _joined(parts: Sequence[pl.DataFrame], schema: Any) -> pl.DataFrame:
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
-
-
-def _groups(lake: Lake, version: int) -> Iterator[list[int]]:
-    """All buckets, split into as many groups as their events need."""
-    events = lake.scan("events", version=version).select(pl.len()).collect().item()
-    size = max(1, BUCKETS // max(1, math.ceil(events / EVENTS_AT_ONCE)))
-    for start in range(0, BUCKETS, size):
-        yield list(range(start, min(start + size, BUCKETS)))
-
-
-def _requests(history: pl.DataFrame, *, run_id: str, as_of: datetime) -> pl.DataFrame:
-    """One question for each customer; its decision's id comes from the run and the customer."""
-    customers = history.get_column("customer_id").unique().sort()
-    ids = [str(uuid5(UUID(run_id), customer)) for customer in customers]
-    frame = pl.DataFrame(
-        {"decision_id": ids, "customer_id": customers},
-        schema_overrides={"decision_id": pl.String},
-    ).with_columns(
-        row=pl.int_range(pl.len(), dtype=pl.UInt32),
-        request_id="decision_id",
-        as_of=pl.lit(as_of).cast(pl.Datetime("us", "UTC")),
-    )
-    missing = [pl.lit(None, dtype).alias(n) for n, dtype in REQUESTS.items() if n not in frame]
-    return frame.with_columns(missing).select(list(REQUESTS))
 
 
 def _versions(lake: Lake) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from serving.frequency import CLOSED
 from serving.guardrail_settings import MARKETING, LawSettings
 from serving.tables import UTC
 
-EMAIL = "email"
+EMAIL: Final = "email"
 Channel = Literal["email", "sms", "push", "kakao"]
 
 
@@ -181,7 +181,7 @@ def expiries(questions: pl.DataFrame) -> pl.DataFrame:
         ),
         closed_from=pl.col("consent_ends") - pl.duration(microseconds=1),
         closed_until=pl.datetime(9999, 1, 1, time_zone="UTC", time_unit="us"),
-    ).cast(dict(CLOSED))
+    ).cast(CLOSED)
 
 
 def mail_law(legal: pl.Expr, mail_class: pl.Expr) -> tuple[pl.Expr, pl.Expr]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from features.tables import EVENTS
+from serving.store import complaints
 from serving.store.frames import from_lines, to_lines
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import decisions, events, reservations, revisions
@@ -58,6 +59,7 @@ def take(connection: Connection, told: pl.DataFrame) -> Taken:
     fresh = connection.execute(known.returning(events.c.event_id), rows).scalars().all()
     new = told.filter(pl.col("event_id").is_in(fresh)).unique("event_id")
     advance(connection, new["customer_id"].unique().to_list())
+    complaints.note(connection, new)
     _settle(connection, new.filter(pl.col("kind").cast(pl.String) == "send"))
     return Taken(len(fresh), len(rows) - len(fresh))
 

@@ -14,7 +14,7 @@ from features.history import to_history
 from features.settings import FeatureSettings
 from serving.conditions import Conditions
 from serving.knowledge import Knowledge
-from serving.store import decided, inbox, patches, published
+from serving.store import complaints, decided, inbox, patches, published
 from serving.store.conditions import conditions_of, keep_conditions
 from serving.store.connections import Connections, connect
 from serving.store.decided import Decided, Explored, Kept, OtherBody, Outrun, Record, State
@@ -107,7 +107,7 @@ class Store:
             online = inbox.online_events_of(connection, customer_ids)
             mail = decided.mail_of(connection, customer_ids, now)
             revisions = inbox.revisions_of(connection, customer_ids)
-            conditions = conditions_of(connection)
+            conditions = complaints.conditions_now(connection, now)
             publication = published.publication(connection) or {}
             # Another thread may read another shelf meanwhile: this view keeps to its own.
             shelf = published.shelf_of(connection, self._shelf)
@@ -203,6 +203,16 @@ class Store:
         """Those in force; NO_CONDITIONS until some were kept."""
         with self._connections.reading() as connection:
             return conditions_of(connection)
+
+    def conditions_at(self, now: datetime) -> Conditions:
+        """Those in force, with the complaints that were told online since."""
+        with self._connections.reading() as connection:
+            return complaints.conditions_now(connection, now)
+
+    def keep_delivery(self, told: pl.DataFrame, *, delivered: int, as_of: datetime) -> Conditions:
+        """Keep the complaints that the lake knows, and how many mails arrived in seven days."""
+        with self._connections.writing() as connection:
+            return complaints.keep_delivery(connection, told, delivered=delivered, as_of=as_of)
 
     def keep_conditions(self, conditions: Conditions) -> None:
         """Let these be in force from now on."""

@@ -72,6 +72,14 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+# Who reported mail as spam, from the lake and online; the number of the last days is a brake.
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("event_id", String(255), primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+)
+
 # How often what we know of a customer has changed. A decision is made on one revision and
 # may reserve only if the customer is still on it: so two triggers at once cannot break a cap.
 revisions = Table(

@@ -1,0 +1,50 @@
+"""Who reported mail as spam lately: so few that they are counted at every look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import polars as pl
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from features.acts import IS_ABOUT_EMAIL
+from serving.conditions import Conditions
+from serving.store.conditions import conditions_of, keep_conditions
+from serving.store.tables import complaints
+
+WINDOW = timedelta(days=7)
+# Kept for longer than they count, since a clock may step back.
+KEPT = timedelta(days=30)
+
+
+def is_complaint() -> pl.Expr:
+    """Of events: somebody reported mail as spam."""
+    return (pl.col("kind").cast(pl.String) == "complaint") & IS_ABOUT_EMAIL
+
+
+def note(connection: Connection, events: pl.DataFrame) -> None:
+    """Note the complaints among events; one that was noted before is noted once."""
+    rows = events.filter(is_complaint()).select("event_id", "at").rows(named=True)
+    if rows:
+        connection.execute(insert(complaints).on_conflict_do_nothing(), rows)
+
+
+def conditions_now(connection: Connection, now: datetime) -> Conditions:
+    """The conditions in force with all complaints of the seven days before now."""
+    counted = select(func.count()).where(complaints.c.at > now - WINDOW)
+    return replace(conditions_of(connection), complaints_7d=connection.scalar(counted) or 0)
+
+
+def keep_delivery(
+    connection: Connection, told: pl.DataFrame, *, delivered: int, as_of: datetime
+) -> Conditions:
+    """Keep what the lake knows: complaints (event_id, at), and how many mails arrived in 7 days."""
+    connection.execute(delete(complaints).where(complaints.c.at < as_of - KEPT))
+    rows = told.select("event_id", "at").rows(named=True)
+    if rows:
+        connection.execute(insert(complaints).on_conflict_do_nothing(), rows)
+    found = replace(conditions_now(connection, as_of), delivered_7d=delivered)
+    keep_conditions(connection, found)
+    return found
