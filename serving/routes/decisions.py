@@ -1,28 +1,97 @@
-"""Decisions already made: why, how they stand, and how to take one back."""
+"""Decisions already made: why, how they stand, whether they hold, and how to take one back."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import HTMLResponse, Response
 
 from serving.faults import Refused, declared, unknown
+from serving.live import Live
+from serving.rendering.decision_page import decision_page
 from serving.routes.state import LiveNow
-from serving.schemas.decisions import DecisionRecord, Standing
+from serving.schemas.decisions import DecisionRecord, Standing, Validity
 from serving.schemas.message import Fault
-from serving.store import Decided
+from serving.store import Decided, StoreUnavailable
+from serving.validity import invalid_because
 
+log = logging.getLogger("onje")
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
+HTML = "text/html"
+# The page brings all that it needs, and nothing on it may call anybody.
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Vary": "Accept",
+}
+UNCHECKED = Fault(
+    code="store_unavailable",
+    found="the store does not answer, so nobody can say whether it still holds",
+    do="do not send it; ask again",
+)
+As = Annotated[
+    Literal["page", "json"] | None,
+    Query(alias="as", description="page: for people, json: for machines; else as Accept says"),
+]
 
-@router.get("/decisions/{decision_id}", responses=declared(404, 422, 503))
-async def decision(decision_id: UUID, live: LiveNow) -> DecisionRecord:
-    """A decision with its receipt."""
+
+@router.get(
+    "/decisions/{decision_id}",
+    response_model=DecisionRecord,
+    responses={200: {"content": {HTML: {}}}, **declared(404, 422, 503)},
+)
+async def decision(
+    decision_id: UUID,
+    live: LiveNow,
+    shown_as: As = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """A decision with its receipt: for machines as JSON, for people as a page."""
     found = await live.in_thread(live.store.decision, str(decision_id))
     if found is None:
         raise _unknown(decision_id)
-    return DecisionRecord.model_validate(asdict(found))
+    wants_page = HTML in accept and "application/json" not in accept
+    if shown_as == "page" or (shown_as is None and wants_page):
+        return HTMLResponse(decision_page(found), headers=PAGE_HEADERS)
+    record = DecisionRecord.model_validate(asdict(found))
+    return Response(record.model_dump_json(), media_type="application/json", headers=VARIES)
+
+
+VARIES = {"Vary": "Accept"}
+
+
+@router.get("/decisions/{decision_id}/valid", responses=declared(404, 422, 503))
+async def valid(decision_id: UUID, live: LiveNow) -> Validity:
+    """Whether a decision still holds: to be asked just before its mail leaves.
+
+    False from the moment an unsubscribe, a complaint, a hard bounce, a withdrawn consent, an
+    erasure, an order of what it shows or a cancellation is known. No answer is a no.
+    """
+    try:
+        return await live.in_thread(_validity, str(decision_id), live, now=live.now())
+    except StoreUnavailable as problem:
+        log.error("%s", problem)
+        raise Refused(503, UNCHECKED) from problem
+
+
+def _validity(decision_id: str, live: Live, *, now: datetime) -> Validity:
+    found = live.store.decision(decision_id)
+    if found is None:
+        raise _unknown(decision_id)
+    settings = live.settings.current
+    view = live.store.view_of([found.customer_id], now=now, settings=settings.features)
+    because = invalid_because(found, view, settings)
+    return Validity(
+        decision_id=UUID(found.decision_id),
+        valid=not because,
+        because=because,
+        checked_at=view.present[found.customer_id],
+    )
 
 
 @router.post("/decisions/{decision_id}/cancel", responses=declared(404, 409, 422, 503))
@@ -44,7 +113,7 @@ def standing(decided: Decided) -> Standing:
     return Standing.model_validate({name: values[name] for name in Standing.model_fields})
 
 
-def _unknown(decision_id: UUID) -> Refused:
+def _unknown(decision_id: UUID | str) -> Refused:
     return unknown(
         "decision", f"no decision {decision_id}", "check the id; dry runs are not recorded"
     )

@@ -145,6 +145,15 @@ class Standing(Message):
     state: Literal["issued", "sent", "cancelled", "superseded"]
 
 
+class Validity(Message):
+    """Whether a decision still holds."""
+
+    decision_id: UUID
+    valid: bool = Field(description="false: do not send it any more, and ask anew")
+    because: list[Reason] = Field(description="why it holds no more; empty where it does")
+    checked_at: AwareDatetime
+
+
 class DecisionRecord(Standing):
     """A decision with its receipt: everything that explains it and lets it be replayed."""
 

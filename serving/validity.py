@@ -1,0 +1,187 @@
+"""Whether a decision still holds: asked by the sender just before the mail leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from features.permissions import permissions_as_of
+from serving.answer import decisions_of
+from serving.effective import Effective
+from serving.guardrails import CONSENT, SUPPRESSION
+from serving.knowledge import Knowledge
+from serving.models import NO_MODELS
+from serving.reasons import told
+from serving.schemas.message import Reason
+from serving.scores import Scores, scores_of
+from serving.store import Decided, View
+from serving.tables import KEY, REQUESTS, UTC
+from serving.valuation import OWN
+
+ENDED = {
+    "sent": "this mail was sent",
+    "cancelled": "it was cancelled",
+    "superseded": "a later decision took its place",
+}
+CODES: Mapping[str, str] = {
+    "sent": "the mail was sent, a `send` event with this decision_id says so",
+    "cancelled": "it was taken back",
+    "superseded": "a plan of the night that a later decision took the place of",
+    "expired": "`valid_until` has passed",
+    "unknown_email": "the catalogue has no such e-mail any more",
+    "bought": "they ordered one of the products it shows since",
+    "off_the_shelf": "one of the products it shows is not on the shelf any more",
+    "no_longer_applies": "they did something since, and its trigger applies no more",
+    "something_happened": "a wait: they did something since, so ask again",
+}
+# What models said when it was decided; nobody waits for them here.
+SCORED = {
+    "churn": pl.Float64(), "email_dormancy": pl.Float64(),
+    "dormant_on": UTC, "dormant_within_30d": pl.Float64(),
+}  # fmt: skip
+
+
+def invalid_because(decided: Decided, view: View, settings: Effective) -> list[Reason]:
+    """Why the decision holds no more; none where it still does.
+
+    `view` is of its customer, now. What can be said quickly is said first. The rules of deciding
+    are asked again, without models, only where something has changed since: an event of the
+    customer, the settings, or what holds for all.
+    """
+    if decided.state in ENDED:
+        return [Reason(code=decided.state, text=ENDED[decided.state])]
+    now = view.present[decided.customer_id]
+    quick = list(_quickly(decided, view, settings, now))
+    if quick or not _has_changed(decided, view, settings):
+        return quick
+    if decided.action == "wait":
+        return [_reason("something_happened", "they did something since; ask again")]
+    return list(_by_the_rules(decided, view, settings, now))
+
+
+def _quickly(decided: Decided, view: View, settings: Effective, now: datetime) -> Iterator[Reason]:
+    until = datetime.fromisoformat(decided.receipt["valid_until"])
+    if now > until:
+        yield _reason("expired", f"it was valid until {until:%Y-%m-%d %H:%M} UTC")
+    if decided.email is None:
+        return
+    email = settings.serving.emails.get(decided.email)
+    if email is None:
+        yield _reason("unknown_email", f"{decided.email} is not in the catalogue any more")
+        return
+    if not email.enabled:
+        yield _reason("switched_off", f"{decided.email} is switched off in onje.toml")
+    yield from _forbidden(decided, view, mail_class=email.mail_class, now=now)
+    shown = decided.receipt["products"]
+    if shown:
+        yield from _of_products(shown, decided, view.knowledge, now)
+
+
+def _forbidden(decided: Decided, view: View, *, mail_class: str, now: datetime) -> Iterator[Reason]:
+    """What the customer themselves has put an end to."""
+    spine = _spine(decided.customer_id, now)
+    person = permissions_as_of(view.knowledge.history, spine).with_columns(
+        mail_class=pl.lit(mail_class), row=0
+    )
+    rules = (CONSENT.reason, SUPPRESSION.reason)
+    for code, text in told(person.lazy(), "row", rules).select("code", "text").collect().rows():
+        yield _reason(code, text)
+
+
+def _of_products(
+    shown: Collection[str], decided: Decided, knowledge: Knowledge, now: datetime
+) -> Iterator[Reason]:
+    history = knowledge.history
+    bought = history.filter(
+        (pl.col("kind") == "order")
+        & pl.col("product_id").is_in(shown)
+        & (pl.col("known_at") > decided.as_of)
+    )
+    for product in bought.get_column("product_id").unique().sort():
+        yield _reason("bought", f"they ordered {product} since")
+    there = knowledge.products.filter(
+        pl.col("product_id").is_in(shown),
+        pl.col("available"),
+        pl.col("released_at").is_null() | (pl.col("released_at") <= now),
+    )
+    for product in sorted(set(shown) - set(there.get_column("product_id"))):
+        yield _reason("off_the_shelf", f"{product} is not on the shelf any more")
+
+
+def _has_changed(decided: Decided, view: View, settings: Effective) -> bool:
+    conditions = json.loads(view.knowledge.conditions.to_json())
+    history = view.knowledge.history
+    return (
+        settings.fingerprint != decided.receipt["settings"]
+        or conditions != decided.receipt["conditions"]
+        or history.filter(pl.col("known_at") > decided.as_of).height > 0
+    )
+
+
+def _by_the_rules(
+    decided: Decided, view: View, settings: Effective, now: datetime
+) -> Iterator[Reason]:
+    """What the rules of deciding say of this one e-mail now."""
+    asked = decided.receipt["asked"]
+    request = pl.DataFrame(
+        [
+            {
+                "row": 0, "request_id": asked["request_id"], "decision_id": decided.decision_id,
+                "customer_id": decided.customer_id, "as_of": now, "emails": [decided.email],
+                "earliest": None, "deadline": None,
+            }
+        ],
+        schema=REQUESTS,
+    )  # fmt: skip
+    [arm] = decisions_of(
+        request,
+        view.knowledge,
+        NO_MODELS,
+        _scores(decided, view, settings, now),
+        settings=settings.serving,
+        feature_settings=settings.features,
+        valuation=OWN,
+    )["arms"].item()
+    for reason in arm["forbidden_by"]:
+        yield _reason(reason["code"], reason["text"])
+    only_time = len(set(asked.get("emails", ()))) == 1
+    if not arm["applies"] and not only_time:
+        yield _reason(
+            "no_longer_applies", f"they did something since, and {decided.email} applies no more"
+        )
+
+
+def _scores(decided: Decided, view: View, settings: Effective, now: datetime) -> Scores:
+    """What is known now, with what the models said then."""
+    scores = scores_of(
+        _spine(decided.customer_id, now),
+        view.knowledge,
+        NO_MODELS,
+        settings=settings.serving,
+        feature_settings=settings.features,
+    )
+    then: Mapping[str, Any] = decided.receipt["features"]
+    said = {
+        name: datetime.fromisoformat(then[name]) if dtype == UTC and then[name] else then[name]
+        for name, dtype in SCORED.items()
+        if name in then
+    }
+    people = scores.people.with_columns(
+        pl.lit(value, SCORED[name]).alias(name) for name, value in said.items()
+    )
+    return replace(scores, people=people)
+
+
+def _spine(customer_id: str, now: datetime) -> pl.DataFrame:
+    return pl.DataFrame(
+        [[customer_id], [now]], schema=dict(zip(KEY, (pl.String, UTC), strict=True))
+    )
+
+
+def _reason(code: str, text: str) -> Reason:
+    return Reason(code=code, text=text)
