@@ -82,7 +82,7 @@ def closed_times(mails: pl.DataFrame, settings: ServingSettings, brake: Brake) -
     parts = []
     for rule in _rules(settings, brake):
         among = np.flatnonzero(classes.is_in(rule.counts).to_numpy())
-        first, last = among[: len(among) - rule.count + 1], among[rule.count - 1 :]
+        first, last = among[: max(len(among) - rule.count + 1, 0)], among[rule.count - 1 :]
         shuts = (
             (person[first] == person[last])
             & (at[last] - at[first] < rule.window)
