@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
+from scipy.stats import norm
 
 from training.evaluable import NotEvaluable
 from training.evaluate import Floats, Interval

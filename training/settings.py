@@ -117,6 +117,21 @@ class OffPolicySettings(BaseModel):
     level: Annotated[float, Field(gt=0.5, lt=1)]
 
 
+class ComparisonSettings(BaseModel):
+    """Table `[training.experiments]` of onje.toml: when an experiment has found something."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    level: Annotated[float, Field(gt=0.5, lt=1)]
+    power: Annotated[float, Field(gt=0.5, lt=1)]
+    lift: Annotated[float, Field(gt=0, le=10)]
+    tightest_at: Annotated[int, Field(ge=100)]
+    answers_needed: Annotated[int, Field(ge=10)]
+    mismatch_level: Annotated[float, Field(gt=0, lt=0.5)]
+    # There may be ten arms.
+    least_share: Annotated[float, Field(ge=0.01, le=0.1)]
+
+
 class TuningSettings(BaseModel):
     """Table `[training.tuning]` of onje.toml: how long `onje train --tune` may look."""
 
@@ -142,3 +157,4 @@ class TrainingSettings(BaseModel):
     response: ResponseSettings
     offpolicy: OffPolicySettings
     tuning: TuningSettings
+    experiments: ComparisonSettings
