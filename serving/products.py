@@ -4,63 +4,40 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.cart import is_in_cart
-from features.history import category_of
-from serving.settings import PolicySettings
-from serving.tables import KEY
+from serving.picks import OFFERED, PICKS, Sources
 
 LONGEST_LIST = 50
-# What customers chose themselves is shown, however lately they bought it.
-OWN_CHOICE = ("cart", "bought")
-OFFERED = ("list", "item", "probability", "rank", "rested")
 
 
-def picks_of(
-    wanted: pl.DataFrame,
-    items: pl.DataFrame,
-    history: pl.DataFrame,
-    shelf: pl.DataFrame,
-    *,
-    policy: PolicySettings,
-    category_depth: int,
-) -> pl.DataFrame:
-    """`wanted` (person, customer_id, as_of, favourite_category, picks) with products to show.
+def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
+    """`wanted` (person, customer_id, as_of, about, picks) with products to show.
 
     Adds `products` and their `chances`, best first, and how many were `fitting` before those
-    bought lately were left out. `items`: the scores of products; `shelf`: PRODUCTS. What lies in
-    the cart or was just bought was the customer's own choice: it is never too recent.
+    bought lately were left out. `about` is the category that the e-mail is about, if any.
     """
-    is_due = (pl.col("due_ratio") >= policy.due_share).fill_null(False) & pl.col("own")
-    too_recent = (pl.col("days_since_order") < policy.recently_bought_days).fill_null(False)
-    is_released = pl.col("released_at").is_null() | (pl.col("released_at") <= pl.col("as_of"))
-    available = shelf.lazy().filter("available")
-
     # Lists are numbered, because sorting by numbers takes a third of the time.
     lists = wanted.with_row_index("list")
-    scored = lists.lazy().join(items.lazy(), on=KEY).with_columns(rested=~too_recent | is_due)
-    is_about_category = pl.col("picks") == "category"
-    in_category = category_of("category", depth=category_depth) == pl.col("favourite_category")
     offered = [
-        scored.filter((pl.col("picks") == "ranked") | ((pl.col("picks") == "due") & is_due))
-        .join(available, left_on="item", right_on="product_id")
-        .filter(is_released)
-        .select(OFFERED),
-        scored.filter(is_about_category)
-        .join(available, left_on="item", right_on="product_id")
-        .filter(is_released, in_category)
-        .select(OFFERED),
+        pick(theirs, sources).select(OFFERED)
+        for name, pick in PICKS.items()
+        if not (theirs := lists.filter(pl.col("picks") == name)).is_empty()
     ]
-    if lists.get_column("picks").is_in(OWN_CHOICE).any():
-        offered.append(
-            _own_choice(lists, history)
-            .join(available, left_on="item", right_on="product_id")
-            .filter(is_released)
-            # A model of what they usually order says nothing of what they have just chosen.
-            .with_columns(probability=pl.lit(None, pl.Float64), rested=pl.lit(True))
-            .select(OFFERED)
-        )
+    numbered = lists.lazy().select("list", "person", "picks", "as_of")
+    if not offered:
+        return numbered.clear().select(
+            "person", "picks", products=pl.lit([], pl.List(pl.String)),
+            chances=pl.lit([], pl.List(pl.Float64)), fitting=pl.lit(0, pl.UInt32),
+        ).collect()  # fmt: skip
+    is_released = pl.col("released_at").is_null() | (pl.col("released_at") <= pl.col("as_of"))
     shown = (
         pl.concat(offered)
+        .join(
+            sources.shelf.lazy().filter("available").select("product_id", "released_at"),
+            left_on="item",
+            right_on="product_id",
+        )
+        .join(numbered.select("list", "as_of"), on="list")
+        .filter(is_released)
         .sort("list", "rank")
         .group_by("list")
         .agg(
@@ -69,54 +46,7 @@ def picks_of(
             fitting=pl.len(),
         )
     )
-    return (
-        lists.lazy()
-        .select("list", "person", "picks")
-        .join(shown, on="list")
-        .drop("list")
-        .collect(engine="in-memory")
-    )
-
-
-def _own_choice(lists: pl.DataFrame, history: pl.DataFrame) -> pl.LazyFrame:
-    """What lies in the cart, or what the newest order held: list, as_of, item, rank.
-
-    The newest comes first.
-    """
-    is_order = pl.col("kind") == "order"
-    past = (
-        history.lazy()
-        .filter(pl.col("kind").is_in(["cart_add", "cart_remove", "order"]))
-        .join(lists.lazy().filter(pl.col("picks").is_in(OWN_CHOICE)), on="customer_id")
-        .filter(pl.col("at") < pl.col("as_of"), pl.col("known_at") <= pl.col("as_of"))
-        .with_columns(
-            ordered_at=pl.when(is_order).then("at").max().over("list"),
-            age=(pl.col("as_of") - pl.col("at")).dt.total_microseconds(),
-        )
-    )
-    in_cart = (
-        past.filter(is_in_cart("list"))
-        .filter(pl.col("picks") == "cart")
-        .sort("at", "event_id")
-        .unique(["list", "product_id"], keep="last", maintain_order=True)
-    )
-    newest_order = pl.when(pl.col("at") == pl.col("ordered_at")).then("order_id").min().over("list")
-    bought = (
-        past.filter(pl.col("picks") == "bought", is_order)
-        .filter(pl.col("order_id") == newest_order)
-        .unique(["list", "product_id"])
-    )
-    return (
-        pl.concat([in_cart, bought])
-        .drop_nulls("product_id")
-        .sort("list", "at", "product_id", descending=[False, True, False])
-        .select(
-            "list",
-            "as_of",
-            item="product_id",
-            rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("list"),
-        )
-    )
+    return numbered.drop("as_of").join(shown, on="list").drop("list").collect(engine="in-memory")
 
 
 def with_products(arms: pl.LazyFrame, picks: pl.DataFrame) -> pl.LazyFrame:

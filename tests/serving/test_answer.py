@@ -124,7 +124,8 @@ def test_what_was_bought_lately_is_not_offered_again_unless_it_is_due():
 def test_an_email_about_a_category_shows_that_category():
     answer = answers(ANN, "ann", emails=["coupon_by_category"])
     assert answer["products"].item().to_list() == ["bread", "bun"]
-    assert answer["slots"].item() == {
+    slots = answer["slots"].item()
+    assert {name: slots[name] for name in ("category", "interest", "coupon", "discount", "tone")} == {
         "category": "BAKERY > BREAD", "interest": "BAKERY > BREAD", "coupon": "category",
         "discount": 0.05, "tone": "lively",
     }  # fmt: skip

@@ -1,0 +1,148 @@
+"""Conditions that a merchant writes as SQL: `spend_365d > 1000 AND segment IN ('new', 'loyal')`.
+
+A condition reads one customer and nothing else: no sums over customers, no tables, no clock, so
+that the answer of one does not depend on who else is asked. What cannot be decided does not hold.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+
+from features.catalog import CATALOG, TEXTS
+from serving.shelf_facts import SHELF_FACTS
+
+# What is known of every customer, and may be asked for.
+COLUMNS: Mapping[str, pl.DataType] = {
+    **{f.name: pl.String() if f.name in TEXTS else pl.Float64() for f in CATALOG},
+    **dict.fromkeys(("segment", "stage", "timezone", "country", "region"), pl.String()),
+    **dict.fromkeys(("email_consent", "preferred_tone"), pl.String()),
+    **dict.fromkeys(("churn", "email_dormancy", "dormant_within_30d"), pl.Float64()),
+    **SHELF_FACTS,
+}
+OWN = "is_"  # and the name of a segment of the merchant's own: whether they are of it
+
+# The parts of which Polars may make a condition; each reads one row. Anything else is refused.
+_PARTS = {"Column", "Literal", "BinaryExpr", "Function", "Ternary", "Cast"}
+_FUNCTIONS = {"Sql", "Boolean", "StringExpr", "Abs", "Coalesce", "FillNull", "Negate", "Round",
+              "Floor", "Ceil", "Pow", "MinHorizontal", "MaxHorizontal", "NullIf"}  # fmt: skip
+_OF_MANY_ROWS = {
+    "Any", "All", "IsFirstDistinct", "IsLastDistinct", "IsUnique", "IsDuplicated", "HasNulls",
+    "ConcatVertical",
+}  # fmt: skip
+_CLOCK = re.compile(
+    r"\b(current_?(date|time|timestamp)|localtime(stamp)?|now|today)\b", re.IGNORECASE
+)
+_LONGEST = 2_000
+
+
+def condition(text: str, columns: Iterable[str]) -> pl.Expr:
+    """Whether the condition holds for a row; false where it cannot be decided.
+
+    `columns` are those that the rows have; of them those of COLUMNS and of own segments may be
+    asked for. Raises ValueError in words a merchant understands.
+    """
+    return _compiled(text, tuple(name for name in columns if name in COLUMNS or _is_own(name)))
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(OWN)
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str, columns: tuple[str, ...]) -> pl.Expr:
+    if len(text) > _LONGEST:
+        raise ValueError(f"a condition has {_LONGEST:,} letters at most; this one has {len(text):,}")
+    if found := _CLOCK.search(_without_quotes(text)):
+        raise ValueError(
+            f"{found[0]} is not known here: the same customer at the same moment must get the same "
+            f"answer again; ask for days, as in days_since_order > 30; found {text!r}"
+        )
+    try:
+        expression = pl.sql_expr(text)
+        tree = json.loads(expression.meta.serialize(format="json"))
+        names = set(expression.meta.root_names())
+    # Polars' parser gives up on some texts by a panic, which is no Exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as fault:
+        raise ValueError(f"{text!r} is no condition in SQL: {_first_line(fault)}") from None
+    for name in sorted(names - set(columns)):
+        near = get_close_matches(name, columns, n=1)
+        hint = f"did you mean {near[0]}?" if near else "docs/features.md lists what there is"
+        if f'"{name}"' in text:
+            hint = f"write a text in single quotes: '{name}'"
+        raise ValueError(f"nothing is called {name}; {hint}")
+    for part in _parts(tree):
+        raise ValueError(
+            f"a condition reads one customer at a time, and {part} does not; write comparisons of "
+            f"features, with AND, OR, NOT, IN, BETWEEN, LIKE; found {text!r}"
+        )
+    _check_type(text, expression, columns)
+    return expression.fill_null(False)
+
+
+# Whatever a row may hold must be decided, or not, without a fault: also what nobody has seen yet.
+_PROBES: Mapping[pl.DataType, tuple[Any, ...]] = {
+    pl.String(): (None, "text", "", "0"),
+    pl.Float64(): (None, 1.5, 0.0, -1e300),
+    pl.Boolean(): (None, True, False, True),
+}
+
+
+def _check_type(text: str, expression: pl.Expr, columns: tuple[str, ...]) -> None:
+    schema = {name: COLUMNS.get(name, pl.Boolean()) for name in columns}
+    probes = pl.DataFrame({name: _PROBES[dtype] for name, dtype in schema.items()}, schema=schema)
+    try:
+        said = probes.select(expression.alias("holds")).get_column("holds")
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as fault:
+        raise ValueError(f"{text!r} cannot be decided: {_first_line(fault)}") from None
+    if said.dtype != pl.Boolean:
+        raise ValueError(f"{text!r} is no question; write a comparison, as in orders >= 3")
+
+
+def _parts(node: Any) -> Iterator[str]:
+    """The parts of an expression that read more than one row, or that nobody has thought of."""
+    if isinstance(node, str):
+        yield node
+        return
+    if not isinstance(node, dict) or len(node) != 1:
+        yield "this"
+        return
+    ((kind, inner),) = node.items()
+    if kind not in _PARTS:
+        yield kind
+    elif kind == "BinaryExpr":
+        yield from _parts(inner["left"])
+        yield from _parts(inner["right"])
+    elif kind == "Ternary":
+        for side in ("predicate", "truthy", "falsy"):
+            yield from _parts(inner[side])
+    elif kind == "Cast":
+        yield from _parts(inner["expr"])
+    elif kind == "Function":
+        yield from _function(inner["function"])
+        for argument in inner["input"]:
+            yield from _parts(argument)
+
+
+def _function(function: Any) -> Iterator[str]:
+    name, inner = (function, None) if isinstance(function, str) else next(iter(function.items()))
+    if name not in _FUNCTIONS:
+        yield name
+        return
+    below = inner if isinstance(inner, str) else next(iter(inner), None) if inner else None
+    if below in _OF_MANY_ROWS:
+        yield str(below)
+
+
+def _without_quotes(text: str) -> str:
+    return re.sub(r"'[^']*'", "''", text)
+
+
+def _first_line(fault: BaseException) -> str:
+    return str(fault).strip().splitlines()[0] if str(fault).strip() else "it cannot be read"
