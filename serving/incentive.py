@@ -2,8 +2,8 @@
 
 discount = `discount` + (`discount_most` - `discount`) x silence x worth, in whole steps downwards
 
-silence = how far they are on the way from `from_days` to `full_days` without an order, averaged with
-          how far they are from `from_cycles` to `full_cycles` of their own rhythm where they have one
+silence = how far they are on the way from `from_days` to `full_days` without an order, averaged
+          with how far from `from_cycles` to `full_cycles` of their own rhythm, if they have one
 worth   = `least_worth` + (1 - `least_worth`) x what they spent in the year up to their last order,
           as a share of `full_spend`, at most 1
 

@@ -1,13 +1,12 @@
-"""Where customers stand in workflows, derived from what they were sent and did, and from nothing else.
+"""Where customers stand in workflows: derived from what they were sent and did, never stored.
 
 A workflow begins when an e-mail of its first step is sent. It ends with whatever its `ends_on`
-names, once a person does it after that; with its last step; or after `runs_days`. While it runs, the
-step that is due is the latest one whose days have passed, if neither it nor a later one was sent or
-promised since the start: a step that was missed is left out, one that could not go stays due.
+names, once a person does it after that; with its last step; or after `runs_days`. While it runs,
+the step that is due is the latest one whose days have passed, if neither it nor a later one was
+sent or promised since the start: what was missed is left out, what could not go stays due.
 
-After the last step, `sunset_days` without any act of their own close the address to marketing, until
-they do something. Nothing of this is stored: asked again, or from events played back, the answer is
-the same.
+After the last step, `sunset_days` without any act of their own close the address to marketing,
+until they do something.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def steps_of(
 
     - `state_<workflow>`: not_begun, running, ended (by them), done (all steps sent) or lapsed
     - `started_days_<workflow>` since step 1 was sent, and `began_with_<workflow>`, which e-mail
-    - `at_step_<workflow>`: the last step sent since then; `due_<workflow>`: the step that is due now
+    - `at_step_<workflow>`: the last step sent since then; `due_<workflow>`: the one that is due now
     - `ended_by_<workflow>`: what they did; `may_begin_<workflow>`: whether step 1 may go
 
     For all together `sunset` (no more marketing), and by which e-mail of which workflow how many

@@ -23,7 +23,8 @@ from serving.conditions import NO_CONDITIONS
 from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
 from serving.settings import ServingSettings
-from serving.tables import KEY, MAIL, UTC as UTC_TYPE
+from serving.tables import KEY, MAIL
+from serving.tables import UTC as UTC_TYPE
 from serving.valuation import OWN
 from serving.workflows import steps_of
 from tests.features.text import history
@@ -80,6 +81,11 @@ def events(text: str, customer: str = "ann") -> pl.DataFrame:
     return history("\n".join(lines))
 
 
+def renamed(told: pl.DataFrame, customer: str) -> pl.DataFrame:
+    """The same life with event ids of its own, to lie beside others."""
+    return told.with_columns(event_id=pl.format("{} {}", pl.lit(customer), "event_id"))
+
+
 def _line(what: str, at: datetime, customer: str) -> str:
     said = what.removeprefix("machine ")
     machine = " | machine=yes" if said != what else ""
@@ -93,20 +99,25 @@ def _line(what: str, at: datetime, customer: str) -> str:
     return f"{customer} | {at.isoformat()} | {event}{machine}"
 
 
+def known(
+    told: pl.DataFrame, rows: Iterable[tuple[str, datetime]]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Features of customers at moments, and what they had of each e-mail."""
+    schema = {"customer_id": pl.String, "as_of": UTC_TYPE}
+    spine = pl.DataFrame(list(rows), schema=schema, orient="row")
+    names = spine.get_column("customer_id").unique().to_list()
+    people = features_as_of(told, spine, customers(*names, zone=NEW_YORK), settings=FEATURES)
+    return people, contacts_as_of(told, spine, settings=FEATURES)
+
+
 def stands(
     told: pl.DataFrame,
     days: Iterable[float],
     settings: ServingSettings = SHOP,
     promised: pl.DataFrame = NOBODY,
-    customer: str = "ann",
 ) -> pl.DataFrame:
-    """Where a customer stands on these days, one row each, from the whole history at once."""
-    spine = pl.DataFrame(
-        {"customer_id": customer, "as_of": [moment(day) for day in days]},
-        schema={"customer_id": pl.String, "as_of": UTC_TYPE},
-    )
-    people = features_as_of(told, spine, customers(customer, zone=NEW_YORK), settings=FEATURES)
-    contacts = contacts_as_of(told, spine, settings=FEATURES)
+    """Where Ann stands on these days, one row each, from the whole history at once."""
+    people, contacts = known(told, [("ann", moment(day)) for day in days])
     return steps_of(people, contacts, promised, settings)
 
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from serving.workflow_settings import ENDS
+from serving.workflows import steps_of
 from tests.serving.shop import arm_of, reasons_of
-from tests.spec.workflows.lives import SHOP, check, decided, events, promised, series, stands
+from tests.spec.workflows.lives import (
+    NOBODY,
+    SHOP,
+    check,
+    decided,
+    events,
+    known,
+    moment,
+    promised,
+    renamed,
+    series,
+    stands,
+)
 
 # Ann agreed to e-mail and ordered twice, a month apart; the last order was 100 days ago.
 SILENT = """
@@ -181,7 +195,8 @@ def test_the_decision_tells_which_step_it_is():
 
 
 def test_the_last_step_after_unanswered_mails_says_why():
-    life = f"{SILENT}-9 | newsletter\n-7 | newsletter\n-5 | newsletter\n-3 | newsletter\n0 | win_back_1"
+    mails = "".join(f"{day} | newsletter\n" for day in (-9, -7, -5, -3))
+    life = f"{SILENT}{mails}0 | win_back_1"
     told = decided(life, 3)
     assert told["email"] == "opt_in_renewal"
     assert reasons_of(told)["workflow_step"] == (
@@ -225,13 +240,17 @@ def test_each_kind_of_end_can_be_chosen_alone():
         "survey": "survey", "consent": "confirm",
     }  # fmt: skip
     assert acts.keys() == ENDS.keys()
+    told = pl.concat(
+        renamed(events(f"day | what\n0 | win_back_1\n1 | {what}", name), name)
+        for name, what in acts.items()
+    )
+    people, contacts = known(told, [(name, moment(2)) for name in acts])
     for act in ENDS:
         only = series({}, re_engagement={"ends_on": (act,)})
-        for other, what in acts.items():
-            life = events(f"day | what\n0 | win_back_1\n1 | {what}")
-            ended_by = stands(life, [2], only)["ended_by_re_engagement"].item()
+        ended_by = steps_of(people, contacts, NOBODY, only)["ended_by_re_engagement"]
+        for (other, what), by in zip(acts.items(), ended_by, strict=True):
             ends = what == acts[act] or (act == "act" and other not in ("open", "consent"))
-            assert ended_by == (act if ends else None), (act, other)
+            assert by == (act if ends else None), (act, other)
 
 
 def test_the_discount_of_a_win_back_has_grown_with_the_silence():
