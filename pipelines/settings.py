@@ -20,7 +20,12 @@ from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
 from serving.experiment_settings import ExperimentSettings, refuse_clashes
 from serving.guardrail_settings import BrakeSettings, CapsSettings, LawSettings
 from serving.incentive import IncentiveSettings
-from serving.segment_settings import SegmentSettings, TonesSettings, refuse_unknown_customers
+from serving.segment_settings import (
+    SegmentSettings,
+    TonesSettings,
+    columns_asked,
+    refuse_unknown_customers,
+)
 from serving.settings import (
     EmailSettings,
     Name,
@@ -73,7 +78,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _workflows_fit_the_emails(self) -> Self:
-        refuse_strangers(self.workflows, self.emails)
+        refuse_strangers(self.workflows, self.emails, columns_asked(self.segments))
         return self
 
     @property

@@ -19,7 +19,12 @@ from serving.guardrail_settings import (
     MailClass,
 )
 from serving.incentive import IncentiveSettings
-from serving.segment_settings import SegmentSettings, TonesSettings, refuse_unknown_customers
+from serving.segment_settings import (
+    SegmentSettings,
+    TonesSettings,
+    columns_asked,
+    refuse_unknown_customers,
+)
 from serving.triggers import TRIGGERS
 from serving.workflow_settings import WorkflowSettings, refuse_strangers
 
@@ -197,7 +202,7 @@ class ServingSettings(BaseModel):
 
     @model_validator(mode="after")
     def _workflows_fit_the_emails(self) -> Self:
-        refuse_strangers(self.workflows, self.emails)
+        refuse_strangers(self.workflows, self.emails, columns_asked(self.segments))
         return self
 
     @model_validator(mode="after")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from serving.asked import condition
 
 # What a person may do that ends a workflow, and the feature that tells since when they have not.
 ENDS: Mapping[str, str] = {
@@ -112,11 +114,21 @@ class _Email(Protocol):
 
 
 def refuse_strangers(
-    workflows: Mapping[str, WorkflowSettings], emails: Mapping[str, _Email]
+    workflows: Mapping[str, WorkflowSettings],
+    emails: Mapping[str, _Email],
+    columns: Sequence[str],
 ) -> None:
-    """ValueError where workflows and the catalogue of e-mails do not fit together."""
+    """ValueError where workflows and the catalogue of e-mails do not fit together.
+
+    `columns` are what the conditions of steps may ask for.
+    """
     owner: dict[str, str] = {}
     for name, workflow in workflows.items():
+        for number, step in enumerate(workflow.steps, start=1):
+            try:
+                condition(step.when or "TRUE", columns)
+            except ValueError as fault:
+                raise ValueError(f"[workflows.{name}] step {number}: {fault}") from None
         for email in workflow.emails:
             if email not in emails:
                 raise ValueError(

@@ -11,13 +11,14 @@ until they do something.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import polars as pl
 
 from serving.asked import condition
+from serving.segment_settings import columns_asked
 from serving.settings import ServingSettings
 from serving.tables import KEY, WORKFLOW
 from serving.workflow_settings import ENDS, WorkflowSettings
@@ -76,7 +77,7 @@ def steps_of(
         of_workflows = frame.lazy().filter(pl.col("email").is_in(emails))
         wide = of_workflows.group_by(KEY).agg(columns)
         known = known.join(wide, on=KEY, how="left", maintain_order="left")
-    for stage in _stages(settings, tuple(people.columns)):
+    for stage in _stages(settings):
         known = known.with_columns(stage)
     return known.select(*KEY, *_told(settings)).collect(engine="in-memory")
 
@@ -175,8 +176,9 @@ def _waits(email: str) -> pl.Expr:
 
 
 @lru_cache(maxsize=8)
-def _stages(settings: ServingSettings, columns: tuple[str, ...]) -> list[list[pl.Expr]]:
+def _stages(settings: ServingSettings) -> list[list[pl.Expr]]:
     """Columns to add one batch after the other; kept, for writing them out takes longer."""
+    columns = columns_asked(settings.segments)
     each = [
         list(_stages_of(name, workflow, columns)) for name, workflow in settings.workflows.items()
     ]
@@ -185,7 +187,7 @@ def _stages(settings: ServingSettings, columns: tuple[str, ...]) -> list[list[pl
 
 
 def _stages_of(
-    name: str, workflow: WorkflowSettings, columns: tuple[str, ...]
+    name: str, workflow: WorkflowSettings, columns: Sequence[str]
 ) -> Iterator[list[pl.Expr]]:
     first, *later = workflow.steps
     last = len(workflow.steps)
