@@ -24,7 +24,7 @@ from serving.tables import KEY, WORKFLOW
 from serving.workflow_settings import ENDS, WorkflowSettings
 
 # Any act of their own, or their word that they want our mail: what ends a sunset.
-_SIGNS_OF_LIFE = ("act", "consent", "open", "click")
+_SIGNS_OF_LIFE = ("act", "consent")
 
 # What the guardrail of the sunset reads of a customer.
 OF_SUNSET = ("sunset", "sunset_by", "sunset_email", "sunset_days")
