@@ -16,6 +16,7 @@ import polars as pl
 
 from features.errors import NotReadyError
 from features.lake import Lake
+from pipelines.bandits import learn_shares
 from pipelines.budget import budget_told, total, used_by, uses_of_arms, within
 from pipelines.compact import compact
 from pipelines.console import Step
@@ -84,6 +85,7 @@ def rescore(
     compact(store, lake, step=step)
     versions = _versions(lake)
     mail = store.promised(now=as_of)
+    learn_shares(lake, store, now=as_of, settings=settings)
     found = keep_delivery(lake, store, version=versions["events"], as_of=as_of)
     # Prices follow from all the rest; those of the night before take no part.
     conditions = NO_PRICES.upon(found)
@@ -115,7 +117,7 @@ def rescore(
     in_force = effective(settings)
     store.keep_settings(in_force.fingerprint, in_force.to_json())
     store.record_plans(_plans(decisions, in_force))
-    store.keep_conditions(prices.upon(store.conditions()))
+    store.change_conditions(prices.upon)
     _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
     wait = decisions.height - send

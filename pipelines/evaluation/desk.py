@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -45,6 +46,8 @@ def desk_at(home: Path, prepared: Prepared, settings: Settings) -> Iterator[Desk
     home_for(prepared, home)
     store = Store.open(f"sqlite:///{home / 'store.db'}", patience_s=PATIENCE_S)
     try:
+        # Whoever is compared is live from the first night on.
+        store.change_conditions(partial(replace, launched_at=prepared.world.start))
         yield Desk(home, Lake(home / "lake"), store, ModelShelf(home), settings)
     finally:
         store.close()

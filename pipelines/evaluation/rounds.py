@@ -22,6 +22,10 @@ from serving.models import NO_MODELS
 from serving.valuation import OWN
 
 
+# The settings of [policy] that leave something to chance.
+CHANCE = ("explore_emails", "explore_emails_at_first", "explore_hours")
+
+
 def play(
     policy: str, plan: Plan, prepared: Prepared, work: Path, *, settings: Settings, step: Step
 ) -> Result:
@@ -69,7 +73,7 @@ def settings_of(policy: str, settings: Settings) -> Settings:
     """All share the holdout; only Onje explores."""
     if policy == ONJE:
         return settings
-    calm = settings.policy.model_copy(update={"explore_emails": 0.0, "explore_hours": 0.0})
+    calm = settings.policy.model_copy(update=dict.fromkeys(CHANCE, 0.0))
     return settings.model_copy(update={"policy": calm})
 
 
@@ -97,7 +101,7 @@ def _mails(decisions: pl.DataFrame, settings: Settings, *, until: datetime) -> p
             discount="discount", send_cost="send_cost", decision_id="decision_id",
             message_id="decision_id",
             explored=pl.col("explored_email") | pl.col("explored_hour"),
-            kept=(1 - policy.explore_emails)
+            kept=(1 - pl.col("explore_share"))
             * pl.when(has_hours).then(1 - policy.explore_hours).otherwise(1.0),
         )
     )  # fmt: skip

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from serving.conditions import NO_CONDITIONS, Conditions
@@ -14,6 +18,22 @@ def conditions_of(connection: Connection) -> Conditions:
     """NO_CONDITIONS until some were kept."""
     kept = read_mark(connection, MARK)
     return NO_CONDITIONS if kept is None else Conditions.from_json(kept)
+
+
+def change_conditions(
+    connection: Connection, change: Callable[[Conditions], Conditions]
+) -> Conditions:
+    """Let `change` of those in force be in force, within a writing transaction."""
+    changed = change(conditions_of(connection))
+    keep_conditions(connection, changed)
+    return changed
+
+
+def note_launch(connection: Connection, at: datetime) -> None:
+    """Note that a decision was made live, unless one was before."""
+    found = conditions_of(connection)
+    if found.launched_at is None:
+        keep_conditions(connection, replace(found, launched_at=at))
 
 
 def keep_conditions(connection: Connection, conditions: Conditions) -> None:

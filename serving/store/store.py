@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -15,9 +15,15 @@ from features.settings import FeatureSettings
 from serving.conditions import Conditions
 from serving.knowledge import Knowledge
 from serving.store import complaints, decided, inbox, patches, published
-from serving.store.conditions import conditions_of, keep_conditions
+from serving.store.conditions import (
+    change_conditions,
+    conditions_of,
+    keep_conditions,
+    note_launch,
+)
 from serving.store.connections import Connections, connect
 from serving.store.decided import Decided, Explored, Kept, OtherBody, Outrun, Record, State
+from serving.store.exposures import exposures_since
 from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
@@ -50,6 +56,8 @@ class Store:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._shelf: Shelf | None = None
+        # Whether the first live decision is known to have been noted: that is asked but once.
+        self._is_launched = False
         self._kept_settings: set[str] = set()  # fingerprints that are known to be kept
 
     @classmethod
@@ -172,7 +180,11 @@ class Store:
 
     def record(self, records: Sequence[Record], *, at: datetime) -> list[Kept | OtherBody | Outrun]:
         with self._connections.writing() as connection:
-            return decided.record(connection, records, at=at)
+            kept = decided.record(connection, records, at=at)
+            if not self._is_launched and any(isinstance(one, Kept) for one in kept):
+                note_launch(connection, at)
+        self._is_launched |= any(isinstance(one, Kept) for one in kept)
+        return kept
 
     def record_plans(self, plans: Sequence[Record]) -> None:
         """Keep the decisions of a night, some customers at a time: a plan binds nobody."""
@@ -218,6 +230,16 @@ class Store:
         """Let these be in force from now on."""
         with self._connections.writing() as connection:
             keep_conditions(connection, conditions)
+
+    def change_conditions(self, change: Callable[[Conditions], Conditions]) -> Conditions:
+        """Let `change` of those in force be in force; nothing that another keeps is lost."""
+        with self._connections.writing() as connection:
+            return change_conditions(connection, change)
+
+    def exposures_since(self, since: datetime) -> pl.DataFrame:
+        """Which arms of experiments decisions from `since` on were made under."""
+        with self._connections.reading() as connection:
+            return exposures_since(connection, since)
 
     # Settings changed while running
 
