@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from pipelines.prices import COUNTED
+from pipelines.prices import COUNTED, Prices
 from serving.guardrail_settings import TRANSACTIONAL
 from serving.settings import ServingSettings
 from serving.tables import REASON
@@ -56,6 +56,10 @@ def used_by(decisions: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
     return _with_uses(chosen).select("customer_id", "explored_email", "value", *COUNTED)
 
 
+def total(uses: pl.DataFrame, name: str) -> float:
+    return float(uses.get_column(name).sum())
+
+
 def within(
     decisions: pl.DataFrame, limits: Mapping[str, float], settings: ServingSettings
 ) -> pl.DataFrame:
@@ -69,7 +73,7 @@ def within(
     )
     dropped: dict[str, str] = {}
     for name, limit in limits.items():
-        over = left.get_column(name).sum() - limit
+        over = total(left, name) - limit
         if over <= ROUNDING:
             continue
         users = left.filter(pl.col(name) > 0)
@@ -79,6 +83,22 @@ def within(
         dropped |= dict.fromkeys(gone, name)
         left = left.filter(~pl.col("customer_id").is_in(gone.implode()))
     return _with_waits(decisions, dropped, settings) if dropped else decisions
+
+
+def budget_told(
+    decisions: pl.DataFrame, limits: Mapping[str, float], prices: Prices, settings: ServingSettings
+) -> list[dict[str, float | str]]:
+    """Of each budget: `of` what it is, `limit`, `used` and `price`, for people and machines."""
+    used = used_by(decisions, settings)
+    return [
+        {
+            "of": name,
+            "limit": round(limit, 6),
+            "used": round(total(used, name), 6),
+            "price": float(getattr(prices, COUNTED[name])),
+        }
+        for name, limit in limits.items()
+    ]
 
 
 _OF_ARM = ("gives_away", "unsubscribes")
@@ -92,7 +112,9 @@ def _is_counted(settings: ServingSettings) -> pl.Expr:
 
 def _with_uses(arms: pl.DataFrame) -> pl.DataFrame:
     return arms.with_columns(
-        mails=pl.lit(1.0), coupons=pl.col("gives_away").cast(pl.Float64), unsubscribes="unsubscribes"
+        mails=pl.lit(1.0),
+        coupons=pl.col("gives_away").cast(pl.Float64),
+        unsubscribes="unsubscribes",
     )
 
 
@@ -107,9 +129,7 @@ def _with_waits(
     of_wait = decisions.join(budget_of, on="customer_id", how="inner", maintain_order="left")
     because = pl.struct(
         code=pl.lit("budget"),
-        text=pl.format(
-            "the {} of this night are used up by e-mails that are worth more", "budget"
-        ),
+        text=pl.format("the {} of this night are used up by e-mails that are worth more", "budget"),
     )
     doubts = pl.col("because").list.filter(pl.element().struct.field("code").is_in(DOUBTS))
     waits = pl.duration(hours=settings.policy.ask_again_hours)

@@ -2,7 +2,7 @@
 
     most money:   max  sum of x(customer, e-mail) v(customer, e-mail)
     one at most:  for each customer, the sum of x over e-mails <= 1
-    budgets:      sum of x <= mails, sum of coupons x <= coupons, sum of unsubscribes x <= unsubscribes
+    budgets:      the sum of x <= mails, of coupons x <= coupons, of unsubscribes x <= unsubscribes
 
 with 0 <= x: the linear relaxation, solved by HiGHS. At its solution the customer's best choice by v
 less prices is the whole's best choice, for all but as many customers as there are budgets; so each
@@ -21,11 +21,10 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import polars as pl
 
-from features.hashing import stable_hash
 from serving.budget_settings import BudgetSettings
 from serving.conditions import Conditions
 
-# So many customers tell the prices of all; more would take long and change them little.
+# About so many customers tell the prices of all; more would take long and change them little.
 MOST_CUSTOMERS = 20_000
 DAYS_OF_WEEK = 7
 # What a budget counts, in the order of the prices of Conditions.
@@ -58,15 +57,6 @@ def limits_of(budget: BudgetSettings) -> dict[str, float]:
     return {name: limit for name, limit in nightly.items() if limit > 0}
 
 
-def sample_of(customers: pl.Series) -> pl.Series:
-    """Those customers by whom prices are found: all of a few, else MOST_CUSTOMERS by stable hash."""
-    if len(customers) <= MOST_CUSTOMERS:
-        return customers
-    luck = pl.Series([stable_hash(name, "prices") for name in customers], dtype=pl.UInt64)
-    drawn = pl.DataFrame({"customer_id": customers, "luck": luck}).sort("luck", "customer_id")
-    return drawn.get_column("customer_id").head(MOST_CUSTOMERS)
-
-
 def prices_of(arms: pl.DataFrame, limits: Mapping[str, float]) -> Prices:
     """The prices at which the best choices of all customers together keep the `limits`.
 
@@ -94,5 +84,8 @@ def prices_of(arms: pl.DataFrame, limits: Mapping[str, float]) -> Prices:
         raise AssertionError(f"no prices: {solved.message}")  # x = 0 always keeps every limit
     found = -solved.ineqlin.marginals[once.shape[0] :]
     # Never negative, and no price where only rounding asks for one.
-    told = {COUNTED[name]: max(round(float(price), 9), 0.0) for name, price in zip(limits, found, strict=True)}
+    told = {
+        COUNTED[name]: max(round(float(price), 9), 0.0)
+        for name, price in zip(limits, found, strict=True)
+    }
     return Prices(**{**{price: 0.0 for price in COUNTED.values()}, **told})

@@ -17,7 +17,7 @@ from features.hashing import stable_hash, stable_share
 from serving.candidates import asks_only_for_time
 from serving.conditions import Conditions
 from serving.guardrail_settings import TRANSACTIONAL
-from serving.instants import IS_OPEN
+from serving.instants import IS_OPEN, Instants
 from serving.settings import PolicySettings, ServingSettings
 
 NO_EMAIL = ""  # among the e-mails that may be drawn
@@ -185,7 +185,7 @@ def _drawn(eligible: pl.LazyFrame, chosen: pl.DataFrame, policy: PolicySettings)
 
 
 def with_hour(
-    chosen: pl.DataFrame, arms: pl.DataFrame, instants: pl.DataFrame, policy: PolicySettings
+    chosen: pl.DataFrame, arms: pl.DataFrame, instants: Instants, policy: PolicySettings
 ) -> pl.DataFrame:
     """Add the `instant` of what is chosen, `explored_hour`, `hour_propensity` and `propensity`.
 
@@ -197,10 +197,11 @@ def with_hour(
     )
     exploring = chosen.lazy().filter("explored_hour").select("row", "draw", "arm")
     offered = (
-        instants.lazy()
+        instants.frame.lazy()
+        .select("arm", "instant", "begins", "shut", "worth")
+        .join(exploring, on="arm", maintain_order="left")
         .filter(IS_OPEN)
-        .select("arm", "instant", what=pl.col("begins").cast(pl.Int64).cast(pl.String))
-        .join(exploring, on="arm")
+        .with_columns(what=pl.col("begins").cast(pl.Int64).cast(pl.String))
         .collect(engine="in-memory")
     )
     drawn = _winners(offered, f"hour {policy.seed}").select("row", drawn_instant="instant")

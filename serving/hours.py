@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from features.localtime import local_of
 from serving.settings import PolicySettings
+from serving.tables import UTC
 from training.model.hours import Usual
 
-HOUR = pl.duration(hours=1)
 SLOTS = 48  # weekday and weekend, 24 hours each
 MICROSECONDS = 3_600_000_000  # of an hour
+SECOND = 1_000_000
+# 1970-01-01 was a Thursday; weeks are counted from Monday, 0.
+FIRST_WEEKDAY, SATURDAY = 3, 5
+Numbers = NDArray[np.int64]
+Floats = NDArray[np.float64]
 BEST_HOUR = ("weekend", "hour", "gain", "gain_low", "source", "customer", "segment", "everyone")
 
 
@@ -36,59 +42,85 @@ def with_window(arms: pl.LazyFrame) -> pl.LazyFrame:
 def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
     """The instants of each arm in order: `at`, `local_at`, its `hour`, its `slot` of the week.
 
-    `begins` is when its local hour begins, whatever part of that hour the window leaves.
+    `whose` is the place of the arm in `arms`, of which some may have no instant, `waiting` the
+    hours since its window began, and `begins` is when its local hour begins, whatever part of that
+    hour the window leaves.
 
     Each local hour that meets the window gives one instant, `spread` (a share of the hour, the
     customer's own) after its beginning, so that a million e-mails do not leave on the hour.
     For an arm that may leave `at_once` the first instant is the very beginning of its window.
     """
-    arms = _with_local(arms.filter(pl.col("starts_at") <= pl.col("ends_at")), "starts_at")
-    wall = pl.col("local_starts_at")
-    first = pl.col("starts_at") - (wall - wall.dt.truncate("1h"))
-    count = ((pl.col("ends_at") - first).dt.total_microseconds() / MICROSECONDS).ceil()
-    begins = pl.col("first") + pl.duration(hours="step")
-    opens = pl.max_horizontal(begins, "starts_at")
-    open_for = pl.min_horizontal(begins + HOUR, "ends_at") - opens
-    leaves_now = pl.col("at_once") & (pl.col("step") == 0)
-    share = pl.when(leaves_now).then(0.0).otherwise("spread")
-    seconds = (open_for.dt.total_seconds() * share).floor().cast(pl.Int64)
-    instants = (
-        arms.select(
-            "arm", "person", "email", "mail_class", "timezone", "at_once", "half_life_hours",
-            "starts_at", "ends_at", "spread",
-            first=first,
-            step=pl.int_ranges(count.clip(lower_bound=1).cast(pl.Int64)),
+    starts, ends = (_microseconds(arms.get_column(name)) for name in ("starts_at", "ends_at"))
+    ahead, behind = (_offsets(arms, name) for name in ("starts_at", "ends_at"))
+    first = starts - (starts + ahead) % MICROSECONDS
+    count = np.maximum(-((first - ends) // MICROSECONDS), 1) * (starts <= ends)
+    whose = np.repeat(np.arange(arms.height), count)
+    step = np.arange(len(whose)) - np.repeat(np.cumsum(count) - count, count)
+    begins = first[whose] + step * MICROSECONDS
+    opens = np.maximum(begins, starts[whose])
+    open_for = np.minimum(begins + MICROSECONDS, ends[whose]) - opens
+    leaves_now = arms.get_column("at_once").to_numpy()[whose] & (step == 0)
+    share = np.where(leaves_now, 0.0, arms.get_column("spread").to_numpy()[whose])
+    at = opens + np.floor(open_for // SECOND * share).astype(np.int64) * SECOND
+    local_at = at + ahead[whose]
+    changes = np.flatnonzero((ahead != behind)[whose])
+    if len(changes):
+        local_at[changes] = at[changes] + _offsets_at(
+            at[changes], arms.get_column("timezone")[whose[changes]]
         )
-        .explode("step")
-        .with_columns(
-            leaves_now=leaves_now, at=opens + pl.duration(seconds=seconds), begins=begins
-        )
-        .drop("at_once", "spread", "first", "step")
-    )  # fmt: skip
-    local_hour = pl.col("local_at").dt.hour()
-    is_weekend = pl.col("local_at").dt.weekday() >= 6
-    return _with_local(instants, "at").with_columns(
-        hour=local_hour, slot=local_hour + pl.when(is_weekend).then(24).otherwise(0)
+    hour = local_at // MICROSECONDS % 24
+    is_weekend = (local_at // (24 * MICROSECONDS) + FIRST_WEEKDAY) % 7 >= SATURDAY
+    return pl.DataFrame(
+        {
+            "whose": whose,
+            "at": _moments(at),
+            "local_at": pl.Series(local_at).cast(pl.Datetime("us")),
+            "begins": _moments(begins),
+            "hour": hour.astype(np.int8),
+            "slot": hour + 24 * is_weekend,
+            "leaves_now": leaves_now,
+            "waiting": (at - starts[whose]) // SECOND / 3600,
+        }
     )
 
 
-def _with_local(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    local = local_of(frame.get_column(column), frame.get_column("timezone"))
-    return frame.with_columns(local.alias(f"local_{column}"))
-
-
-def with_pull(instants: pl.DataFrame, curves: pl.DataFrame) -> pl.DataFrame:
+def with_pull(
+    instants: pl.DataFrame, people: Numbers, half_life_hours: Floats, curves: pl.DataFrame
+) -> pl.DataFrame:
     """Add `lift`, `freshness`, their product `pull`, and `source`: whose hours were read.
 
-    `curves` holds 48 rows per person, weekdays first, in the order of `person`.
+    `people` and `half_life_hours` are those of each instant; `curves` holds 48 rows per person,
+    weekdays first, in the order of `person`.
     """
-    here = instants.get_column("person").cast(pl.Int64) * SLOTS + instants.get_column("slot")
-    waiting = (pl.col("at") - pl.col("starts_at")).dt.total_seconds() / 3600
-    return (
-        pl.concat([instants, curves.select("source", "lift")[here]], how="horizontal")
-        .with_columns(freshness=(0.5 ** (waiting / pl.col("half_life_hours"))).round(9))
-        .with_columns(pull=(pl.col("lift") * pl.col("freshness")).round(9))
+    here = people * SLOTS + instants.get_column("slot").to_numpy()
+    lift = curves.get_column("lift").to_numpy()[here]
+    waiting = instants.get_column("waiting").to_numpy()
+    freshness = np.round(np.exp2(-waiting / half_life_hours), 9)
+    return instants.with_columns(
+        lift=pl.Series(lift),
+        freshness=pl.Series(freshness),
+        pull=pl.Series(np.round(lift * freshness, 9)),
+        source=curves.get_column("source")[here],
     )
+
+
+def _microseconds(times: pl.Series) -> Numbers:
+    found: Numbers = times.to_physical().to_numpy()
+    return found
+
+
+def _moments(times: Numbers) -> pl.Series:
+    return pl.Series(times).cast(UTC)
+
+
+def _offsets(arms: pl.DataFrame, column: str) -> Numbers:
+    """How far the local clock of each arm is ahead of UTC at that time, in microseconds."""
+    times = arms.get_column(column)
+    return _microseconds(local_of(times, arms.get_column("timezone"))) - _microseconds(times)
+
+
+def _offsets_at(times: Numbers, zones: pl.Series) -> Numbers:
+    return _microseconds(local_of(_moments(times), zones)) - times
 
 
 def usual_of(policy: PolicySettings) -> Usual:

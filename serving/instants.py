@@ -1,21 +1,58 @@
-"""The instants of e-mails that compete: what shuts each, what it is worth, which one is best."""
+"""The instants of e-mails that compete: what shuts each, what it is worth, which one is best.
+
+There are some hundred thousand of them for a thousand customers, so they are numbers in long
+columns; words are laid beside the few that are told of.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from serving.brake import Brake
 from serving.guardrails import OF_ARMS, OF_CUSTOMERS, braked, clock_rules
-from serving.hours import instants_of, with_pull
-from serving.reasons import listed, no_reasons, told
+from serving.hours import Floats, Numbers, instants_of, with_pull
+from serving.reasons import Reasons, listed, no_reasons, told
 from serving.settings import ServingSettings
-from serving.valuation import Valuation, with_worth
+from serving.tables import REASON
+from serving.valuation import OWN, Valuation, with_worth
+
+Bools = NDArray[np.bool_]
 
 FORBIDDING_CUSTOMERS = tuple(rule.reason for rule in OF_CUSTOMERS)
 FORBIDDING = (*FORBIDDING_CUSTOMERS, *(rule.reason for rule in OF_ARMS))
 
-# Where nothing stands in the way, and the policy would send at all.
-IS_OPEN = pl.col("shut_by").is_null() & pl.col("worth").is_not_null()
+# Where nothing stands in the way, and the policy would send at all. What shuts an instant is told
+# by its place in `Instants.reasons`.
+OPEN = -1
+IS_OPEN = (pl.col("shut") == OPEN) & pl.col("worth").is_not_null()
+
+# What is told of an instant that was chosen, and of the best one if nothing were shut.
+TOLD = {
+    "pull": "pull", "waited": "waited", "lift": "lift", "freshness": "freshness",
+    "source": "source", "leaves_now": "leaves_now", "value": "value", "worth": "worth",
+    "at": "send_at", "local_at": "local_send_at",
+}  # fmt: skip
+TOLD_OF_BEST = {
+    "at": "unconstrained_at", "pull": "unconstrained_pull", "waited": "unconstrained_waited",
+    "value": "unconstrained_value", "worth": "unconstrained_worth", "shut": "moved_by",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Instants:
+    """One row per instant of each arm that competes, by arm and then by time.
+
+    `frame`: arm, instant (its own place), whose (the arm's place among those that compete), at,
+    local_at, begins, hour, slot, leaves_now, pull, waited, value, worth, and `shut`: OPEN, or a row
+    of `reasons` (columns REASON).
+    """
+
+    frame: pl.DataFrame
+    reasons: pl.DataFrame
 
 
 def valued_instants(
@@ -25,113 +62,233 @@ def valued_instants(
     *,
     settings: ServingSettings,
     valuation: Valuation,
-) -> pl.DataFrame:
-    """The instants of the arms that compete, in order, with `pull`, `shut_by` and `worth`.
+) -> Instants:
+    """The instants of the arms that compete, what shuts each, and its worth.
 
     `closed` holds the times that are shut to a person, columns of serving.frequency.CLOSED.
     """
-    instants = with_pull(instants_of(arms.filter("considered")), curves).with_row_index("instant")
-    # Of the rules that shut an instant the one that lasts longest is named.
-    shut = (
-        instants.lazy()
-        .select("instant", "person", "at", "email", "mail_class")
-        .join(closed.lazy(), on="person")
+    arms = arms.filter("considered")
+    found = instants_of(arms)
+    whose = found.get_column("whose").to_numpy()
+    people = arms.get_column("person").cast(pl.Int64).to_numpy()
+    found = with_pull(
+        found, people[whose], arms.get_column("half_life_hours").to_numpy()[whose], curves
+    ).with_row_index("instant")
+    shut = _by_frequency(found, arms, closed)
+    by_clock = clock_rules(settings.policy)
+    shut = _by_clock(found, arms, shut, by_clock, after=closed.height)
+    reasons = _table(closed, by_clock)
+    valued = _with_worth(found, arms, shut, reasons, valuation)
+    return _at_hour_of_experiment(Instants(valued, reasons), arms)
+
+
+def _by_frequency(instants: pl.DataFrame, arms: pl.DataFrame, closed: pl.DataFrame) -> Numbers:
+    """Of each instant: the row of `closed` that shuts it, or OPEN.
+
+    Of the rules that shut an instant the one that lasts longest is named.
+    """
+    shut = np.full(instants.height, OPEN)
+    if closed.is_empty() or instants.is_empty():
+        return shut
+    pairs = (
+        arms.lazy()
+        .select("person", "email", "mail_class", whose=pl.int_range(pl.len()))
+        .join(closed.lazy().with_row_index("rule"), on="person")
         .filter(
             pl.col("forbids").is_null() | (pl.col("forbids") == pl.col("email")),
             pl.col("of_class").is_null() | (pl.col("of_class") == pl.col("mail_class")),
-            pl.col("at").is_between("closed_from", "closed_until", closed="none"),
         )
-        .sort("instant", "closed_until", "code", "text", descending=[False, True, False, False])
-        .unique("instant", keep="first", maintain_order=True)
-        .select("instant", by_frequency=pl.struct("code", "text"))
+        # What comes later in this order overrules.
+        .sort("closed_until", "code", "text", "rule", descending=[False, True, True, True])
+        .select("whose", "rule", "closed_from", "closed_until")
         .collect(engine="in-memory")
     )
-    by_clock = [
-        pl.when(rule.when).then(pl.struct(code=pl.lit(rule.code), text=rule.text))
-        for rule in clock_rules(settings.policy)
-    ]
-    told_shut = instants.join(shut, on="instant", how="left", maintain_order="left").with_columns(
-        shut_by=pl.coalesce("by_frequency", *by_clock)
+    # The instants of an arm lie together and in order, so a time that is closed is a range of them.
+    at, whose = (instants.get_column(name).to_physical().to_numpy() for name in ("at", "whose"))
+    least = int(at.min())
+    span = int(at.max()) - least + 2
+    keys = whose * span + (at - least)
+    arm = pairs.get_column("whose").to_numpy() * span
+    opens, ends = (
+        pairs.get_column(name).to_physical().to_numpy() - least
+        for name in ("closed_from", "closed_until")
     )
-    return _at_hour_of_experiment(with_worth(told_shut.drop("by_frequency"), arms, valuation), arms)
+    begin = np.searchsorted(keys, arm + np.clip(opens, -1, span - 1), side="right")
+    end = np.searchsorted(keys, arm + np.clip(ends, 0, span - 1), side="left")
+    length = np.maximum(end - begin, 0)
+    steps = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    rule = pairs.get_column("rule").cast(pl.Int64).to_numpy()
+    shut[np.repeat(begin, length) + steps] = np.repeat(rule, length)
+    return shut
 
 
-def _at_hour_of_experiment(instants: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:
+def _by_clock(
+    instants: pl.DataFrame, arms: pl.DataFrame, shut: Numbers, rules: Reasons, *, after: int
+) -> Numbers:
+    """The same, where nothing else shuts it, by the rules of the clock; the first one is named."""
+    mail_class = arms.get_column("mail_class")[instants.get_column("whose")]
+    holds = instants.select("hour", "local_at", mail_class.alias("mail_class")).select(
+        rule.when.alias(rule.code) for rule in rules
+    )
+    for place, column in reversed(list(enumerate(holds.iter_columns()))):
+        shut = np.where(column.to_numpy() & ((shut == OPEN) | (shut >= after)), after + place, shut)
+    return shut
+
+
+def _table(closed: pl.DataFrame, by_clock: Reasons) -> pl.DataFrame:
+    """Columns code and text of whatever may shut an instant."""
+    rules = pl.DataFrame({"code": [rule.code for rule in by_clock]}, schema={"code": pl.String})
+    texts = [pl.select(rule.text.cast(pl.String)).item() for rule in by_clock]
+    return pl.concat(
+        [closed.select("code", "text"), rules.with_columns(pl.Series("text", texts, pl.String))]
+    )
+
+
+def _with_worth(
+    instants: pl.DataFrame,
+    arms: pl.DataFrame,
+    shut: Numbers,
+    reasons: pl.DataFrame,
+    valuation: Valuation,
+) -> pl.DataFrame:
+    marked = instants.with_columns(shut=pl.Series(shut))
+    if valuation is not OWN:  # whoever brings another one may ask what shuts an instant
+        marked = marked.with_columns(shut_by=_reason_of(marked.get_column("shut"), reasons))
+    return with_worth(marked, arms, valuation)
+
+
+def _reason_of(shut: pl.Series, reasons: pl.DataFrame) -> pl.Series:
+    """The reason of each, null where it is open."""
+    place = shut.to_frame("shut").select(pl.when(pl.col("shut") != OPEN).then("shut")).to_series()
+    told_of = reasons.select(pl.struct("code", "text").cast(REASON).alias("reason"))
+    return told_of.select(pl.col("reason").gather(place)).to_series()
+
+
+def _at_hour_of_experiment(instants: Instants, arms: pl.DataFrame) -> Instants:
     """Shut the other hours of an e-mail that an experiment sends at one hour only.
 
     Where nothing is open at that hour, the e-mail goes as it would without the experiment: an
     experiment never keeps a mail back, and it opens nothing that is shut.
     """
-    bound = arms.select("arm", "only_hour").drop_nulls("only_hour")
-    if bound.is_empty():
+    bound = arms.get_column("only_hour")
+    if bound.null_count() == len(bound):
         return instants
+    hours = bound.unique().drop_nulls().sort()
+    elsewhere = pl.DataFrame(
+        {
+            "code": ["experiment_hour"] * len(hours),
+            "text": [f"an experiment sends it at {hour}:00 by their clock" for hour in hours],
+        }
+    )
+    reason_of = {hour: instants.reasons.height + place for place, hour in enumerate(hours)}
+    frame = instants.frame.with_columns(only_hour=bound[instants.frame.get_column("whose")])
     is_there = (pl.col("hour") == pl.col("only_hour")).fill_null(False)
-    elsewhere = pl.struct(
-        code=pl.lit("experiment_hour"),
-        text=pl.format("an experiment sends it at {}:00 by their clock", "only_hour"),
-    )
     shuts = (IS_OPEN & is_there).any().over("arm") & IS_OPEN & ~is_there
-    return (
-        instants.join(bound, on="arm", how="left", maintain_order="left")
-        .with_columns(shut_by=pl.when(shuts).then(elsewhere).otherwise("shut_by"))
-        .drop("only_hour")
+    reason = pl.col("only_hour").replace_strict(reason_of, return_dtype=pl.Int64)
+    return Instants(
+        frame.with_columns(shut=pl.when(shuts).then(reason).otherwise("shut")).drop("only_hour"),
+        pl.concat([instants.reasons, elsewhere]),
     )
 
 
-def with_best_instants(arms: pl.DataFrame, instants: pl.DataFrame, brake: Brake) -> pl.DataFrame:
+def with_best_instants(arms: pl.DataFrame, instants: Instants, brake: Brake) -> pl.DataFrame:
     """Add the best open `instant`, the best of all, and `forbidden_by`: what leaves no instant.
 
     Of instants of equal worth the one with more pull, then the earlier. `hours` counts the open.
     """
-    best = instants.group_by("arm", maintain_order=True).agg(
-        instant=_best(IS_OPEN),
-        best_of_all=_best(pl.col("worth").is_not_null()),
-        hours=IS_OPEN.sum(),
-    )
-    unconstrained = instants.lazy().select(
-        best_of_all="instant",
-        unconstrained_at="at",
-        unconstrained_pull="pull",
-        unconstrained_waited="waited",
-        unconstrained_value="value",
-        unconstrained_worth="worth",
-        moved_by="shut_by",
-    )
-    # What was never to be sent, though it might, is not forbidden.
-    is_shut = pl.col("shut_by").is_not_null()
-    shut = (
-        instants.lazy()
-        .join(best.lazy().filter(pl.col("instant").is_null()), on="arm", how="semi")
-        .filter(is_shut & (pl.col("worth").is_not_null() | is_shut.all().over("arm")))
-        .sort("instant")  # a join may bring its rows in any order
-        .select("arm", pl.col("shut_by").struct.unnest())
-        .unique(["arm", "code"], keep="first", maintain_order=True)
-    )
+    frame = instants.frame
+    is_open = frame.select(IS_OPEN).to_series().to_numpy()
+    may_be = frame.get_column("worth").is_not_null().to_numpy()
+    arm = frame.get_column("arm")
+    starts = np.flatnonzero(arm.rle_id().diff().fill_null(1).to_numpy())
+    if not len(starts):
+        best = pl.DataFrame(schema={"arm": pl.UInt32, "instant": pl.UInt32, "hours": pl.UInt32})
+        top = pl.Series(dtype=pl.UInt32)
+    else:
+        worth, pull = (
+            frame.get_column(name).fill_null(0.0).to_numpy() for name in ("worth", "pull")
+        )
+        best = pl.DataFrame(
+            {
+                "arm": arm.gather(starts),
+                "instant": _best(worth, pull, is_open, starts),
+                "hours": np.add.reduceat(is_open.astype(np.uint32), starts),
+            }
+        )
+        top = _best(worth, pull, may_be, starts)
     considered = arms.lazy().filter("considered")
     forbidding = (*FORBIDDING, braked(brake).reason)
-    forbidden = listed([told(considered, "arm", forbidding), shut], "arm", "forbidden_by")
+    forbidden = listed(
+        [told(considered, "arm", forbidding), _shut(instants, best, may_be).lazy()],
+        "arm",
+        "forbidden_by",
+    )
+    of_best = _told(top, instants, TOLD_OF_BEST)
+    found = pl.concat(
+        [best, of_best, _told(best.get_column("instant"), instants, TOLD)], how="horizontal"
+    )
     return (
-        at_instant(
-            arms.lazy().join(best.lazy(), on="arm", how="left", maintain_order="left"), instants
-        )
-        .join(unconstrained, on="best_of_all", how="left", maintain_order="left")
+        arms.lazy()
+        .join(found.lazy(), on="arm", how="left", maintain_order="left")
         .join(forbidden, on="arm", how="left", maintain_order="left")
         .with_columns(pl.col("forbidden_by").fill_null(no_reasons()), pl.col("hours").fill_null(0))
         .collect(engine="in-memory")
     )
 
 
-def at_instant(frame: pl.LazyFrame, instants: pl.DataFrame) -> pl.LazyFrame:
+def _shut(instants: Instants, best: pl.DataFrame, may_be: Bools) -> pl.DataFrame:
+    """arm, code and text of what leaves no instant to an arm, each code once, the earliest."""
+    without = best.filter(pl.col("instant").is_null()).get_column("arm")
+    is_shut = pl.col("shut") != OPEN
+    shut = (
+        instants.frame.lazy()
+        .select("arm", "shut", may_be=pl.Series(may_be))
+        .filter(pl.col("arm").is_in(without.implode()))
+        # What was never to be sent, though it might, is not forbidden.
+        .filter(is_shut & (pl.col("may_be") | is_shut.all().over("arm")))
+        .unique(["arm", "shut"], keep="first", maintain_order=True)
+        .collect(engine="in-memory")
+    )
+    reasons = instants.reasons.select("code", "text")[shut.get_column("shut")]
+    return pl.concat([shut.select("arm"), reasons], how="horizontal").unique(
+        ["arm", "code"], keep="first", maintain_order=True
+    )
+
+
+def at_instant(chosen: pl.DataFrame, instants: Instants) -> pl.DataFrame:
     """Add to rows with an `instant` (may be null) when it is, its pull and what it is worth."""
-    told_of = instants.lazy().select(
-        "instant", "pull", "waited", "lift", "freshness", "source", "leaves_now", "value", "worth",
-        send_at="at", local_send_at="local_at",
-    )  # fmt: skip
-    return frame.join(told_of, on="instant", how="left", maintain_order="left")
+    found = _told(chosen.get_column("instant"), instants, TOLD)
+    return pl.concat([chosen, found], how="horizontal")
 
 
-def _best(among: pl.Expr) -> pl.Expr:
-    """The instant of the highest worth, of equals of the highest pull, of these the earliest."""
-    worth = pl.when(among).then("worth")
-    is_top = worth == worth.max()
-    return pl.col("instant").get(pl.when(is_top).then("pull").arg_max(), null_on_oob=True)
+def _told(places: pl.Series, instants: Instants, names: dict[str, str]) -> pl.DataFrame:
+    """These columns of the instants at `places` (null gives null) under other names."""
+    found = instants.frame.select(pl.col(list(names)).gather(places))
+    if "shut" in names:
+        is_open = pl.col("shut").fill_null(OPEN)
+        reasons = _reason_of(found.select(is_open).to_series(), instants.reasons)
+        found = found.with_columns(reasons.alias("shut"))
+    return found.rename(names)
+
+
+def _best(worth: Floats, pull: Floats, among: Bools, starts: Numbers) -> pl.Series:
+    """Of each arm the instant of the highest worth, of equals of the highest pull, of these the
+    earliest; null where none is `among` them. Instants of an arm begin at `starts`.
+    """
+    length = np.diff(np.append(starts, len(worth)))
+
+    def highest(values: Floats, of: Bools) -> Bools:
+        told_of = np.where(of, values, -np.inf)
+        most = np.repeat(np.maximum.reduceat(told_of, starts), length)
+        tops: Bools = of & (told_of == most)
+        return tops
+
+    is_best = highest(pull, highest(worth, among))
+    nowhere = len(worth)
+    first = np.minimum.reduceat(np.where(is_best, np.arange(nowhere), nowhere), starts)
+    return (
+        pl.Series(first)
+        .to_frame("instant")
+        .select(pl.when(pl.col("instant") < nowhere).then("instant").cast(pl.UInt32))
+        .to_series()
+    )

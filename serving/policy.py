@@ -90,9 +90,9 @@ def decide(
     return _decided(
         inputs.questions,
         arms,
-        at_instant(with_hour(chosen, arms, instants, policy).lazy(), instants).join(
-            told_experiments(dealt), on="row", how="left", maintain_order="left"
-        ),
+        at_instant(with_hour(chosen, arms, instants, policy), instants)
+        .lazy()
+        .join(told_experiments(dealt), on="row", how="left", maintain_order="left"),
         settings=settings,
         default_zone=default_zone,
         currency=currency,

@@ -46,7 +46,8 @@ def told(frame: pl.LazyFrame, key: str, reasons: Sequence[Reason]) -> pl.LazyFra
         for reason in reasons
     ]
     return (
-        frame.select(key, *sentences)
+        frame.filter(pl.any_horizontal(reason.when.fill_null(False) for reason in reasons))
+        .select(key, *sentences)
         .unpivot(index=key, variable_name="code", value_name="text")
         .drop_nulls("text")
     )

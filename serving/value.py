@@ -35,7 +35,7 @@ PRICES = ("mail_price", "coupon_price", "unsubscribe_price")
 
 
 def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Conditions) -> pl.LazyFrame:
-    """Add the parts of each arm's value at a pull of 1 that leaves at once; counts are expectations.
+    """Add the parts of each arm's value, as it is at a pull of 1 and at once; counts are expected.
 
     `margin` and `given_brought` are of the orders it brings, `given_anyway` is what it gives away
     to those who order `anyway` (a chance); the prices are those of `conditions`.
@@ -62,10 +62,7 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Condition
         .with_columns(
             orders=pl.col("clicks") * orders,
             margin=pl.col("clicks") * pl.col("brings") * basket * policy.margin,
-            given_brought=pl.col("clicks")
-            * pl.col("brings")
-            * basket
-            * pl.col("discount_share"),
+            given_brought=pl.col("clicks") * pl.col("brings") * basket * pl.col("discount_share"),
             given_anyway=(
                 pl.col("clicks") * (orders - pl.col("brings"))
                 + pl.col("learnt_redeemed").fill_null(0.0)
