@@ -67,7 +67,7 @@ def _settings_intro(settings: Settings) -> str:
 def _tables(text: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
     title: str = ""
     rows: list[tuple[str, str, str]] = []
-    for line in text.splitlines():
+    for line in _whole_values(text):
         if head := re.fullmatch(r"\[([\w.\-]+)\]\s*(?:#.*)?", line):
             if rows:
                 yield title, rows
@@ -76,6 +76,17 @@ def _tables(text: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
             rows.append((pair[1], pair[2].replace("|", "\\|"), pair[3] or ""))
     if rows:
         yield title, rows
+
+
+def _whole_values(text: str) -> Iterator[str]:
+    """The lines of a TOML file, a value that spans several of them as one."""
+    begun: list[str] = []
+    for line in text.splitlines():
+        begun.append(line.strip() if begun else line)
+        code = " ".join(begun).split("#")[0] if len(begun) == 1 else " ".join(begun)
+        if code.count("[") == code.count("]"):
+            yield " ".join(begun)
+            begun = []
 
 
 PAGES: dict[str, Callable[[], str]] = {
