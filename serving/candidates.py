@@ -53,6 +53,7 @@ _TOLD = pl.Schema(
         "about": pl.String(),
         "tone": pl.String(),
         "by": pl.String(),
+        "discount_share": pl.Float64(),
     }
 )
 
@@ -84,19 +85,12 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
             pl.Series("considered", considered[question, place]),
         )
         .with_row_index("arm")
-        .lazy()
         .join(
-            _told(questions, considered, is_asked, arms).lazy(),
+            _told(questions, considered, is_asked, arms),
             on="arm",
             how="left",
             maintain_order="left",
         )
-        .with_columns(
-            discount_share=grown(
-                pl.col("discount_share"), pl.col("discount_most"), settings.incentive
-            )
-        )
-        .collect(engine="in-memory")
     )
 
 
@@ -112,6 +106,7 @@ class _Arm:
     email: str
     applies: pl.Expr
     told: tuple[pl.Expr, ...]
+    reads: tuple[str, ...]
 
 
 def _asked(questions: pl.DataFrame, arms: list[_Arm]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
@@ -139,7 +134,9 @@ def _told(
         whose = np.flatnonzero(considered[:, place])
         if len(whose):
             number = pl.Series("arm", numbers[whose, place], pl.UInt32)
-            parts.append(questions[whose].lazy().select(number, *arm.told))
+            # Of all that is known, no more is taken along than is read.
+            theirs = questions.select(arm.reads)[whose]
+            parts.append(theirs.lazy().select(number, *arm.told))
     return pl.concat(pl.collect_all(parts, engine="in-memory"))
 
 
@@ -163,11 +160,18 @@ def _arm(name: str, settings: ServingSettings) -> _Arm:
         "about": pl.col(ABOUT[trigger.picks]) if trigger.picks in ABOUT else pl.lit(None),
         "tone": pl.lit(email.tone) if email.tone else _tone_of_stage(settings),
         "by": _by(email),
+        "discount_share": grown(
+            pl.lit(email.discount), pl.lit(email.discount_most), settings.incentive
+        )
+        if email.discount_most
+        else pl.lit(email.discount),
     }
+    columns = tuple(told[column].cast(dtype).alias(column) for column, dtype in _TOLD.items())
     return _Arm(
         email=name,
         applies=(workflow.is_due | by_trigger) & _is_meant(email, settings),
-        told=tuple(told[column].cast(dtype).alias(column) for column, dtype in _TOLD.items()),
+        told=columns,
+        reads=tuple(sorted({"row", *(n for expr in columns for n in expr.meta.root_names())})),
     )
 
 
@@ -204,13 +208,12 @@ def _catalogue(settings: ServingSettings) -> pl.DataFrame:
         "delay_hours": pl.Float64, "deadline_hours": pl.Float64, "half_life_hours": pl.Float64,
         "settles_hours": pl.Float64,
         "click_rate": pl.Float64, "orders_per_click": pl.Float64, "bought_anyway": pl.Float64,
-        "unsubscribe_rate": pl.Float64, "discount_share": pl.Float64, "send_cost": pl.Float64,
-        "discount_most": pl.Float64,
+        "unsubscribe_rate": pl.Float64, "send_cost": pl.Float64,
         "show": pl.Int64, "enabled": pl.Boolean, "at_once": pl.Boolean,
         "coupon": pl.String, "mail_class": pl.String,
     }  # fmt: skip
     nobody_learnt = [pl.lit(None, pl.Float64).alias(name) for name in LEARNT]
-    settings_of = {"discount_share": "discount", "show": "products"}
+    settings_of = {"show": "products"}
     columns = {
         name: [getattr(email, settings_of.get(name, name)) for email in emails.values()]
         for name in figures
