@@ -19,13 +19,14 @@ from training.affinity_cases import (
     Cases,
     Moment,
     cases_of,
+    customers_at,
     labelled,
     limits_of,
-    moments_of,
+    moments_at,
 )
 from training.affinity_quick import fit_quick
 from training.affinity_report import customer_numbers, report_on_lists
-from training.affinity_tables import numbered_orders, tables_as_of
+from training.affinity_tables import numbered_orders, tables_of
 from training.evaluate import Floats, log_losses
 from training.model.booster import Booster
 from training.model.candidates import Limits
@@ -84,24 +85,27 @@ def prepare_affinity(
         train=chosen.train_snapshots,
         test=1,
     )
-    train, test = (
-        moments_of(
-            history,
-            products,
-            some,
-            item=item,
-            known_until=known_until,
-            settings=chosen,
-            feature_settings=feature_settings,
-        )
-        for some in (dates.train, dates.test)
+    lines = numbered_orders(history, item=item)
+    spines = [customers_at(history, some, chosen) for some in (dates.train, dates.test)]
+    moments = moments_at(
+        history,
+        products,
+        pl.concat(spines),
+        lines=lines,
+        item=item,
+        known_until=known_until,
+        settings=chosen,
+        feature_settings=feature_settings,
     )
+    # Each date of training lies before those of the test.
+    train = [one for one in moments if one.spine.item(0, "as_of") < dates.test[0]]
+    test = moments[len(train) :]
     limits = limits_of(chosen, feature_settings)
     quick, known = quick_affinity(train, limits, chosen)
     cases = cases_of(test, quick, limits, with_recall=True)
     _refuse_one_answer(cases.candidates.filter("scored"), "test", chosen)
     tables = {
-        **tables_as_of(numbered_orders(history), known_until, item=item, settings=chosen),
+        **tables_of(lines, known_until, item=item, settings=chosen),
         "quick": quick,
         "candidates": pl.DataFrame([asdict(limits)]),
     }

@@ -12,7 +12,7 @@ import polars as pl
 from features.items import Item, items_as_of
 from features.settings import FeatureSettings
 from training.affinity_labels import ordered_after
-from training.affinity_tables import numbered_orders, tables_as_of
+from training.affinity_tables import numbered_orders, tables_of
 from training.evaluate import Floats
 from training.model.candidates import Candidates, Limits, candidates_of
 from training.model.items import INPUTS, KEY, listed
@@ -75,35 +75,71 @@ def moments_of(
     feature_settings: FeatureSettings,
 ) -> list[Moment]:
     """Everybody who had ordered by each date, or a sample of them if they are too many."""
+    return moments_at(
+        history,
+        products,
+        customers_at(history, dates, settings),
+        lines=numbered_orders(history, item=item),
+        item=item,
+        known_until=known_until,
+        settings=settings,
+        feature_settings=feature_settings,
+    )
+
+
+def customers_at(
+    history: pl.DataFrame, dates: Iterable[datetime], settings: AffinitySettings
+) -> pl.DataFrame:
+    """The spine of `moments_of`: no more rows than what is learnt from may come from."""
     spine = spine_of(history, dates)
     most = max(1, settings.examples // settings.scored_candidates)
     if spine.height > most:
         spine = spine.sample(most, seed=settings.seed).sort("as_of", "customer_id")
-    # Each customer's past is told once, whatever the number of dates.
-    of_all = items_as_of(history, spine, item=item, settings=feature_settings)
+    return spine
+
+
+def moments_at(
+    history: pl.DataFrame,
+    products: pl.DataFrame,
+    spine: pl.DataFrame,
+    *,
+    lines: pl.DataFrame,
+    item: Item,
+    known_until: datetime,
+    settings: AffinitySettings,
+    feature_settings: FeatureSettings,
+) -> list[Moment]:
+    """The moments of a spine, the earliest first; `lines` are the `numbered_orders` of `history`.
+
+    Each customer's past is told once, whatever the number of dates.
+    """
+    newest = spine.get_column("as_of").max()
+    seen = history.filter(pl.col("at") < newest, pl.col("known_at") <= newest)
+    of_all = items_as_of(seen, spine, item=item, settings=feature_settings)
     of_date = of_all.partition_by("as_of", as_dict=True, maintain_order=True)
-    lines = numbered_orders(history)
+    ordered = ordered_after(
+        history,
+        spine,
+        item=item,
+        horizon=timedelta(days=settings.horizon_days),
+        known_until=known_until,
+    )
     moments = []
-    for (as_of,), some in spine.group_by("as_of", maintain_order=True):
+    for (as_of,), some in spine.sort("as_of", maintain_order=True).group_by(
+        "as_of", maintain_order=True
+    ):
         assert isinstance(as_of, datetime)
         items = of_date.get((as_of,), of_all.clear())
-        ordered = ordered_after(
-            history,
-            some,
-            item=item,
-            horizon=timedelta(days=settings.horizon_days),
-            known_until=known_until,
-        )
         before = items.select(*PAIR, repeat=pl.col("days_since_order").is_not_null())
         moments.append(
             Moment(
                 spine=some,
                 items=items,
                 shelf=products if item == "product_id" else None,
-                tables=tables_as_of(lines, as_of, item=item, settings=settings),
-                ordered=ordered.join(
-                    before, on=PAIR, how="left", maintain_order="left"
-                ).with_columns(pl.col("repeat").fill_null(False)),
+                tables=tables_of(lines, as_of, item=item, settings=settings),
+                ordered=ordered.filter(pl.col("as_of") == as_of)
+                .join(before, on=PAIR, how="left", maintain_order="left")
+                .with_columns(pl.col("repeat").fill_null(False)),
             )
         )
     return moments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from features.items import Item, popularity_as_of
-from training.model.known import FAVOURITES, UNIT
+from training.model.known import FAVOURITES, UNIT, Floats, Ints
 from training.settings import AffinitySettings
 
 TREND_DAYS, WEEK_DAYS, YEAR_DAYS, HALF_LIFE_DAYS = 28, 7, 365, 120
@@ -26,64 +27,100 @@ LEAST_OF_A_TASTE = 20
 LEAST_WEIGHT = 1
 
 
-def numbered_orders(history: pl.DataFrame) -> pl.DataFrame:
-    """The order lines of `history` as `tables_as_of` reads them, customers and orders as numbers.
+def numbered_orders(history: pl.DataFrame, *, item: Item) -> pl.DataFrame:
+    """The order lines of `history` as `tables_of` reads them: numbers in place of texts.
 
-    Texts are compared letter by letter: for many dates it pays to number them once.
+    Texts are compared letter by letter: for many dates it pays to number them once. Categories and
+    products keep their names beside their numbers. What several lines say alike comes once; the
+    lines of one item in one order stand together, the oldest first.
     """
-    return history.filter(pl.col("kind") == "order").select(
-        pl.col("customer_id", "order_id").rank("dense"),
-        "kind",
-        "at",
-        "known_at",
-        "product_id",
-        "category",
+    named = list(dict.fromkeys((item, "category")))
+    orders = history.filter(pl.col("kind") == "order").select(
+        "customer_id", "order_id", "at", "known_at", *named
+    )
+    return (
+        orders.with_columns(
+            *(_named(orders.get_column(name)) for name in named),
+            # Orders without a number are one order of their customer.
+            *(_number(orders.get_column(name)) for name in ("customer_id", "order_id")),
+        )
+        .unique()
+        .sort("customer_id", "order_id", item, "at", "known_at", "category")
+        .with_columns(kind=pl.lit("order"))
     )
 
 
 def tables_as_of(
     history: pl.DataFrame, as_of: datetime, *, item: Item, settings: AffinitySettings
 ) -> dict[str, pl.DataFrame]:
-    """`popular`, `links` and `tastes`, from what had happened and was known at `as_of`.
+    """`popular`, `links` and `tastes`, from what had happened and was known at `as_of`."""
+    return tables_of(numbered_orders(history, item=item), as_of, item=item, settings=settings)
 
-    `history`: HISTORY, or its `numbered_orders`.
-    """
-    popular = popular_items(history, as_of, item=item, settings=settings)
-    codes = popular.select("item").with_row_index("code")
-    orders = (
-        _visible(history, as_of, days=YEAR_DAYS)
-        .filter(pl.col(item).is_not_null())
-        .select("customer_id", "order_id", "at", item=item)
-        .join(codes, on="item")
-        .group_by("customer_id", "order_id", "code")
-        .agg(pl.col("at").max())
-        .sort("customer_id", "order_id", "code")
-    )
-    age = (pl.lit(as_of) - pl.col("at")).dt.total_microseconds() / (DAY / timedelta(microseconds=1))
-    liked = _matrix(
-        orders.select("customer_id", "code", weight=pl.lit(0.5).pow(age / HALF_LIFE_DAYS)),
-        by="customer_id",
-        items=popular.height,
-    )
-    baskets = _matrix(
-        orders.select(
-            basket=pl.struct("customer_id", "order_id").rank("dense"),
-            code="code",
-            weight=pl.lit(1.0),
-        ),
-        by="basket",
-        items=popular.height,
-    )
+
+def tables_of(
+    lines: pl.DataFrame, as_of: datetime, *, item: Item, settings: AffinitySettings
+) -> dict[str, pl.DataFrame]:
+    """`tables_as_of` for order lines that are numbered already, by the same `item`."""
+    popular = popular_items(lines, as_of, item=item, settings=settings)
+    found = _orders(lines, as_of, popular.get_column("item"), item=item)
+    count = len(popular)
+    liked = _matrix(found.weight, found.customer, found.code, count)
+    baskets = _matrix(np.ones(len(found.code)), found.order, found.code, count)
     most = settings.neighbours + 1  # an item is its own nearest neighbour
     links = [
         _links(BM25Recommender(K=most, num_threads=1), liked, "liked"),
         _links(CosineRecommender(K=most, num_threads=1), baskets, "together"),
     ]
     return {
-        "popular": popular,
+        "popular": popular.with_columns(pl.col("item", "category").cast(pl.String)),
         "links": pl.concat(links),
         "tastes": tastes_of(liked, most=settings.tastes, seed=settings.seed),
     }
+
+
+@dataclass(frozen=True, eq=False)
+class _Orders:
+    """Each known item of each order, [rows]: whose, in which order, its code, how fresh."""
+
+    customer: Ints
+    order: Ints
+    code: Ints
+    weight: Floats
+
+
+def _orders(lines: pl.DataFrame, as_of: datetime, known: pl.Series, *, item: Item) -> _Orders:
+    """Of a year. Customers and orders are numbered from 0, as they come."""
+    visible = _visible(lines, as_of, days=YEAR_DAYS).filter(pl.col(item).is_not_null())
+    number, its_number = (
+        names.to_physical().cast(pl.Int64).to_numpy() for names in (visible.get_column(item), known)
+    )
+    code_of = np.full(max(number.max(initial=-1), its_number.max(initial=-1)) + 1, -1)
+    code_of[its_number] = np.arange(len(known))
+    code = code_of[number]
+    is_known = code >= 0
+    age = (pl.lit(as_of) - pl.col("at")).dt.total_microseconds() / (DAY / timedelta(microseconds=1))
+    fresh = visible.select(pl.lit(0.5).pow(age / HALF_LIFE_DAYS)).to_series().to_numpy()
+    customer, order = (
+        visible.get_column(name).to_numpy()[is_known] for name in ("customer_id", "order_id")
+    )
+    code, fresh = code[is_known], fresh[is_known]
+    is_next_customer = np.diff(customer, prepend=-1) != 0
+    is_next_order = is_next_customer | (np.diff(order, prepend=-1) != 0)
+    is_next_item = is_next_order | (np.diff(code, prepend=-1) != 0)
+    last = np.flatnonzero(np.append(is_next_item[1:], True))[: len(code)]
+    customer, order = np.cumsum(is_next_customer) - 1, np.cumsum(is_next_order) - 1
+    last = last[np.argsort(order[last] * len(known) + code[last])]
+    return _Orders(customer[last], order[last], code[last], fresh[last])
+
+
+def _named(texts: pl.Series) -> pl.Series:
+    """The same texts as numbers in the order of the alphabet, which still know their names."""
+    return texts.cast(pl.Enum(texts.drop_nulls().unique().sort()))
+
+
+def _number(texts: pl.Series) -> pl.Series:
+    """Whole numbers in the order of the alphabet; 0 for null."""
+    return _named(texts).to_physical().cast(pl.Int64).fill_null(-1) + 1
 
 
 def popular_items(
@@ -227,12 +264,10 @@ def _links(learner: ItemItemRecommender, matrix: sparse.csr_matrix, kind: str) -
     )
 
 
-def _matrix(weights: pl.DataFrame, *, by: str, items: int) -> sparse.csr_matrix:
-    """`weight` summed [distinct values of `by`, items]."""
-    rows = weights.get_column(by).rank("dense").cast(pl.Int32).to_numpy() - 1
-    codes = weights.get_column("code").cast(pl.Int32).to_numpy()
+def _matrix(weights: Floats, rows: Ints, codes: Ints, items: int) -> sparse.csr_matrix:
+    """`weights` summed [distinct rows, items]."""
     shape = (int(rows.max()) + 1 if len(rows) else 0, items)
-    return sparse.csr_matrix((weights.get_column("weight").to_numpy(), (rows, codes)), shape=shape)
+    return sparse.csr_matrix((weights, (rows, codes)), shape=shape)
 
 
 def _visible(history: pl.DataFrame, as_of: datetime, *, days: int) -> pl.DataFrame:

@@ -64,17 +64,16 @@ def prepare_churn(
     that it surely helps. Raises NotReadyError where history or outcomes do not suffice.
     """
     dates = churn_dates(history, known_until=known_until, settings=settings.churn)
-    train, test = (
-        churn_rows(
-            history,
-            customers,
-            some,
-            horizon=timedelta(days=settings.churn.horizon_days),
-            known_until=known_until,
-            feature_settings=feature_settings,
-        )
-        for some in (dates.train, dates.test)
+    rows = churn_rows(
+        history,
+        customers,
+        [*dates.train, *dates.test],
+        horizon=timedelta(days=settings.churn.horizon_days),
+        known_until=known_until,
+        feature_settings=feature_settings,
     )
+    is_test = pl.col("as_of") >= dates.test[0]  # all dates of training lie before
+    train, test = rows.filter(~is_test), rows.filter(is_test)
     return lambda chosen: fit_churn(
         train, test, settings=chosen, feature_settings=feature_settings, origin=about
     )
@@ -104,10 +103,15 @@ def churn_rows(
     known_until: datetime,
     feature_settings: FeatureSettings,
 ) -> pl.DataFrame:
-    """Features and `label` (1.0 = churned) of everybody at each date, where the label is known."""
+    """Features and `label` (1.0 = churned) of everybody at each date, where the label is known.
+
+    Each customer's past is told once, whatever the number of dates.
+    """
     spine = spine_of(history, dates)
     label = churned(history, spine, horizon=horizon, known_until=known_until)
-    rows: pl.DataFrame = features_as_of(history, spine, customers, settings=feature_settings)
+    newest = spine.get_column("as_of").max()
+    seen = history.filter(pl.col("at") < newest, pl.col("known_at") <= newest)
+    rows: pl.DataFrame = features_as_of(seen, spine, customers, settings=feature_settings)
     return (
         rows.join(label, on=["customer_id", "as_of"], how="left", maintain_order="left")
         .drop_nulls("churned")

@@ -70,7 +70,7 @@ def prepare_send_hour(
     )
     source = Source(history, customers, known_until, chosen, feature_settings)
     evidence = evidence_in(source, dates.train)
-    train, test = (cases_at(source, some, evidence=evidence) for some in (dates.train, dates.test))
+    train, test = cases_at(source, (dates.train, dates.test), evidence=evidence)
     _refuse_one_answer(train, "training", settings)
     _refuse_one_answer(test, "test", settings)
     habits = _learnt(train, evidence, settings)

@@ -7,23 +7,23 @@ mail was sent in it ("clicks": was it clicked?); where not, all 48 are, on each 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL, IS_OWN
-from features.bots import judged
 from features.build import features_of
 from features.past import past_of, portions
 from features.profiles import hours_of
 from features.settings import FeatureSettings
 from training.model.habits import own_hours
 from training.model.shrinkage import HOURS, KINDS_OF_DAY, SLOTS, Floats
-from training.send_hour_labels import acts_after, sends_after
+from training.send_hour_labels import judged_acts_after, judged_sends_after, known_in
 from training.settings import SendHourSettings
 
 WEEKDAYS, WEEKEND_DAYS = 5, 2
@@ -59,10 +59,15 @@ class Source:
     settings: SendHourSettings
     features: FeatureSettings
 
+    @cached_property
+    def known(self) -> pl.DataFrame:
+        """What was known until then, machines judged; asked for often, and dear."""
+        return known_in(self.history, self.known_until)
+
     def sends(self, spine: pl.DataFrame) -> pl.DataFrame:
         """Sends within the horizon of each spine row, and whether they were clicked."""
-        return sends_after(
-            self.history,
+        return judged_sends_after(
+            self.known,
             spine,
             self.customers,
             horizon=timedelta(days=self.settings.horizon_days),
@@ -73,8 +78,8 @@ class Source:
 
     def acts(self, spine: pl.DataFrame) -> pl.DataFrame:
         """Own acts within the horizon of each spine row."""
-        return acts_after(
-            self.history,
+        return judged_acts_after(
+            self.known,
             spine,
             self.customers,
             horizon=timedelta(days=self.settings.horizon_days),
@@ -86,13 +91,31 @@ class Source:
 
 def evidence_in(source: Source, dates: Iterable[datetime]) -> Evidence:
     """Clicks, where the sends after `dates` got enough of them."""
-    clicked = source.sends(known_at(source.history, dates)).get_column("clicked").sum()
+    clicked = source.sends(people_at(source, dates)).get_column("clicked").sum()
     return "clicks" if clicked >= source.settings.clicks_needed else "activity"
 
 
-def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -> Cases:
-    """Everybody who was known by each date, or a sample of them if they are too many."""
-    spine = known_at(source.history, dates)
+def cases_at(
+    source: Source, groups: Sequence[Iterable[datetime]], *, evidence: Evidence
+) -> list[Cases]:
+    """The cases of each group of dates, no date in two: everybody who was known by then.
+
+    Of each group a sample, if they are too many. Each customer's past is told once for all groups.
+    """
+    spines = [_sampled(source, dates, evidence) for dates in groups]
+    everybody = pl.concat(spines)
+    people, hours = _described(source, everybody)
+    acts = source.acts(everybody)
+    sent = source.sends(everybody) if evidence == "clicks" else None
+    ends = np.cumsum([spine.height for spine in spines])
+    return [
+        _cases(people[int(end) - spine.height : int(end)], hours, acts, sent, source.settings)
+        for spine, end in zip(spines, ends, strict=True)
+    ]
+
+
+def _sampled(source: Source, dates: Iterable[datetime], evidence: Evidence) -> pl.DataFrame:
+    spine = people_at(source, dates)
     rows_each: float = SLOTS
     if evidence == "clicks":
         sent = source.sends(spine)
@@ -103,20 +126,29 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     most = int(source.settings.examples / rows_each)
     if spine.height > most:
         spine = spine.sample(most, seed=source.settings.seed).sort("as_of", "customer_id")
-    people, hours = _described(source, spine)
+    return spine
 
+
+def _cases(
+    people: pl.DataFrame,
+    hours: pl.DataFrame,
+    acts: pl.DataFrame,
+    sent: pl.DataFrame | None,
+    settings: SendHourSettings,
+) -> Cases:
+    """The cases of `people`, who are among those of the other frames."""
     rows = people.select("customer_id", "as_of").with_row_index("row")
-    acts = source.acts(spine).join(rows, on=["customer_id", "as_of"], maintain_order="left")
+    acts = acts.join(rows, on=["customer_id", "as_of"], maintain_order="left")
     following = np.zeros((people.height, KINDS_OF_DAY, HOURS))
     slot = tuple(acts.select("row", "weekend", "hour").cast(pl.Int64).to_numpy().T)
     np.add.at(following, slot, 1.0)
-    if evidence == "clicks":
+    if sent is None:
+        seen = _every_slot(following, weeks=settings.horizon_days / 7)
+    else:
         sends = sent.join(rows, on=["customer_id", "as_of"])
         seen = sends.sort("row", "at", "email").select(
             "row", "weekend", "hour", "email", yes="clicked", no=1 - pl.col("clicked")
         )
-    else:
-        seen = _every_slot(following, weeks=source.settings.horizon_days / 7)
     return Cases(
         people=people,
         acts=own_hours(hours, people),
@@ -128,13 +160,13 @@ def cases_at(source: Source, dates: Iterable[datetime], *, evidence: Evidence) -
     )
 
 
-def known_at(history: pl.DataFrame, dates: Iterable[datetime]) -> pl.DataFrame:
+def people_at(source: Source, dates: Iterable[datetime]) -> pl.DataFrame:
     """`customer_id`, `as_of`: at each date everybody who had done something, or had been mailed.
 
     Mail goes to people who never ordered, too, and they have hours as others do.
     """
     is_seen = IS_OWN | (IS_ABOUT_EMAIL & (pl.col("kind") == "send"))
-    seen = judged(history).filter(is_seen).select("customer_id", "at", "known_at")
+    seen = source.known.filter(is_seen).select("customer_id", "at", "known_at")
     return pl.concat(
         seen.filter(pl.col("at") < date, pl.col("known_at") <= date)
         .select(pl.col("customer_id").unique().sort())
@@ -146,9 +178,11 @@ def known_at(history: pl.DataFrame, dates: Iterable[datetime]) -> pl.DataFrame:
 def _described(source: Source, spine: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The spine with `segment` and ANSWERED, and its hours: both from one look back."""
     segments, hours = [], []
-    for portion in portions(source.history, spine):
+    newest = spine.get_column("as_of").max()
+    before = source.history.filter(pl.col("at") < newest, pl.col("known_at") <= newest)
+    for portion in portions(before, spine):
         past = past_of(
-            source.history,
+            before,
             portion,
             source.customers,
             default_timezone=source.features.default_timezone,

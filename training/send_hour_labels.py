@@ -28,8 +28,34 @@ def acts_after(
     one, is none. A horizon that ends after `known_until` is refused (ValueError): "nothing yet" is
     not "nothing".
     """
+    return judged_acts_after(
+        known_in(history, known_until),
+        spine,
+        customers,
+        horizon=horizon,
+        known_until=known_until,
+        default_timezone=default_timezone,
+        echo=echo,
+    )
+
+
+def known_in(history: pl.DataFrame, known_until: datetime) -> pl.DataFrame:
+    """What was known of `history`, with machines judged by nothing that came later."""
+    return judged(history.filter(pl.col("known_at") <= known_until))
+
+
+def judged_acts_after(
+    known: pl.DataFrame,
+    spine: pl.DataFrame,
+    customers: pl.DataFrame,
+    *,
+    horizon: timedelta,
+    known_until: datetime,
+    default_timezone: str,
+    echo: timedelta,
+) -> pl.DataFrame:
+    """`acts_after` of what is `known_in` a history already."""
     _refuse_unripe(spine, horizon, known_until)
-    known = judged(history.filter(pl.col("known_at") <= known_until))
     acts = known.filter(IS_OWN).select("customer_id", "at").sort("at")
     is_mail = IS_EMAIL & pl.col("kind").is_in(["send", "deliver", "click"])
     mails = known.filter(is_mail).select("customer_id", mailed_at="at").sort("mailed_at")
@@ -68,7 +94,28 @@ def sends_after(
     never count: proxies open everything. Sends whose window ends after `known_until` are left out:
     not yet clicked is not "no".
     """
-    known = judged(history.filter(pl.col("known_at") <= known_until))
+    return judged_sends_after(
+        known_in(history, known_until),
+        spine,
+        customers,
+        horizon=horizon,
+        click_window=click_window,
+        known_until=known_until,
+        default_timezone=default_timezone,
+    )
+
+
+def judged_sends_after(
+    known: pl.DataFrame,
+    spine: pl.DataFrame,
+    customers: pl.DataFrame,
+    *,
+    horizon: timedelta,
+    click_window: timedelta,
+    known_until: datetime,
+    default_timezone: str,
+) -> pl.DataFrame:
+    """`sends_after` of what is `known_in` a history already."""
     mails = known.filter(IS_ABOUT_EMAIL).with_columns(pl.col("email").fill_null(""))
     mail = ["customer_id", "email"]
     sends = mails.filter(pl.col("kind") == "send").select(*mail, "at").unique().sort("at")

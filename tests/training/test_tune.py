@@ -158,12 +158,13 @@ def test_each_period_is_prepared_once_whatever_the_number_of_trials(trials: int)
     assert len(trainer.asked) == 3 + 2 * (trials - 1) + (found.found != POOR)
 
 
-# Where each model's features come from.
+# Where each model's features come from, and in how many calls; that of the date of dormancy asks
+# for what is to learn from and what is to be judged by one after the other.
 FEATURES_OF = {
-    "churn": "training.churn.features_as_of",
-    "dormancy-date": "training.dormancy_date.features_as_of",
-    "send-hour": "training.send_hour.cases_at",
-    "affinity-category": "training.affinity.moments_of",
+    "churn": ("training.churn.features_as_of", 1),
+    "dormancy-date": ("training.dormancy_date.features_as_of", 2),
+    "send-hour": ("training.send_hour.cases_at", 1),
+    "affinity-category": ("training.affinity.moments_at", 1),
 }
 
 
@@ -185,19 +186,20 @@ def test_features_are_computed_by_the_preparation_alone(
         }
     )
     computed = list[str]()
-    module, function = FEATURES_OF[model].rsplit(".", 1)
+    where, calls = FEATURES_OF[model]
+    module, function = where.rsplit(".", 1)
     real = getattr(importlib.import_module(module), function)
 
     def counted(*tables: object, **rest: object) -> object:
         computed.append(model)
         return real(*tables, **rest)
 
-    monkeypatch.setattr(FEATURES_OF[model], counted)
+    monkeypatch.setattr(where, counted)
     fit = preparation_of(model)(
         shop.history, shop.customers, shop.products, known_until=checkerboard.UNTIL,
         settings=training, feature_settings=SHIPPED.features, about=ORIGIN,
     )  # fmt: skip
-    assert len(computed) == 2  # to learn from and to be judged by
+    assert len(computed) == calls
     table = table_of(model, type(training).model_fields)
     more = {"rounds": 3, "learning_rate": 0.3, "rows_in_leaf": 10}
     grown_more = getattr(training, table).model_copy(update=more)
@@ -205,7 +207,7 @@ def test_features_are_computed_by_the_preparation_alone(
         fit(chosen).model.booster.text
         for chosen in (training, training.model_copy(update={table: grown_more}))
     )
-    assert len(computed) == 2
+    assert len(computed) == calls
     # Of the hours trees are kept only where they pay.
     assert one != other or model == "send-hour"
 
