@@ -46,7 +46,10 @@ _KINDS = {
 
 
 def series(
-    emails: Mapping[str, Mapping[str, Any]], **workflows: Mapping[str, Any]
+    emails: Mapping[str, Mapping[str, Any]],
+    segments: Mapping[str, Mapping[str, Any]] | None = None,
+    /,
+    **workflows: Mapping[str, Any],
 ) -> ServingSettings:
     """The shop of series.toml; `workflows` and `emails` with these figures instead of its own."""
     usual = {**WRITTEN["emails"]["recommendation"], "parameters": {}}
@@ -55,6 +58,7 @@ def series(
         {},
         {},
         emails={name: {**usual, **table, **emails.get(name, {})} for name, table in told.items()},
+        segments=segments or {},
         workflows={
             name: {**SERIES["workflows"].get(name, {}), **workflows.get(name, {})}
             for name in {**SERIES["workflows"], **workflows}
