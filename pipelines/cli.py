@@ -20,6 +20,7 @@ VERBS = {
     "features": "Show what Onje knows of a customer at a moment.",
     "train": "Train models on the lake and record them as challengers.",
     "evaluate": "Show champions and challengers against their baselines.",
+    "experiments": "Show what came of experiments, or how many customers one needs.",
     "promote": "Make a challenger the champion, if the gate lets it pass.",
     "rollback": "Go back to the champion before this one.",
     "publish": "Load recent histories from the lake into the store.",

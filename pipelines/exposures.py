@@ -93,7 +93,7 @@ def units_of_variants(
         propensity=pl.lit(1 / len(one.arms)),
         learnt=pl.lit(None, pl.String),
     )
-    alike = {None: list(one.fixed_shares.values())}
+    alike: dict[str | None, list[float]] = {None: list(one.fixed_shares.values())}
     return _units(entries, one, alike, acts, now=now, settings=settings)
 
 

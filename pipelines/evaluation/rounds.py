@@ -21,7 +21,6 @@ from pipelines.settings import Settings
 from serving.models import NO_MODELS
 from serving.valuation import OWN
 
-
 # The settings of [policy] that leave something to chance.
 CHANCE = ("explore_emails", "explore_emails_at_first", "explore_hours")
 
