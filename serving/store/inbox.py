@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from features.tables import EVENTS
@@ -15,6 +15,7 @@ from serving.store import complaints
 from serving.store.frames import from_lines, to_lines
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import decisions, events, reservations, revisions
+from serving.tables import UTC
 
 COMPACTION = "compaction"
 # A statement takes a limited number of values.
@@ -50,7 +51,12 @@ class Inbox:
 
 
 def take(connection: Connection, told: pl.DataFrame) -> Taken:
-    """Keep the events (columns of EVENTS) that were not told before; the first telling stays."""
+    """Keep the events (columns of EVENTS) that were not told before; the first telling stays.
+
+    Whatever a customer's events say, none is known before one that was told before it: an
+    unsubscribe that is told after the clock stepped back must not seem older than a consent.
+    """
+    told = _in_order(connection, told)
     columns = told.select("event_id", "customer_id", "known_at").rows(named=True)
     rows = [{**row, "event": line} for row, line in zip(columns, to_lines(told), strict=True)]
     if not rows:
@@ -62,6 +68,22 @@ def take(connection: Connection, told: pl.DataFrame) -> Taken:
     complaints.note(connection, new)
     _settle(connection, new.filter(pl.col("kind").cast(pl.String) == "send"))
     return Taken(len(fresh), len(rows) - len(fresh))
+
+
+def _in_order(connection: Connection, told: pl.DataFrame) -> pl.DataFrame:
+    customer_ids = told["customer_id"].unique().to_list()
+    newest: dict[str, datetime] = {}
+    for start in range(0, len(customer_ids), VALUES_AT_ONCE):
+        wanted = (
+            select(events.c.customer_id, func.max(events.c.known_at).label("known_at"))
+            .where(events.c.customer_id.in_(customer_ids[start : start + VALUES_AT_ONCE]))
+            .group_by(events.c.customer_id)
+        )
+        newest |= {row.customer_id: row.known_at for row in connection.execute(wanted)}
+    before = pl.col("customer_id").replace_strict(newest, default=None, return_dtype=UTC)
+    is_behind = (before > pl.col("known_at")).fill_null(False)
+    just_after = before + pl.duration(microseconds=1)
+    return told.with_columns(known_at=pl.when(is_behind).then(just_after).otherwise("known_at"))
 
 
 def advance(connection: Connection, customer_ids: Collection[str]) -> None:

@@ -62,3 +62,15 @@ def test_the_present_is_never_before_what_is_known_and_does_not_live_in_a_far_fu
         "dee": NOW + timedelta(days=9),
         "eve": NOW,
     }
+
+
+def test_an_unsubscribe_told_after_the_clock_stepped_back_is_newer_than_the_consent(store, view):
+    at_noon = {"channel": "email", "hours_ago": 0.0}
+    store.append_events(events(event("c", kind="consent", reason="granted", **at_noon)))
+    an_hour_before = {"channel": "email", "hours_ago": 1.0}
+    store.append_events(events(event("no", kind="unsubscribe", **an_hour_before)))
+    assert permission(view) == ("granted", "unsubscribe")
+    # So is a consent after that, though the clock is still behind.
+    again = event("c2", kind="consent", reason="granted", channel="email", hours_ago=0.9)
+    store.append_events(events(again))
+    assert permission(view) == ("granted", None)
