@@ -12,9 +12,10 @@ import polars as pl
 
 from features.permissions import permissions_as_of
 from serving.answer import decisions_of
+from serving.brake import brake_of
+from serving.conditions import Conditions
 from serving.effective import Effective
 from serving.guardrails import CONSENT, SUPPRESSION
-from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
 from serving.reasons import told
 from serving.schemas.message import Reason
@@ -36,8 +37,8 @@ CODES: Mapping[str, str] = {
     "unknown_email": "the catalogue has no such e-mail any more",
     "bought": "they ordered one of the products it shows since",
     "off_the_shelf": "one of the products it shows is not on the shelf any more",
-    "no_longer_applies": "they did something since, and its trigger applies no more",
-    "something_happened": "a wait: they did something since, so ask again",
+    "no_longer_applies": "its trigger applies no more",
+    "something_happened": "a wait: something happened to them since, so ask again",
 }
 # What models said when it was decided; nobody waits for them here.
 SCORED = {
@@ -56,15 +57,28 @@ def invalid_because(decided: Decided, view: View, settings: Effective) -> list[R
     if decided.state in ENDED:
         return [Reason(code=decided.state, text=ENDED[decided.state])]
     now = view.present[decided.customer_id]
-    quick = list(_quickly(decided, view, settings, now))
-    if quick or not _has_changed(decided, view, settings):
+    since = _since(decided, view.knowledge.history)
+    quick = list(_quickly(decided, view, since, settings, now))
+    if quick:
         return quick
     if decided.action == "wait":
-        return [_reason("something_happened", "they did something since; ask again")]
+        happened = [_reason("something_happened", "something happened since; ask again")]
+        return happened if since.height else []
+    if since.is_empty() and not _is_ruled_otherwise(decided, view, settings):
+        return []
     return list(_by_the_rules(decided, view, settings, now))
 
 
-def _quickly(decided: Decided, view: View, settings: Effective, now: datetime) -> Iterator[Reason]:
+def _since(decided: Decided, history: pl.DataFrame) -> pl.DataFrame:
+    """The events that the decision did not know."""
+    known = decided.receipt["online_events"]
+    at_once = (pl.col("known_at") == decided.as_of) & ~pl.col("event_id").is_in(known)
+    return history.filter((pl.col("known_at") > decided.as_of) | at_once)
+
+
+def _quickly(
+    decided: Decided, view: View, since: pl.DataFrame, settings: Effective, now: datetime
+) -> Iterator[Reason]:
     until = datetime.fromisoformat(decided.receipt["valid_until"])
     if now > until:
         yield _reason("expired", f"it was valid until {until:%Y-%m-%d %H:%M} UTC")
@@ -79,7 +93,7 @@ def _quickly(decided: Decided, view: View, settings: Effective, now: datetime) -
     yield from _forbidden(decided, view, mail_class=email.mail_class, now=now)
     shown = decided.receipt["products"]
     if shown:
-        yield from _of_products(shown, decided, view.knowledge, now)
+        yield from _of_products(shown, since, view.knowledge.products, now)
 
 
 def _forbidden(decided: Decided, view: View, *, mail_class: str, now: datetime) -> Iterator[Reason]:
@@ -94,17 +108,12 @@ def _forbidden(decided: Decided, view: View, *, mail_class: str, now: datetime) 
 
 
 def _of_products(
-    shown: Collection[str], decided: Decided, knowledge: Knowledge, now: datetime
+    shown: Collection[str], since: pl.DataFrame, products: pl.DataFrame, now: datetime
 ) -> Iterator[Reason]:
-    history = knowledge.history
-    bought = history.filter(
-        (pl.col("kind") == "order")
-        & pl.col("product_id").is_in(shown)
-        & (pl.col("known_at") > decided.as_of)
-    )
+    bought = since.filter((pl.col("kind") == "order") & pl.col("product_id").is_in(shown))
     for product in bought.get_column("product_id").unique().sort():
         yield _reason("bought", f"they ordered {product} since")
-    there = knowledge.products.filter(
+    there = products.filter(
         pl.col("product_id").is_in(shown),
         pl.col("available"),
         pl.col("released_at").is_null() | (pl.col("released_at") <= now),
@@ -113,14 +122,14 @@ def _of_products(
         yield _reason("off_the_shelf", f"{product} is not on the shelf any more")
 
 
-def _has_changed(decided: Decided, view: View, settings: Effective) -> bool:
-    conditions = json.loads(view.knowledge.conditions.to_json())
-    history = view.knowledge.history
-    return (
-        settings.fingerprint != decided.receipt["settings"]
-        or conditions != decided.receipt["conditions"]
-        or history.filter(pl.col("known_at") > decided.as_of).height > 0
-    )
+def _is_ruled_otherwise(decided: Decided, view: View, settings: Effective) -> bool:
+    """Whether the settings, or the brake on marketing, are others than they were."""
+    then = Conditions.from_json(json.dumps(decided.receipt["conditions"]))
+    brakes = [
+        brake_of(conditions, settings.serving.brake).state
+        for conditions in (then, view.knowledge.conditions)
+    ]
+    return settings.fingerprint != decided.receipt["settings"] or brakes[0] != brakes[1]
 
 
 def _by_the_rules(
@@ -147,13 +156,14 @@ def _by_the_rules(
         feature_settings=settings.features,
         valuation=OWN,
     )["arms"].item()
-    for reason in arm["forbidden_by"]:
-        yield _reason(reason["code"], reason["text"])
     only_time = len(set(asked.get("emails", ()))) == 1
     if not arm["applies"] and not only_time:
         yield _reason(
-            "no_longer_applies", f"they did something since, and {decided.email} applies no more"
+            "no_longer_applies",
+            f"things are others than they were: {decided.email} applies no more",
         )
+    for reason in arm["forbidden_by"]:
+        yield _reason(reason["code"], reason["text"])
 
 
 def _scores(decided: Decided, view: View, settings: Effective, now: datetime) -> Scores:

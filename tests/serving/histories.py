@@ -48,26 +48,33 @@ def shelf(text: str = SHELF) -> pl.DataFrame:
     return PRODUCTS.check(PRODUCTS.shape(pl.DataFrame(rows, infer_schema_length=None)))
 
 
-def history(text: str) -> pl.DataFrame:
-    """Lines "customer | kind | at | what | amount"; what: product, e-mail or word of consent."""
+def history(text: str, on_shelf: str = SHELF) -> pl.DataFrame:
+    """Lines "customer | kind | at | what | amount"; what: product, e-mail, word of consent, query."""
+    return to_history(drawn_events(text, prefix="e"), shelf(on_shelf), settings=FEATURES)
+
+
+def drawn_events(text: str, *, prefix: str) -> pl.DataFrame:
+    """The same lines as EVENTS; their ids begin with `prefix`."""
     lines = [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines()]
     events = [
-        _event(place, *line, *[""] * (5 - len(line))) for place, line in enumerate(lines) if line[0]
+        _event(f"{prefix}{place}", *line, *[""] * (5 - len(line)))
+        for place, line in enumerate(lines)
+        if line[0]
     ]
-    shaped = EVENTS.shape(pl.DataFrame(events, infer_schema_length=None))
-    return to_history(EVENTS.check(shaped), shelf(), settings=FEATURES)
+    return EVENTS.check(EVENTS.shape(pl.DataFrame(events, infer_schema_length=None)))
 
 
 def _event(
-    place: int, customer: str, kind: str, at: str, what: str, amount: str
+    event_id: str, customer: str, kind: str, at: str, what: str, amount: str
 ) -> dict[str, object]:
     is_product = kind in ("order", "cart_add", "cart_remove", "view", "refund")
     return {
-        "event_id": f"e{place}", "customer_id": customer, "kind": kind, "source": "test",
+        "event_id": event_id, "customer_id": customer, "kind": kind, "source": "test",
         "channel": "web" if is_product else "email", "at": moment(at), "known_at": moment(at),
         "product_id": what if is_product else None,
         "reason": what if kind in ("consent", "bounce") else None,
         "email": what if kind in ("send", "click") else None,
+        "query": what if kind == "search" else None,
         "order_id": f"{customer} {at}" if kind == "order" else None,
         "amount": Decimal(amount) if amount else None, "currency": "USD" if amount else None,
     }  # fmt: skip
@@ -103,14 +110,15 @@ def answers(
     models: Models = NO_MODELS,
     zone: str | None = NEW_YORK,
     valuation: Valuation = OWN,
+    on_shelf: str = SHELF,
 ) -> pl.DataFrame:
     """The answers to one question about each of the customers named."""
     return answer(
         requests(*names, now=now, emails=emails),
         Knowledge(
-            history=history(text),
+            history=history(text, on_shelf),
             customers=customers(*names, zone=zone),
-            products=shelf(),
+            products=shelf(on_shelf),
             mail=mail,
             conditions=NO_CONDITIONS,
             lake_versions={},

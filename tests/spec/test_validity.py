@@ -1,0 +1,169 @@
+"""Just before its mail leaves, the sender asks whether a decision still holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.spec.replaying import replayed_shop
+from tests.spec.test_replay import NOW, PAST, cart
+
+
+@pytest.fixture
+def shop(tmp_path):
+    with replayed_shop(tmp_path) as shop:
+        shop.at(NOW)
+        shop.happened(PAST)
+        shop.open("ann", "bob")
+        yield shop
+
+
+@pytest.fixture
+def decision(shop) -> str:
+    """A reminder of the bread in ann's cart."""
+    shop.told(cart(event_id="cart", at="2026-03-03T15:00:00Z"))
+    answer = shop.service.decide("r1", "ann")
+    assert (answer["email"], answer["products"][0]) == ("cart_reminder", "bread")
+    return answer["decision_id"]
+
+
+def valid(shop, decision: str) -> tuple[bool, list[str]]:
+    answer = shop.service.get(f"/v1/decisions/{decision}/valid")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["decision_id"] == decision
+    assert all(reason["text"] for reason in body["because"])
+    return body["valid"], [reason["code"] for reason in body["because"]]
+
+
+def ann(kind: str, **more) -> dict:
+    return {"customer_id": "ann", "kind": kind, **more}
+
+
+ORDER = {"order_id": "o9", "amount": 9, "currency": "USD"}
+
+
+def test_it_holds_while_nothing_happens(shop, decision):
+    assert valid(shop, decision) == (True, [])
+    shop.at("2026-03-03T17:00")
+    assert valid(shop, decision) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("happens", "codes"),
+    [
+        (ann("unsubscribe"), ["suppression"]),
+        (ann("complaint"), ["suppression"]),
+        (ann("bounce", reason="hard"), ["suppression"]),
+        (ann("erase"), ["suppression"]),
+        (ann("consent", reason="denied"), ["consent"]),
+        (ann("order", product_id="bread", **ORDER), ["bought"]),
+        (ann("order", product_id="soap", **ORDER), ["no_longer_applies"]),
+        (ann("cart_remove", product_id="bread"), ["no_longer_applies"]),
+    ],
+    ids=lambda told: told.get("kind") if isinstance(told, dict) else "",
+)  # fmt: skip
+def test_what_the_customer_does_ends_it_at_once(shop, decision, happens, codes):
+    shop.told(happens)
+    holds, found = valid(shop, decision)
+    assert (holds, found[: len(codes)]) == (False, codes)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        ann("bounce", reason="soft"),
+        ann("view", product_id="milk"),
+        ann("open", email="cart_reminder"),
+        # Somebody else's doing.
+        {"customer_id": "bob", "kind": "unsubscribe"},
+        {"customer_id": "bob", "kind": "order", "product_id": "bread", **ORDER},
+    ],
+)
+def test_other_events_leave_it_as_it_is(shop, decision, happens):
+    shop.told(happens)
+    assert valid(shop, decision) == (True, [])
+
+
+def test_an_unsubscribe_that_only_the_lake_knows_counts_once_it_is_published(shop, decision):
+    shop.happened("ann | unsubscribe | 2026-03-03T16:30")
+    assert valid(shop, decision) == (True, [])
+    shop.at("2026-03-03T17:00")
+    shop.publish()
+    assert valid(shop, decision) == (False, ["suppression"])
+
+
+def test_cancelled_or_sent_it_holds_no_more(shop, decision):
+    shop.service.post(f"/v1/decisions/{decision}/cancel")
+    assert valid(shop, decision) == (False, ["cancelled"])
+    other = shop.service.decide("r2", "ann", emails=["cart_reminder"])["decision_id"]
+    assert valid(shop, other) == (True, [])
+    shop.told(ann("send", email="cart_reminder", decision_id=other))
+    assert valid(shop, other) == (False, ["sent"])
+
+
+def test_a_mail_that_left_does_not_stand_in_its_own_way(shop, decision):
+    """Told again and again, the promise of this very mail is no reason against it."""
+    shop.told(ann("view", product_id="milk"))
+    assert valid(shop, decision) == (True, [])
+
+
+def test_after_its_time_it_holds_no_more(shop, decision):
+    shop.at("2026-03-07T16:00")
+    assert valid(shop, decision) == (False, ["expired"])
+
+
+def test_a_product_that_left_the_shelf(shop, decision):
+    gone = shop.lake.read("products")
+    shop.lake.append("products", gone.with_columns(available=False))
+    shop.publish()
+    valid_now, codes = valid(shop, decision)
+    assert not valid_now
+    assert set(codes) == {"off_the_shelf"}
+
+
+def test_an_email_that_was_switched_off(shop, decision):
+    shop.change({"emails": {"cart_reminder": {"enabled": False}}}, when="2026-03-03T16:10")
+    assert valid(shop, decision) == (False, ["switched_off"])
+
+
+def test_a_wait_holds_until_something_happens(shop):
+    waits = shop.service.decide("r1", "bob", emails=["cart_reminder", "checkout_left"])
+    assert waits["action"] == "wait"
+    assert valid(shop, waits["decision_id"]) == (True, [])
+    shop.told({"customer_id": "bob", "kind": "view", "product_id": "milk"})
+    assert valid(shop, waits["decision_id"]) == (False, ["something_happened"])
+
+
+def test_an_email_that_was_asked_for_by_name_needs_no_trigger(shop):
+    asked = shop.service.decide("r1", "ann", emails=["recommendation"])
+    assert asked["action"] == "send"
+    shop.told(cart("bread"))
+    assert valid(shop, asked["decision_id"]) == (True, [])
+
+
+def test_a_plan_gives_way_to_a_live_decision(shop):
+    from tests.serving.drawn import moment
+
+    shop.told(cart(event_id="cart", at="2026-03-03T15:00:00Z"))
+    shop.night(moment("2026-03-03T16:10"))
+    [plan] = shop.store.recent_decisions("ann", limit=5)
+    shop.at("2026-03-03T16:20")
+    shop.publish()
+    assert valid(shop, plan.decision_id) == (True, [])
+    shop.service.decide("r1", "ann")
+    assert valid(shop, plan.decision_id) == (False, ["superseded"])
+
+
+def test_a_decision_that_nobody_made(shop):
+    answer = shop.service.get("/v1/decisions/00000000-0000-0000-0000-000000000000/valid")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_decision")
+
+
+def test_no_answer_is_a_no(shop, decision):
+    """The store is gone: nobody says that it holds."""
+    (shop.home / "store.db").rename(shop.home / "elsewhere.db")
+    answer = shop.service.get(f"/v1/decisions/{decision}/valid")
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "store_unavailable"
+    assert answer.json()["do"].startswith("do not send it")
+    assert "valid" not in answer.json()
