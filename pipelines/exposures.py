@@ -10,6 +10,7 @@ import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL, IS_HUMAN
 from features.bots import judged
+from features.contracts import Products
 from features.history import to_history
 from features.lake import Lake
 from pipelines.settings import Settings
@@ -34,7 +35,12 @@ def acts_of(lake: Lake, *, now: datetime, settings: Settings) -> pl.DataFrame:
         .collect()
         .sort("at", "event_id")
     )
-    products = lake.read("products") if lake.exists("products") else _no_products()
+    products = lake.read("products") if lake.exists("products") else Products.create_empty()
+    return acts_from(events, products, settings=settings)
+
+
+def acts_from(events: pl.DataFrame, products: pl.DataFrame, *, settings: Settings) -> pl.DataFrame:
+    """The same of EVENTS."""
     history = judged(to_history(events, products, settings=settings.features))
     acts = history.with_columns(events.select("decision_id", "variant").get_columns())
     of_message = (
@@ -201,9 +207,3 @@ def _margins(acts: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 
 def _about(one: ExperimentSettings) -> list[pl.Expr]:
     return [] if one.email == EVERY_EMAIL else [pl.col("email") == one.email]
-
-
-def _no_products() -> pl.DataFrame:
-    from features.contracts import Products
-
-    return Products.create_empty()

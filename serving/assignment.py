@@ -3,8 +3,8 @@
 An arm is drawn by a stable hash of customer, experiment and arm: no list of who is in which arm is
 kept, and asking again gives the same. Of the arms the one of the smallest -ln(1 - hash) / share
 wins, which each does with the chance of its share (Efraimidis and Spirakis 2006); when a bandit
-moves its shares, only so many customers change as the shares have moved, and none between two arms
-that did not. Experiments hash by names of their own, so that each is dealt evenly within the other.
+moves its shares, few more customers change than the shares have moved. Experiments hash by names of
+their own, so that each is dealt evenly within the other.
 """
 
 from __future__ import annotations
