@@ -24,7 +24,7 @@ from serving.tables import DECISIONS, KEY, PROMISED, REQUESTS
 from serving.unfilled import OF_SLOTS_ALONE, with_unfilled
 from serving.valuation import Valuation
 from serving.versions import code_version, features_version
-from serving.workflows import steps_of
+from serving.workflow_steps import steps_of
 
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
@@ -171,10 +171,13 @@ def _spread(customers: pl.Series, *, seed: int) -> pl.Series:
 def _mails(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame) -> pl.DataFrame:
     """What each person was sent or is promised; a decision never stands in its own way."""
     sent = (
-        knowledge.history.filter(pl.col("kind") == "send", IS_ABOUT_EMAIL)
-        .join(people, on="customer_id")
+        knowledge.history.lazy()
+        .select("customer_id", "kind", "channel", "known_at", "event_id", "email", "at")
+        .filter(pl.col("kind") == "send", IS_ABOUT_EMAIL)
+        .join(people.lazy(), on="customer_id")
         .filter(pl.col("known_at") <= pl.col("as_of"))
-        .unique(["person", "event_id"], maintain_order=True)
+        .unique(["person", "event_id"], keep="first", maintain_order=True)
+        .collect(engine="in-memory")
     )
     promised = _not_own(requests, knowledge.mail).join(people, on="customer_id")
     columns = ("person", "as_of", "email", "at")

@@ -14,8 +14,10 @@ from serving.asked import condition
 from serving.incentive import OF_INCENTIVE, grown
 from serving.segment_settings import columns_asked
 from serving.settings import EmailSettings, ServingSettings
+from serving.tables import WORKFLOW
 from serving.triggers import TRIGGERS, Picks
-from serving.workflows import OF_SUNSET, WORKFLOW, in_workflow
+from serving.workflow_steps import OF_SUNSET
+from serving.workflows import in_workflow
 
 # What guardrails, worth and reasons read of a question; the rest was for the triggers.
 CARRIED = (

@@ -26,8 +26,8 @@ from serving.reasons import Reasons, doubts, listed, no_reasons, send_reasons, t
 from serving.settings import ServingSettings
 from serving.tables import ARM
 from serving.valuation import OWN, Valuation
-from serving.value import PRICES, parts_at_best, with_parts
-from serving.workflows import OF_SUNSET
+from serving.value import parts_at_best, with_parts
+from serving.workflow_steps import OF_SUNSET
 
 # What an answer reads of the question, and of the arm that is chosen.
 OF_QUESTION = (
@@ -117,7 +117,7 @@ def _decided(
         top_value="unconstrained_value",
         top_open_value="value",
         top_forbidden_by="forbidden_by",
-        top_prices=pl.sum_horizontal(PRICES),
+        top_prices="prices",
         top_is_worth_it=(pl.col("unconstrained_worth") > 0) | pl.col("only_time"),
     )
     held = first_per_row(arms.lazy().filter("stands_back"), "worth").select(

@@ -26,7 +26,7 @@ from serving.settings import ServingSettings
 from serving.tables import KEY, MAIL
 from serving.tables import UTC as UTC_TYPE
 from serving.valuation import OWN
-from serving.workflows import steps_of
+from serving.workflow_steps import steps_of
 from tests.features.text import history
 from tests.serving.drawn import drawn
 from tests.serving.histories import FEATURES, customers, requests, shelf

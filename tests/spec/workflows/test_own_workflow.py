@@ -15,7 +15,7 @@ from features.tables import CUSTOMERS, EVENTS
 from serving.settings import ServingSettings
 from serving.store import Store
 from serving.tables import MAIL
-from serving.workflows import steps_of
+from serving.workflow_steps import steps_of
 from tests.serving.histories import FEATURES, shelf
 from tests.serving.shop import reasons_of
 from tests.spec.workflows.lives import (

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from serving.workflow_settings import ENDS
-from serving.workflows import steps_of
+from serving.workflow_steps import steps_of
 from tests.serving.shop import arm_of, reasons_of
 from tests.spec.workflows.lives import (
     NOBODY,
