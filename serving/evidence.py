@@ -42,7 +42,7 @@ def with_evidence(arms: pl.DataFrame, policy: PolicySettings, *, is_own: bool) -
     """
     if not is_own or not _is_learnt(arms):
         return arms.with_columns(stands_back=pl.lit(False))
-    gain, still = gain_and_still("pull", pl.col("waited"))
+    gain, still = gain_and_still(pl.col, pl.col("pull"), pl.col("waited"))
     times = pl.col("usual_clicks") / pl.col("learnt_clicks")
     # What an unsubscribe costs: its worth, and its price where a budget binds.
     lost = still * pl.col("unsubscribe_cost") + pl.col("unsubscribe_price")

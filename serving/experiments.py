@@ -24,15 +24,33 @@ NO_EMAIL = ""  # among the e-mails that may be drawn
 
 
 def with_variant(arms: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
-    """Add `variant`, dealt to each customer by a stable hash: the same one at every ask."""
+    """Add `variant`, dealt to each customer by a stable hash: the same one at every ask.
+
+    Of an e-mail that does not compete, its first one.
+    """
     salt = f"variant {settings.policy.seed}"
-    dealt = []
-    for email, customer in arms.select("email", "customer_id").iter_rows():
-        variants = settings.emails[email].variants
-        # Hashing takes longer than all the rest where there is nothing to choose.
-        place = stable_hash(f"{email}\0{customer}", salt) % len(variants) if variants[1:] else 0
-        dealt.append(variants[place])
-    return arms.with_columns(pl.Series("variant", dealt, pl.String))
+    variants_of = {name: email.variants for name, email in settings.emails.items()}
+    first = [variants[0] for variants in variants_of.values()]
+    # Hashing takes longer than all the rest, so only what may be dealt is.
+    choosing = [name for name, variants in variants_of.items() if variants[1:]]
+    among = (
+        arms.lazy()
+        .select("email", "customer_id", "considered", place=pl.int_range(pl.len()))
+        .filter("considered", pl.col("email").is_in(choosing))
+        .collect(engine="in-memory")
+    )
+    dealt = [
+        variants_of[email][stable_hash(f"{email}\0{customer}", salt) % len(variants_of[email])]
+        for email, customer in among.select("email", "customer_id").iter_rows()
+    ]
+    variant = arms.select(
+        variant=pl.col("email").replace_strict(
+            list(variants_of), first, default=None, return_dtype=pl.String
+        )
+    ).to_series()
+    return arms.with_columns(
+        variant.scatter(among.get_column("place"), pl.Series(dealt, dtype=pl.String))
+    )
 
 
 def in_holdout(customers: pl.Series, policy: PolicySettings) -> pl.Series:

@@ -87,7 +87,7 @@ def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
 def with_pull(
     instants: pl.DataFrame, people: Numbers, half_life_hours: Floats, curves: pl.DataFrame
 ) -> pl.DataFrame:
-    """Add `lift`, `freshness`, their product `pull`, and `source`: whose hours were read.
+    """Add `lift`, `freshness`, their product `pull`, and `curve`, the row of `curves` they are of.
 
     `people` and `half_life_hours` are those of each instant; `curves` holds 48 rows per person,
     weekdays first, in the order of `person`.
@@ -100,7 +100,7 @@ def with_pull(
         lift=pl.Series(lift),
         freshness=pl.Series(freshness),
         pull=pl.Series(np.round(lift * freshness, 9)),
-        source=curves.get_column("source")[here],
+        curve=pl.Series(here),
     )
 
 

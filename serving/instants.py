@@ -7,12 +7,14 @@ columns; words are laid beside the few that are told of.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from serving.brake import Brake
+from serving.guardrail_settings import MailClass
 from serving.guardrails import OF_ARMS, OF_CUSTOMERS, braked, clock_rules
 from serving.hours import Floats, Numbers, instants_of, with_pull
 from serving.reasons import Reasons, listed, no_reasons, told
@@ -33,7 +35,7 @@ IS_OPEN = (pl.col("shut") == OPEN) & pl.col("worth").is_not_null()
 # What is told of an instant that was chosen, and of the best one if nothing were shut.
 TOLD = {
     "pull": "pull", "waited": "waited", "lift": "lift", "freshness": "freshness",
-    "source": "source", "leaves_now": "leaves_now", "value": "value", "worth": "worth",
+    "curve": "source", "leaves_now": "leaves_now", "value": "value", "worth": "worth",
     "at": "send_at", "local_at": "local_send_at",
 }  # fmt: skip
 TOLD_OF_BEST = {
@@ -48,11 +50,12 @@ class Instants:
 
     `frame`: arm, instant (its own place), whose (the arm's place among those that compete), at,
     local_at, begins, hour, slot, leaves_now, pull, waited, value, worth, and `shut`: OPEN, or a row
-    of `reasons` (columns REASON).
+    of `reasons` (columns REASON). `sources` tells whose hours each `curve` is.
     """
 
     frame: pl.DataFrame
     reasons: pl.DataFrame
+    sources: pl.Series
 
 
 def valued_instants(
@@ -79,7 +82,7 @@ def valued_instants(
     shut = _by_clock(found, arms, shut, by_clock, after=closed.height)
     reasons = _table(closed, by_clock)
     valued = _with_worth(found, arms, shut, reasons, valuation)
-    return _at_hour_of_experiment(Instants(valued, reasons), arms)
+    return _at_hour_of_experiment(Instants(valued, reasons, curves.get_column("source")), arms)
 
 
 def _by_frequency(instants: pl.DataFrame, arms: pl.DataFrame, closed: pl.DataFrame) -> Numbers:
@@ -126,7 +129,8 @@ def _by_clock(
     instants: pl.DataFrame, arms: pl.DataFrame, shut: Numbers, rules: Reasons, *, after: int
 ) -> Numbers:
     """The same, where nothing else shuts it, by the rules of the clock; the first one is named."""
-    mail_class = arms.get_column("mail_class")[instants.get_column("whose")]
+    classes = arms.get_column("mail_class").cast(pl.Enum(list(get_args(MailClass))))
+    mail_class = classes[instants.get_column("whose")]
     holds = instants.select("hour", "local_at", mail_class.alias("mail_class")).select(
         rule.when.alias(rule.code) for rule in rules
     )
@@ -188,6 +192,7 @@ def _at_hour_of_experiment(instants: Instants, arms: pl.DataFrame) -> Instants:
     return Instants(
         frame.with_columns(shut=pl.when(shuts).then(reason).otherwise("shut")).drop("only_hour"),
         pl.concat([instants.reasons, elsewhere]),
+        instants.sources,
     )
 
 
@@ -264,6 +269,11 @@ def at_instant(chosen: pl.DataFrame, instants: Instants) -> pl.DataFrame:
 def _told(places: pl.Series, instants: Instants, names: dict[str, str]) -> pl.DataFrame:
     """These columns of the instants at `places` (null gives null) under other names."""
     found = instants.frame.select(pl.col(list(names)).gather(places))
+    if "curve" in names:
+        source = instants.sources.to_frame("source").select(
+            pl.col("source").gather(found.get_column("curve"))
+        )
+        found = found.with_columns(source.to_series().alias("curve"))
     if "shut" in names:
         is_open = pl.col("shut").fill_null(OPEN)
         reasons = _reason_of(found.select(is_open).to_series(), instants.reasons)

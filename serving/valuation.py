@@ -7,20 +7,16 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from serving.value import COSTS, PRICES, value_at
+from serving.value import OF_VALUE, value_of
 
 # What a valuation may read of an arm; of an instant it is at, local_at, hour, slot, leaves_now,
 # shut_by (null = open), pull, waited (hours since the decision) and value, Onje's own expected
 # money.
 OF_ARM = (
-    "row", "customer_id", "email", "trigger", "variant", "place", "products", "mail_class",
-    "at_once", "discount_share",
+    "row", "customer_id", "as_of", "email", "trigger", "variant", "place", "products", "mail_class",
+    "only_time", "at_once", "discount_share", "send_cost", *OF_VALUE,
 )  # fmt: skip
-# The value itself, and Onje's own valuation, read these.
-OF_VALUE = (
-    "as_of", "only_time", "settles_hours", "anyway", "margin", "given_brought", "given_anyway",
-    *COSTS, *PRICES,
-)  # fmt: skip
+OF_OWN = ("only_time",)
 
 # One row per instant of each arm that competes, open or shut, in; its worth (Float64) out. Of the
 # open instants the one of highest worth is taken, and its e-mail goes if that is above zero. Null
@@ -35,6 +31,8 @@ def _own(instants: pl.DataFrame) -> pl.Series:
     return instants.select(worth.alias("worth")).to_series()
 
 
+SECOND = 1_000_000
+
 # Onje's own policy.
 OWN: Final[Valuation] = _own
 
@@ -45,15 +43,21 @@ def with_worth(instants: pl.DataFrame, arms: pl.DataFrame, valuation: Valuation)
     `whose` is the place of the instant's arm in `arms`. Raises ValueError where a valuation does
     not give one number, or null, for each row.
     """
-    # Onje's own valuation reads but numbers; the rest takes longer to lay beside each instant.
-    told = OF_VALUE if valuation is OWN else (*OF_VALUE, *OF_ARM)
-    of_arm = arms.select("arm", *told)[instants.get_column("whose")]
-    known = (
-        pl.concat([instants, of_arm], how="horizontal")
-        .lazy()
-        .with_columns(waited=(pl.col("at") - pl.col("as_of")).dt.total_seconds() / 3600)
-        .with_columns(value=value_at("pull"))
-        .collect(engine="in-memory")
+    whose = instants.get_column("whose").to_numpy()
+    of_arm = {name: arms.get_column(name).to_numpy() for name in OF_VALUE}
+    decided_at = arms.get_column("as_of").to_physical().to_numpy()
+    waited = (instants.get_column("at").to_physical().to_numpy() - decided_at[whose]) // SECOND
+    hours = waited / 3600
+    pull = instants.get_column("pull").to_numpy()
+    value = value_of(lambda name: of_arm[name][whose], pull, hours)
+    known = pl.concat(
+        [
+            instants,
+            # What is no number takes longest to lay beside each instant, and Onje reads none.
+            arms.select("arm", *(OF_OWN if valuation is OWN else OF_ARM))[whose],
+            pl.DataFrame({"waited": hours, "value": value}),
+        ],
+        how="horizontal",
     )
     worth = valuation(known)
     if worth.dtype != pl.Float64 or len(worth) != known.height or worth.is_nan().any():

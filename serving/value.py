@@ -24,7 +24,12 @@ from the e-mail's table in onje.toml.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from serving.conditions import Conditions
 from serving.settings import PolicySettings
@@ -32,6 +37,14 @@ from serving.settings import PolicySettings
 # Paid for each e-mail that leaves, whatever comes of it, and for each that is planned.
 COSTS = ("send_cost", "unsubscribe_cost")
 PRICES = ("mail_price", "coupon_price", "unsubscribe_price")
+# The value at an instant reads these of its arm.
+OF_VALUE = (
+    "margin", "given_brought", "given_anyway", "anyway", "settles_hours", "costs", "prices",
+)  # fmt: skip
+
+# The same formula for expressions and for long arrays, of which there are too many to lay beside
+# each instant first.
+Money = TypeVar("Money", pl.Expr, NDArray[np.float64])
 
 
 def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Conditions) -> pl.LazyFrame:
@@ -75,23 +88,27 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Condition
             coupon_price=pl.when("gives_away").then(conditions.coupon_price).otherwise(0.0),
             unsubscribe_price=pl.col("unsubscribes") * conditions.unsubscribe_price,
         )
+        .with_columns(costs=pl.sum_horizontal(COSTS), prices=pl.sum_horizontal(PRICES))
     )
 
 
-def gain_and_still(pull: str, waited: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+def value_of(part: Callable[[str], Money], pull: Money, waited: Money) -> Money:
+    """The value at an instant, to a millionth, so that a tie is a tie.
+
+    `part` gives the parts of `with_parts` by name, as expressions or as numbers.
+    """
+    gain, still = gain_and_still(part, pull, waited)
+    return (gain - part("costs") * still - part("prices")).round(6)
+
+
+def gain_and_still(part: Callable[[str], Money], pull: Money, waited: Money) -> tuple[Money, Money]:
     """What the orders bring at an instant, discount paid, and the chance that the e-mail leaves.
 
     The latter after so many hours, in which nobody has ordered.
     """
-    stays, still = _stays_and_still(waited)
-    given = pl.col("given_brought") + pl.col("given_anyway") * stays
-    return (pl.col("margin") - given) * pl.col(pull), still
-
-
-def value_at(pull: str) -> pl.Expr:
-    """The value at an instant, to a millionth, so that a tie is a tie; null without an instant."""
-    gain, still = gain_and_still(pull, pl.col("waited"))
-    return (gain - pl.sum_horizontal(COSTS) * still - pl.sum_horizontal(PRICES)).round(6)
+    stays, still = _stays_and_still(part, waited)
+    given = part("given_brought") + part("given_anyway") * stays
+    return (part("margin") - given) * pull, still
 
 
 def parts_at_best() -> list[pl.Expr]:
@@ -100,7 +117,7 @@ def parts_at_best() -> list[pl.Expr]:
     Margin less discount, costs and prices is the value.
     """
     pull = pl.coalesce("pull", "unconstrained_pull")
-    stays, still = _stays_and_still(pl.coalesce("waited", "unconstrained_waited"))
+    stays, still = _stays_and_still(pl.col, pl.coalesce("waited", "unconstrained_waited"))
     given = pl.col("given_brought") + pl.col("given_anyway") * stays
     return [
         *((pl.col(name) * pull).round(9).alias(name) for name in ("clicks", "orders", "margin")),
@@ -111,7 +128,7 @@ def parts_at_best() -> list[pl.Expr]:
     ]
 
 
-def _stays_and_still(waited: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+def _stays_and_still(part: Callable[[str], Money], waited: Money) -> tuple[Money, Money]:
     """Of those who order anyway the share who have not yet; the chance of no order so far."""
-    stays = (0.5 ** (waited / pl.col("settles_hours"))).round(9)
-    return stays, 1 - pl.col("anyway") * (1 - stays)
+    stays = (0.5 ** (waited / part("settles_hours"))).round(9)
+    return stays, 1 - part("anyway") * (1 - stays)
