@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from serving.guardrails import GUARDRAILS, Guardrail
+from serving.guardrails import Guardrail
 from serving.reasons import told
 from tests.serving.drawn import drawn, moment
 from tests.serving.shop import HOUR, NOW, SHELF, arm_of, caps, decision_for, reasons_of, shop
@@ -189,8 +188,3 @@ def test_a_guardrail_that_cannot_be_decided_forbids():
     unsure = Guardrail("unsure", "", forbids=pl.lit(None, pl.Boolean), because=pl.lit(None))
     told_of = told(pl.LazyFrame({"arm": [7]}), "arm", [unsure.reason])
     assert told_of.collect().rows() == [(7, "unsure", "unsure")]
-
-
-def test_every_guardrail_is_tested_here():
-    source = Path(__file__).read_text("utf-8")
-    assert [name for name in GUARDRAILS if name not in source] == []

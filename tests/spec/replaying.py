@@ -23,7 +23,12 @@ from tests.serving.drawn import moment
 from tests.serving.histories import customers, drawn_events, shelf
 from tests.serving.shop import NEW_YORK
 
-FIXED = {"policy": {"holdout_share": 0.0, "explore_emails": 0.0, "explore_hours": 0.0}}
+FIXED = {
+    "policy": {
+        "holdout_share": 0.0, "explore_emails": 0.0, "explore_emails_at_first": 0.0,
+        "explore_hours": 0.0,
+    }
+}  # fmt: skip
 
 
 class ReplayedShop:
