@@ -24,7 +24,7 @@ TEXTS = frozenset(
     }
 )  # fmt: skip
 
-# What only triggers and workflows ask for: models in the field would be refused if their inputs grew.
+# What only triggers and workflows ask for: models in the field would be refused if inputs grew.
 _NOT_LEARNT_FROM = frozenset(
     {
         "unanswered_mails", "unanswered_days", "open_click_days", "days_away", "most_views_7d",

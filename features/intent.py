@@ -54,7 +54,10 @@ FEATURES = (
         0,
     ),
     _feature(
-        "days_since_view", "days since a product was viewed", days_since_last(happened("view")), None
+        "days_since_view",
+        "days since a product was viewed",
+        days_since_last(happened("view")),
+        None,
     ),
     _feature("searches_7d", "searches within 7 days", count(happened("search", days=7)), 0),
     _feature(

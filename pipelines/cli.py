@@ -17,6 +17,8 @@ VERBS = {
     "doctor": "Check the installation and say what to do.",
     "simulate": "Make a simulated shop whose truth is known, and bring its past into the lake.",
     "ingest": "Bring events, customers and products into the lake.",
+    "emails": "Show the catalogue of e-mails.",
+    "workflows": "Show the workflows, or where a customer stands in them.",
     "features": "Show what Onje knows of a customer at a moment.",
     "train": "Train models on the lake and record them as challengers.",
     "evaluate": "Show champions and challengers against their baselines.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -45,6 +46,9 @@ ABOUT: Mapping[Picks, str] = {
 }
 BY_MACHINE, BY_HUMAN = "mail", "human"
 
+# By question and e-mail.
+Flags: TypeAlias = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+
 # What is told only of an arm that is considered.
 _TOLD = pl.Schema(
     {
@@ -79,9 +83,7 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
     question, place = np.nonzero(is_asked)
     carried = questions.select(CARRIED).with_columns(only_time)
     return (
-        pl.concat(
-            [carried[question], _catalogue(settings)[place]], how="horizontal", rechunk=False
-        )
+        pl.concat([carried[question], _catalogue(settings)[place]], how="horizontal", rechunk=False)
         .with_columns(
             pl.Series("applies", applies[question, place]),
             pl.Series("considered", considered[question, place]),
@@ -111,7 +113,7 @@ class _Arm:
     reads: tuple[str, ...]
 
 
-def _asked(questions: pl.DataFrame, arms: list[_Arm]) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+def _asked(questions: pl.DataFrame, arms: list[_Arm]) -> Flags:
     """Whether a question is about an e-mail [questions, e-mails]."""
     emails = questions.get_column("emails")
     if emails.null_count() == len(emails):
@@ -125,8 +127,8 @@ def _asked(questions: pl.DataFrame, arms: list[_Arm]) -> np.ndarray[tuple[int, i
 
 def _told(
     questions: pl.DataFrame,
-    considered: np.ndarray[tuple[int, int], np.dtype[np.bool_]],
-    is_asked: np.ndarray[tuple[int, int], np.dtype[np.bool_]],
+    considered: Flags,
+    is_asked: Flags,
     arms: list[_Arm],
 ) -> pl.DataFrame:
     """`arm` and _TOLD of the arms that are considered."""

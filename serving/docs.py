@@ -6,21 +6,14 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from serving.catalogue_docs import catalogue, conditions, journey, triggers
 from serving.email_defaults import with_email_defaults
 from serving.guardrails import GUARDRAILS
-from serving.settings import EmailSettings
-from serving.triggers import TRIGGERS, Picks
+from serving.settings import ServingSettings
+from serving.workflow_docs import workflows
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "emails.md"
-
-PICKS: dict[Picks, str] = {
-    "ranked": "what they are likeliest to order",
-    "category": "the likeliest of their favourite category",
-    "due": "what they order again and again and is due",
-    "cart": "what lies in their cart",
-    "bought": "what their newest order held",
-}
 
 _INTRO = """# E-mails
 
@@ -80,36 +73,20 @@ after what happened (or `deadline`). A clock change never makes an hour that doe
 
 def page() -> str:
     """`docs/emails.md` as the catalogue of onje.toml, the triggers and the guardrails have it."""
-    return "\n".join(
-        [_INTRO, *_catalogue(), *_triggers(), *_guardrails(), _VALUE.rstrip(), ""]
+    shop = _shop()
+    parts = (
+        catalogue(shop), triggers(), workflows(shop), journey(shop), conditions(), _guardrails(),
     )  # fmt: skip
+    lines = [line for part in parts for line in part]
+    return "\n".join([_INTRO, *lines, _VALUE.rstrip(), ""])
 
 
-def _catalogue() -> Iterator[str]:
-    file = tomllib.loads((ROOT / "onje.toml").read_text("utf-8"))
-    written = with_email_defaults(file)["emails"]
-    yield "## Catalogue\n"
-    yield "| e-mail | trigger | goes | worth nothing after | again after | products | coupon |"
-    yield "|---|---|---|---|---|---|---|"
-    for name, table in written.items():
-        email = EmailSettings(**table)
-        goes = "at once" if email.at_once else "at their hour"
-        if email.delay_hours:
-            goes += f", not within {email.delay_hours:g} h"
-        picks = TRIGGERS[email.trigger].picks
-        shown = f"{email.products}: {PICKS[picks]}" if email.products else "none"
-        yield (
-            f"| {name} | {email.trigger} | {goes} | {email.deadline_hours:g} h "
-            f"| {email.repeat_days:g} days | {shown} | {email.coupon or 'none'} |"
-        )
-
-
-def _triggers() -> Iterator[str]:
-    yield "\n## Triggers\n"
-    for trigger in TRIGGERS.values():
-        yield f"- **{trigger.name}**: {trigger.meaning}"
-        for name, meaning in trigger.parameters.items():
-            yield f"  - `{name}`: {meaning}"
+def _shop() -> ServingSettings:
+    """What onje.toml says for the serving layer."""
+    file = with_email_defaults(tomllib.loads((ROOT / "onje.toml").read_text("utf-8")))
+    return ServingSettings.model_validate(
+        {name: file[name] for name in ServingSettings.model_fields}
+    )
 
 
 def _guardrails() -> Iterator[str]:

@@ -22,6 +22,7 @@ from training.model.model import Model
 OFFERED = ("list", "item", "probability", "rank", "rested")
 SEARCHED_DAYS = 14
 VIEWED_DAYS = 30
+WORD = r"[\p{L}\p{N}]{2,}"
 LINKS = 20  # of products that go with one, no more than so many
 DEAREST = 0.75  # the premium range of a category begins at this quantile of its prices
 
@@ -155,7 +156,9 @@ def _not_lately(offers: pl.LazyFrame, lists: pl.DataFrame, sources: Sources) -> 
 
 def _viewed(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """What they looked at and did not order: the most often, then the latest."""
-    past = sources.past(lists, "view", "order").filter(pl.col("age") <= pl.duration(days=VIEWED_DAYS))
+    past = sources.past(lists, "view", "order").filter(
+        pl.col("age") <= pl.duration(days=VIEWED_DAYS)
+    )
     views = (
         past.drop_nulls("product_id")
         .group_by("list", "product_id")
@@ -177,7 +180,7 @@ def _searched(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .filter(pl.col("age") <= pl.duration(days=SEARCHED_DAYS), pl.col("query").is_not_null())
         .sort("list", "at", "event_id")
         .unique("list", keep="last", maintain_order=True)
-        .select("list", word=pl.col("query").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]{2,}"))
+        .select("list", word=pl.col("query").str.to_lowercase().str.extract_all(WORD))
         .explode("word", empty_as_null=False)
         .drop_nulls("word")
         .unique()
@@ -248,9 +251,7 @@ def _related(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .select("list", "product_id")
     )
     offers = _by_affinity(alike, others, sources, then=["product_id"], descending=[False])
-    return pl.concat(
-        [known.lazy(), _not_lately(offers, others, sources).select(OFFERED)]
-    )
+    return pl.concat([known.lazy(), _not_lately(offers, others, sources).select(OFFERED)])
 
 
 @lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Segments of the merchant's own, the tones of stages, and whether e-mails ask for what there is."""
+"""Segments of the merchant's own, tones of stages, and whether e-mails ask for what there is."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def refuse_unknown_customers(
     for name, email in emails.items():
         for stage in email.stages:
             if stage not in stages:
-                raise ValueError(f"[emails.{name}] no stage is called {stage}; {_hint(stage, stages)}")
+                raise ValueError(
+                    f"[emails.{name}] no stage is called {stage}; {_hint(stage, stages)}"
+                )
         for segment in email.by_human:
             if segment not in known:
                 hint = _hint(segment, known)

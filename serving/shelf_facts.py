@@ -107,9 +107,9 @@ def dropped(seen: pl.DataFrame, shelf: pl.DataFrame, *, currency: str) -> pl.Dat
         seen.join(now, on="product_id")
         .filter(pl.col("price_now") < pl.col("price_seen"))
         .with_columns(
-            price_drop=(
-                (pl.col("price_seen") - pl.col("price_now")) / pl.col("price_seen")
-            ).round(6)
+            price_drop=((pl.col("price_seen") - pl.col("price_now")) / pl.col("price_seen")).round(
+                6
+            )
         )
         .sort(*KEY, "price_drop", "product_id", descending=[False, False, True, False])
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over(KEY))

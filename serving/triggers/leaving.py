@@ -79,9 +79,7 @@ OPT_IN_RENEWAL = Trigger(
     name="opt_in_renewal",
     family=FAMILY,
     meaning="they agreed to e-mail long ago and should be asked again",
-    parameters={
-        "after_days": "days since they agreed, or last said that they still do, at least"
-    },
+    parameters={"after_days": "days since they agreed, or last said that they still do, at least"},
     applies=lambda p: (
         (pl.col("email_consent") == "granted") & (pl.col("days_since_yes") >= p["after_days"])
     ),

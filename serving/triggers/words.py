@@ -50,4 +50,4 @@ def money(value: pl.Expr) -> pl.Expr:
 
 def _at_least_one(value: pl.Expr, one: str, many: str, less: str) -> pl.Expr:
     floor = value.floor().cast(pl.Int64)
-    return pl.when(floor >= 1).then(plural(floor, one, many)).otherwise(pl.lit(less))
+    return pl.when(floor >= 1).then(plural(floor, one, many)).when(floor < 1).then(pl.lit(less))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -78,7 +78,9 @@ SHOP = shop({}, {})
 
 def customer(**differs: object) -> dict[str, object]:
     nothing = {feature.name: feature.when_no_history for feature in CATALOG}
-    unknown = dict.fromkeys((*SHELF_FACTS, "email_dormancy", "dormant_within_30d", "preferred_tone"))
+    unknown = dict.fromkeys(
+        (*SHELF_FACTS, "email_dormancy", "dormant_within_30d", "preferred_tone")
+    )
     return {**nothing, **unknown, **CALM, **differs}
 
 
@@ -96,6 +98,45 @@ def curve(likely: Mapping[int, float]) -> pl.DataFrame:
     )
     gained = (pl.col("probability") - likely.get(10, 0.0)) / (2 * max(likely.values()))
     return there.with_columns(lift=1 + gained, lift_low=1 + gained / 2)
+
+
+def questions_about(
+    people: Sequence[Mapping[str, object]],
+    settings: ServingSettings,
+    *,
+    now: datetime = NOW,
+    asked: Mapping[str, object] | None = None,
+    evidence: str | None = "clicks",
+) -> pl.DataFrame:
+    """One question about each of these customers, with all that is known of them."""
+    numbers = {feature.name: pl.Float64 for feature in CATALOG if feature.name not in TEXTS}
+    known = pl.DataFrame(
+        people,
+        schema_overrides={
+            **numbers, **dict.fromkeys(TEXTS, pl.String), **SHELF_FACTS,
+            "churn": pl.Float64, "email_dormancy": pl.Float64, "dormant_within_30d": pl.Float64,
+            "preferred_tone": pl.String,
+            "email_consent": pl.String, "consent_since": UTC, "suppressed_by": pl.String,
+            "consent_confirmed_at": UTC, "country": pl.String, "region": pl.String,
+            "suppressed_at": UTC, "sunset_by": pl.String, "sunset_email": pl.String,
+            "sunset_days": pl.Float64,
+        },
+    )  # fmt: skip
+    question = {
+        "request_id": "r", "decision_id": "d", "customer_id": "ann", "as_of": now,
+        "emails": None, "earliest": None, "deadline": None, **(asked or {}),
+    }  # fmt: skip
+    rows = [{"row": row, **question} for row in range(len(people))]
+    questions = pl.concat([pl.DataFrame(rows, schema=REQUESTS), known], how="horizontal")
+    questions = questions.with_columns(
+        person=pl.col("row"),
+        spread=pl.lit(0.5),
+        timezone_known="zone_known",
+        degraded=pl.lit(False),
+        hour_evidence=pl.lit(evidence, pl.String),
+        missing_models=pl.lit([], pl.List(pl.String)),
+    )
+    return with_own_segments(with_law(questions, settings.law), settings.segments)
 
 
 def decision_for(
@@ -118,35 +159,9 @@ def decision_for(
     pick, else the whole shelf for each, every one ordered with `chance`; `evidence` is what the
     hours were learnt from.
     """
-    person = customer(**differs)
-    numbers = {feature.name: pl.Float64 for feature in CATALOG if feature.name not in TEXTS}
-    known = pl.DataFrame(
-        [person],
-        schema_overrides={
-            **numbers, **dict.fromkeys(TEXTS, pl.String), **SHELF_FACTS,
-            "churn": pl.Float64, "email_dormancy": pl.Float64, "dormant_within_30d": pl.Float64,
-            "preferred_tone": pl.String,
-            "email_consent": pl.String, "consent_since": UTC, "suppressed_by": pl.String,
-            "consent_confirmed_at": UTC, "country": pl.String, "region": pl.String,
-            "suppressed_at": UTC, "sunset_by": pl.String, "sunset_email": pl.String,
-            "sunset_days": pl.Float64,
-        },
-    )  # fmt: skip
-    question = {
-        "row": 0, "request_id": "r", "decision_id": "d", "customer_id": "ann", "as_of": now,
-        "emails": None, "earliest": None, "deadline": None, **(asked or {}),
-    }  # fmt: skip
-    questions = pl.concat(
-        [pl.DataFrame([question], schema=REQUESTS), known], how="horizontal"
-    ).with_columns(
-        person=pl.lit(0, pl.UInt32),
-        spread=pl.lit(0.5),
-        timezone_known="zone_known",
-        degraded=pl.lit(False),
-        hour_evidence=pl.lit(evidence, pl.String),
-        missing_models=pl.lit([], pl.List(pl.String)),
+    questions = questions_about(
+        [customer(**differs)], settings, now=now, asked=asked, evidence=evidence
     )
-    questions = with_own_segments(with_law(questions, settings.law), settings.segments)
     picks = products if products is not None else dict.fromkeys(
         get_args(Picks), SHELF
     )  # fmt: skip

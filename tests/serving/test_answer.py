@@ -260,6 +260,7 @@ def test_answers_follow_the_questions_and_the_same_one_twice_gets_the_same_answe
         known.products.reverse(),
         NO_MAIL,
         NO_CONDITIONS,
+        {},
     )
     again = answer(
         asked, shuffled, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN

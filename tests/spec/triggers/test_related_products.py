@@ -1,0 +1,53 @@
+"""Related products: something goes with what they ordered."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from serving.picks import Sources
+from serving.products import picks_of
+from serving.tables import UTC
+from tests.serving.histories import history, shelf
+from tests.serving.shop import NOW
+from tests.spec.triggers.spec import check, knowing_that, shown
+
+PARAMETERS = {"after_days": 4, "before_days": 21}
+CUSTOMERS = """
+    days_since_order | because                                             | worth_for
+    3.9              | -                                                   | -
+    4                | some products go with what they ordered 4 days ago  | 48
+    21               | some products go with what they ordered 21 days ago | 48
+    21.1             | -                                                   | -
+    -                | -                                                   | -
+"""
+
+
+def test_whom_it_is_for_and_what_is_said():
+    check("related_products", PARAMETERS, CUSTOMERS, deadline_hours=48)
+
+
+def test_where_nobody_knows_what_goes_together_it_shows_the_same_category():
+    past = """
+        ann | order | 2026-02-20T10:00 | bread | 5
+    """
+    assert shown("related_products", PARAMETERS, past) == ["bun"]
+
+
+def test_it_shows_what_is_ordered_together_the_most_often_first():
+    model = knowing_that("bread goes with soap 3 times", "bread goes with milk 5 times")
+    nothing = pl.DataFrame(
+        schema={"customer_id": pl.String, "as_of": UTC, "item": pl.String,
+                "probability": pl.Float64, "days_since_order": pl.Float64,
+                "due_ratio": pl.Float64, "own": pl.Boolean}
+    )  # fmt: skip
+    sources = Sources(
+        items=nothing, history=history("ann | order | 2026-02-20T10:00 | bread | 5"),
+        shelf=shelf(), seen=nothing, affinity=model, category_depth=2, currency="USD",
+        due_share=0.8, recently_bought_days=7,
+    )  # fmt: skip
+    wanted = pl.DataFrame(
+        {"person": [0], "customer_id": ["ann"], "as_of": [NOW], "about": ["BAKERY > BREAD"],
+         "picks": ["related"]},
+        schema_overrides={"as_of": UTC},
+    )  # fmt: skip
+    assert picks_of(wanted, sources)["products"].to_list() == [["milk", "soap"]]

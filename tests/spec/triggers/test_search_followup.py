@@ -1,0 +1,33 @@
+"""Search follow-up: they searched and have bought nothing since."""
+
+from __future__ import annotations
+
+from tests.spec.triggers.spec import check, shown
+
+PARAMETERS = {"within_hours": 48}
+CUSTOMERS = """
+    open_search_hours | because                                                           | worth_for
+    0.5               | they searched less than an hour ago and have bought nothing since | 47.5
+    30                | they searched 30 hours ago and have bought nothing since          | 18
+    48.1              | -                                                                 | -
+    -                 | -                                                                 | -
+"""  # noqa: E501
+
+
+def test_whom_it_is_for_and_what_is_said():
+    check("search_followup", PARAMETERS, CUSTOMERS, deadline_hours=48)
+
+
+def test_it_shows_what_has_all_their_words_in_its_title_or_category():
+    past = """
+        ann | search | 2026-03-01T10:00 | soap
+        ann | search | 2026-03-02T10:00 | Rye BREAD
+    """
+    assert shown("search_followup", PARAMETERS, past) == ["bread"]
+
+
+def test_a_search_that_nothing_answers_shows_nothing():
+    past = """
+        ann | search | 2026-03-02T10:00 | bicycle
+    """
+    assert shown("search_followup", PARAMETERS, past) == []
