@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 from datetime import timedelta
+from decimal import Decimal
 from itertools import product
 
 import numpy as np
 import polars as pl
 import pytest
 
+from features.history import to_history
 from features.lake import Lake
-from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from features.tables import CUSTOMERS, EVENTS
+from pipelines.budget import used_by, within
 from pipelines.console import silently
-from pipelines.prices import NO_PRICES, Prices, limits_of, prices_of
+from pipelines.prices import COUNTED, NO_PRICES, Prices, limits_of, prices_of
 from pipelines.rescore import ONJE, rescore
 from pipelines.settings import load_settings
 from serving.answer import answer
@@ -22,10 +25,10 @@ from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
 from serving.receipts import decision_hash
 from serving.store.store import Store
-from serving.tables import MAIL
 from serving.valuation import OWN
 from tests.pipelines.test_settings import ROOT
-from tests.serving.histories import NOW, requests, shelf
+from tests.serving.histories import NO_MAIL, requests, shelf
+from tests.serving.shop import NOW
 
 NAMES = [f"c{number:03}" for number in range(60)]
 BOUND = {"mails_per_day": 20, "coupons_per_week": 28, "unsubscribes_per_week": 0.14}
@@ -96,59 +99,104 @@ def test_the_prices_find_the_best_plan_of_all():
     # The customer on the margin is worth its price exactly, and waits: one may be missing.
     assert alone.height in (2, 3)
     assert alone.get_column("value").sum() <= best + 1e-9
-    assert alone.get_column("value").sum() >= best - values.max(axis=1)[values.max(axis=1) > 0].min()
+    assert (
+        alone.get_column("value").sum() >= best - values.max(axis=1)[values.max(axis=1) > 0].min()
+    )
 
 
-@pytest.fixture
-def told(tmp_path):
-    """Sixty customers with a cart each, of baskets that differ; a lake and a store of their own."""
-    events = []
+def carts() -> pl.DataFrame:
+    """Sixty customers with a cart each, whose baskets differ."""
+    base = {"known_at": None, "channel": "web", "source": "test", "currency": "USD"}
+    rows = []
     for number, name in enumerate(NAMES):
-        base = {"customer_id": name, "channel": "web"}
-        signed = NOW - timedelta(days=300)
-        events += [
-            base | {"event_id": f"{name} c", "kind": "consent", "at": signed, "channel": "email",
-                    "value": "granted"},
-            base | {"event_id": f"{name} o", "kind": "order", "at": NOW - timedelta(days=12),
-                    "order_id": f"o {name}", "product_id": "bread", "quantity": 1.0,
-                    "amount": 5.0 + number, "currency": "USD"},
-            base | {"event_id": f"{name} a", "kind": "cart_add", "at": NOW - timedelta(hours=3),
-                    "product_id": "bun", "quantity": 1.0},
+        acts = [
+            {"kind": "consent", "at": NOW - timedelta(days=300), "channel": "email",
+             "reason": "granted"},
+            {"kind": "order", "at": NOW - timedelta(days=12), "order_id": f"o {name}",
+             "product_id": "bread", "quantity": 1.0, "amount": Decimal(5 + number)},
+            {"kind": "cart_add", "at": NOW - timedelta(hours=3), "product_id": "bun",
+             "quantity": 1.0},
         ]  # fmt: skip
-    return events
+        rows += [
+            base | act | {"customer_id": name, "event_id": f"{name} {place}", "known_at": act["at"]}
+            for place, act in enumerate(acts)
+        ]
+    return EVENTS.shape(pl.DataFrame(rows, infer_schema_length=None))
 
 
-def test_night_and_live_agree_under_budgets(told, tmp_path):
-    settings = load_settings(
-        ROOT / "onje.toml", [{"budget": BOUND, "policy": {"explore_emails_at_first": 0.05}}]
-    )
-    from decimal import Decimal
-
-    rows = [
-        {**row, "known_at": row["at"], "source": "test",
-         "amount": Decimal(str(row["amount"])) if "amount" in row else None}
-        for row in told
-    ]  # fmt: skip
-    lake = Lake(tmp_path / "lake")
-    lake.append(PRODUCTS, shelf())
-    people = pl.DataFrame(
-        {"customer_id": NAMES, "known_at": [NOW - timedelta(days=300)] * len(NAMES)}
-    )
-    lake.append(CUSTOMERS, CUSTOMERS.shape(people))
-    lake.merge_events(EVENTS.shape(pl.DataFrame(rows, infer_schema_length=None)))
-    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}", patience_s=5)
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """A night under budgets that bind: what was told, the plans, and what was known."""
+    folder = tmp_path_factory.mktemp("night")
+    settings = load_settings(ROOT / "onje.toml", [{"budget": BOUND}])
+    lake = Lake(folder / "lake")
+    lake.append("products", shelf())
+    people = {"customer_id": NAMES, "known_at": [NOW - timedelta(days=300)] * len(NAMES)}
+    lake.append("customers", CUSTOMERS.shape(pl.DataFrame(people)))
+    lake.merge_events(carts())
+    store = Store.open(f"sqlite:///{folder / 'store.db'}", patience_s=5)
     done = rescore(
-        lake, store, NO_MODELS, as_of=NOW, out=tmp_path / "out", settings=settings, policy=ONJE,
+        lake, store, NO_MODELS, as_of=NOW, out=folder / "out", settings=settings, policy=ONJE,
         valuation=OWN, step=silently,
     )  # fmt: skip
-    prices = store.conditions()
-    assert prices.mail_price + prices.coupon_price + prices.unsubscribe_price > 0
+    knowledge = Knowledge(
+        history=to_history(lake.read("events"), lake.read("products"), settings=settings.features),
+        customers=lake.read("customers"),
+        products=lake.read("products"),
+        mail=NO_MAIL,
+        conditions=store.conditions(),
+        lake_versions={},
+    )
+    store.close()
+    return done, pl.read_parquet(done.folder / "decisions.parquet"), knowledge, settings
+
+
+def codes(decisions: pl.DataFrame) -> pl.Series:
+    told = pl.col("because").list.eval(pl.element().struct.field("code"))
+    return decisions.select(told.alias("codes")).to_series()
+
+
+def test_a_night_keeps_its_budgets_and_tells_the_prices(night):
+    done, plans, knowledge, _ = night
+    assert plans.height == len(NAMES)
+    assert {one["of"] for one in done.budget} == {"mails", "coupons", "unsubscribes"}
+    prices = asdict(knowledge.conditions)
     for one in done.budget:
         assert one["used"] <= one["limit"] + 1e-9
-    plans = pl.read_parquet(done.folder / "decisions.parquet")
-    assert plans.height == len(NAMES)
-    told_of = plans.filter(pl.col("because").list.eval(
-        pl.element().struct.field("code") == "budget_price").list.any()
+        assert one["price"] == prices[COUNTED[one["of"]]]
+    assert max(one["used"] / one["limit"] for one in done.budget) > 0.8
+    assert sum(one["price"] for one in done.budget) > 0
+    waits = plans.filter(codes(plans).list.contains("budget_price"))
+    assert waits.height > 5
+    assert set(waits["action"]) == {"wait"}
+
+
+def test_night_and_live_agree_but_for_those_cut_by_rounding(night):
+    _, plans, knowledge, settings = night
+    live = answer(
+        requests(*NAMES), knowledge, NO_MODELS, settings=settings.serving,
+        feature_settings=settings.features, valuation=OWN,
     )  # fmt: skip
-    assert told_of.height > 5
-    store.close()
+    cut = codes(plans).list.contains("budget")
+    assert cut.sum() <= 3
+    for plan, said in zip(plans.rows(named=True), live.rows(named=True), strict=True):
+        if "budget" not in {reason["code"] for reason in plan["because"]}:
+            assert plan["hash"] == decision_hash(said), plan["customer_id"]
+
+
+def test_what_is_over_a_budget_becomes_a_wait_the_least_worth_first(night):
+    _, plans, _, settings = night
+    sends = plans.filter(pl.col("action") == "send")
+    most = sends.height - 2
+    kept = within(plans.drop("hash"), {"mails": float(most)}, settings.serving)
+    assert used_by(kept, settings.serving).height == most
+    gone = kept.filter(codes(kept).list.contains("budget"))
+    free = sends.filter(~pl.col("explored_email")).sort("value", "customer_id")
+    assert set(gone["customer_id"]) == set(free["customer_id"].head(2))
+    assert gone["email"].null_count() == gone["slots"].null_count() == 2
+    # What was the chance of the e-mail is that of none.
+    told = gone.explode("arms").unnest("arms", separator=".")
+    sums = told.group_by("customer_id", "wait_propensity").agg(pl.col("arms.propensity").sum())
+    for _, wait, others in sums.rows():
+        assert wait + others == pytest.approx(1.0)
+    assert gone["propensity"].to_list() == gone["wait_propensity"].to_list()
