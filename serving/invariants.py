@@ -84,7 +84,7 @@ def assert_invariants(decisions: pl.DataFrame, grounds: Grounds, settings: Servi
         return
     named = broken.group_by("rule", maintain_order=True).agg("decision_id")
     told = [
-        f"{rule}: {len(ids):,} decisions, {', '.join(ids[:SHOWN])}" for rule, ids in named.rows()
+        f"{rule} (broken by {len(ids):,}: {', '.join(ids[:SHOWN])})" for rule, ids in named.rows()
     ]
     raise BrokenInvariant(
         f"nothing is published, for decisions break what must always hold: {'; '.join(told)}. "
