@@ -34,9 +34,13 @@ def _seconds(kind: str) -> pl.Expr:
 _ANSWER = _mail("click") | happened("session")
 _UNANSWERED = is_since(_mail("send"), _ANSWER)
 
-# Days of the customer's own calendar on which they did something.
+# Days of the customer's own calendar on which they did something. Whoever comes back often comes
+# back on a second day as well: what lies so close to the last day is one return.
+_RETURN_DAYS = 3
 _own_day = pl.when("is_own").then("local_day")
-_day_before = pl.when(pl.col("is_own") & (pl.col("local_day") < _own_day.max())).then("local_day")
+_is_before = pl.col("local_day") <= _own_day.max() - pl.duration(days=_RETURN_DAYS)
+_return = pl.when(pl.col("is_own") & ~_is_before).then("local_day").min()
+_last_before = pl.when(pl.col("is_own") & _is_before).then("local_day").max()
 
 FEATURES = (
     _feature("sends_7d", "e-mails sent within 7 days", count(_mail("send", 7)), 0),
@@ -131,8 +135,9 @@ FEATURES = (
     ),
     _feature(
         "days_away",
-        "calendar days between the last day on which they did something and the one before it",
-        (_own_day.max() - _day_before.max()).dt.total_days().cast(pl.Float64),
+        "days for which they did nothing before they last came back, by their own calendar; days "
+        f"with acts less than {_RETURN_DAYS} days before the last one are part of the same return",
+        (_return - _last_before).dt.total_days().cast(pl.Float64),
         None,
     ),
 )

@@ -16,7 +16,8 @@ def preferred_tones(contacts: pl.DataFrame, settings: ServingSettings) -> pl.Dat
     clicked = contacts.filter(pl.col("clicks_same") > 0)
     if clicked.is_empty():  # the usual case, and the cheap one
         return contacts.select(*KEY, preferred_tone=pl.lit(None, pl.String)).clear()
-    tones = {name: email.tone for name, email in settings.emails.items()}
+    # An e-mail that speaks as the stage asks says nothing of a taste.
+    tones = {name: email.tone for name, email in settings.emails.items() if email.tone}
     tone = pl.col("email").replace_strict(tones, default=None, return_dtype=pl.String)
     return (
         clicked.with_columns(preferred_tone=tone)

@@ -362,7 +362,7 @@ RETURNED = history("""
         ("2024-03-11T22:00", "open_click_days", 0.5),
         ("2024-03-12T10:00", "open_click_days", None),  # ordered
         ("2024-03-10T10:00", "days_away", 9),
-        ("2024-03-11T10:30", "days_away", 1),  # the click is of the next day
+        ("2024-03-12T10:00", "days_away", 9),  # three days in a row are one return
         ("2024-03-05T10:00", "days_away", None),  # there but once
         ("2024-03-11T09:00", "most_views_7d", 2),
         ("2024-03-13T09:00", "most_views_7d", 1),  # p1 has been ordered
