@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 import features.docs
 import pipelines.simulator.docs
 import serving.docs
+import serving.guardrail_docs
+import serving.receipt_docs
 from pipelines.cli import VERBS, application
 from pipelines.settings import Settings, load_settings
 
@@ -92,7 +94,9 @@ def _whole_values(text: str) -> Iterator[str]:
 PAGES: dict[str, Callable[[], str]] = {
     "features.md": features.docs.page,
     "emails.md": serving.docs.page,
+    "guardrails.md": serving.guardrail_docs.page,
     "cli.md": cli_page,
+    "receipt.md": serving.receipt_docs.page,
     "settings.md": settings_page,
     "worlds.md": pipelines.simulator.docs.page,
 }
