@@ -60,7 +60,7 @@ def tables_as_of(
 def tables_of(
     lines: pl.DataFrame, as_of: datetime, *, item: Item, settings: AffinitySettings
 ) -> dict[str, pl.DataFrame]:
-    """`tables_as_of` for order lines that are numbered already, by the same `item`."""
+    """`tables_as_of` for lines of `numbered_orders`, by the same `item`."""
     popular = popular_items(lines, as_of, item=item, settings=settings)
     found = _orders(lines, as_of, popular.get_column("item"), item=item)
     count = len(popular)

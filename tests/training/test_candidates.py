@@ -8,13 +8,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.items import items_as_of
+from features.items import Item, items_as_of
 from features.tables import HISTORY, PRODUCTS
 from tests.features.text import SETTINGS as FEATURES
 from tests.features.text import when
 from tests.training.test_affinity import SETTINGS
 from training.affinity_quick import fit_quick
-from training.affinity_tables import LEAST_OF_A_TASTE, tables_as_of
+from training.affinity_tables import (
+    LEAST_OF_A_TASTE,
+    numbered_orders,
+    tables_as_of,
+    tables_of,
+)
 from training.model.candidates import INPUTS, Candidates, Limits, candidates_of
 from training.model.known import Known, known_from
 from training.model.own_items import SPEAKING
@@ -143,6 +148,25 @@ def test_tastes_are_means_of_many() -> None:
     # What one customer alone has bought weighs a twentieth of a taste at most.
     assert own["weight"].max() <= 1_000_000 / LEAST_OF_A_TASTE  # type: ignore[operator]
     assert not any("customer" in column for table in tables.values() for column in table.columns)
+
+
+@pytest.mark.parametrize("item", ["product_id", "category"])
+def test_lines_numbered_once_serve_every_date(item: Item) -> None:
+    news = crowd().with_columns(
+        pl.col("event_id") + "-late", at=pl.col("at") - timedelta(days=30), known_at=pl.lit(NOW)
+    )
+    history = pl.concat([crowd(), news, crowd()]).sample(fraction=1.0, shuffle=True, seed=1)
+    lines = numbered_orders(history, item=item)
+    for days in (0, 25, 45):
+        as_of = NOW - timedelta(days=days)
+        known = crowd().filter(pl.col("at") < as_of)
+        of_lines = tables_of(lines, as_of, item=item, settings=WIDE)
+        expected = tables_as_of(
+            pl.concat([known, news.filter(days == 0)]), as_of, item=item, settings=WIDE
+        )
+        assert expected["popular"].height > 1
+        for name, table in expected.items():
+            assert of_lines[name].equals(table), (days, name)
 
 
 def test_only_the_first_own_items_speak() -> None:
