@@ -1,6 +1,6 @@
 """Run the benchmarks, or those that are named, and write docs/benchmarks.md.
 
-`python -m benchmarks [--json] [newcomer features rescoring serving models training worlds
+`python -m benchmarks [--json] [newcomer features rescoring deciding serving models training worlds
 coverage policies]` works on the installation of ONJE_HOME, so type `onje demo --once` first.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import (
     coverage,
+    deciding,
     features,
     models,
     newcomer,
@@ -39,6 +40,7 @@ TITLES = {
     "newcomer": "From clone to first decision",
     "serving": "The service",
     "rescoring": "The night",
+    "deciding": "Deciding",
     "features": "Features",
     "models": "Models",
     "training": "Training",
@@ -76,6 +78,9 @@ def measured(name: str) -> tuple[str, Any]:
     if name == "policies":
         run = policies.run()
         return policies.table(run), run
+    if name == "deciding":
+        figures = deciding.run()
+        return deciding.table(figures), figures
     if name == "worlds":
         run = worlds.run()
         return worlds.table(run), run
