@@ -112,6 +112,7 @@ EMAIL: Mapping[str, tuple[Any, World]] = {
     "bought_anyway": (1, partial(bored, churn=0.0)),
     "unsubscribe_rate": (1, bored),
     "discount": (0.9, bored),
+    "discount_most": (0.9, partial(bored, silence_ratio=8.0)),
     "send_cost": (100, bored),
     "coupon": ("ten", bored),
     "tone": ("lively", bored),
