@@ -57,8 +57,9 @@ hours and allowed days are the merchant's own choice and no law: the statutory n
 Where consent has to be confirmed anew, it ends at the beginning of the day on which the years are
 full; from then on `consent_expired` forbids marketing until a `consent` event `granted` or
 `reconfirmed` is known. What silence means is disputed: `silence_ends_consent = false` lets it
-stand. A service e-mail (`opt_in_renewal`) still goes, to ask. Telling somebody within 14 days what became
-of their consent, refusal or withdrawal is the sender's duty; Onje keeps when each became known.
+stand. A service e-mail (`opt_in_renewal`) still goes, to ask. Telling somebody within 14 days what
+became of their consent, refusal or withdrawal is the sender's duty; Onje keeps when each became
+known.
 """
 
 _INVARIANTS = """
@@ -105,9 +106,9 @@ def _classes(written: Mapping[str, Any]) -> Iterator[str]:
         "e-mail that is not in the catalogue counts as marketing.\n\n"
         "A transactional e-mail passes caps, gaps, quiet hours, allowed days, the holdout, "
         "exploration, consent, an unsubscribe and a complaint, and goes before any other e-mail; "
-        "it never passes a hard bounce or an erasure. A service e-mail needs consent and has caps of "
-        "its own, and passes the complaint brake, the sunset of a workflow and a consent that has "
-        "to be confirmed anew."
+        "it never passes a hard bounce or an erasure. A service e-mail needs consent and has caps "
+        "of its own, and passes the complaint brake, the sunset of a workflow and a consent that "
+        "has to be confirmed anew."
     )
 
 
