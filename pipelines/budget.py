@@ -18,6 +18,8 @@ OF_SENDS = (
 )  # fmt: skip
 # Told of any answer, so they stay; see serving.reasons.doubts.
 DOUBTS = ("unknown_customer", "unknown_zone", "degraded")
+# Why a plan is to wait although it was worth sending; {} is the budget.
+CUT = "the {} of this night are used up by e-mails that are worth more"
 # A sum of chances is no more exact than this.
 ROUNDING = 1e-9
 
@@ -82,7 +84,7 @@ def within(
         gone = users.head(count).get_column("customer_id")
         dropped |= dict.fromkeys(gone, name)
         left = left.filter(~pl.col("customer_id").is_in(gone.implode()))
-    return _with_waits(decisions, dropped, settings) if dropped else decisions
+    return with_waits(decisions, dropped, settings) if dropped else decisions
 
 
 def budget_told(
@@ -118,7 +120,7 @@ def _with_uses(arms: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_waits(
+def with_waits(
     decisions: pl.DataFrame, dropped: Mapping[str, str], settings: ServingSettings
 ) -> pl.DataFrame:
     """Turn the decisions for those customers into a wait for that budget."""
@@ -129,7 +131,7 @@ def _with_waits(
     of_wait = decisions.join(budget_of, on="customer_id", how="inner", maintain_order="left")
     because = pl.struct(
         code=pl.lit("budget"),
-        text=pl.format("the {} of this night are used up by e-mails that are worth more", "budget"),
+        text=pl.format(CUT, "budget"),
     )
     doubts = pl.col("because").list.filter(pl.element().struct.field("code").is_in(DOUBTS))
     waits = pl.duration(hours=settings.policy.ask_again_hours)

@@ -13,7 +13,9 @@ import polars as pl
 from features.errors import DataError, NotReadyError, OnjeError
 from features.lake import Lake
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from pipelines.budget import CUT, with_waits
 from pipelines.console import Step
+from pipelines.prices import COUNTED
 from pipelines.then import history_then, promised_then, settings_then
 from serving.answer import answer
 from serving.conditions import Conditions
@@ -101,7 +103,7 @@ def replay(
         feature_settings=settings.features,
         valuation=OWN,
     )
-    [row] = rows_of(decisions)
+    [row] = rows_of(_cut_again(decisions, receipt, settings, notes))
     again = json.loads(receipt_of(row, asked, settings, online=receipt["online_events"]))
     step("what was known then", 3, 3)
     return _compared(receipt, again, notes)
@@ -184,6 +186,18 @@ def _models(
         except OnjeError as gone:
             notes.append(f"version {version} of model {name} is gone ({gone}); it is left out")
     return Models(**{name: loaded.get(name) for name in FIELDS.values()})
+
+
+def _cut_again(
+    decisions: pl.DataFrame, receipt: Mapping[str, Any], settings: Effective, notes: list[str]
+) -> pl.DataFrame:
+    """Where the night cut a plan, since others used up its budget, that is taken over as it was."""
+    told = [reason["text"] for reason in receipt["because"] if reason["code"] == "budget"]
+    cut = [(receipt["customer_id"], name) for name in COUNTED if CUT.format(name) in told]
+    if not cut:
+        return decisions
+    notes.append("others used up a budget of that night: this is taken over, not decided again")
+    return with_waits(decisions, dict(cut), settings.serving)
 
 
 def _request(decided: Decided, asked: DecisionRequest) -> pl.DataFrame:

@@ -17,6 +17,7 @@ WHOSE_HOURS = {
     "segment": "by the hours of customers like them",
     "everyone": "by everyone's hours",
 }
+BORROWED = {"segment": "customers like them", "everyone": "everyone"}
 BY_ACTIVITY = " (of visits and orders; too few clicks to learn from yet)"
 
 
@@ -84,6 +85,14 @@ def send_reasons(policy: PolicySettings) -> Reasons:
         ),
         Reason("now", pl.format("at once: {}", hour), pl.col("leaves_now")),
         Reason("hour", hour, ~pl.col("leaves_now")),
+        Reason(
+            "borrowed_hour",
+            pl.format(
+                "too little is known of their own hours, so those of {} stand in",
+                pl.col("source").replace_strict(BORROWED, default="others"),
+            ),
+            pl.col("source").is_in(list(BORROWED)) & is_best_hour,
+        ),
         Reason(
             "explored_hour",
             pl.lit("its hour was chosen by chance to learn what each hour brings"),

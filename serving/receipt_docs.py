@@ -118,6 +118,8 @@ OF_REASONS: Mapping[str, str] = {
     "only_time": "one e-mail was asked for by name: only its time was to be found",
     "now": "it leaves at once, that hour being the best",
     "hour": "why this hour, and by whose hours it was found",
+    "borrowed_hour": "thin evidence: too little is known of their own hours, so those of their "
+    "segment or of everyone stand in",
     "explored_email": "chance chose the e-mail, or none, to learn what each brings",
     "explored_hour": "chance chose the hour, to learn what each brings",
     "moved": "a better minute was shut: by quiet hours, a day, a cap or a gap",

@@ -34,10 +34,10 @@ FIXED = {
 class ReplayedShop:
     """The lake, the service on its store, and a clock that the test sets."""
 
-    def __init__(self, home: Path, service) -> None:
-        self.home, self.service = home, service
+    def __init__(self, home: Path, service, patches: list[dict]) -> None:
+        self.home, self.service, self.patches = home, service, patches
         self.lake = Lake(home / "lake")
-        self.settings = load_settings(SETTINGS_FILE, [FIXED])
+        self.settings = load_settings(SETTINGS_FILE, patches)
 
     @property
     def store(self):
@@ -92,7 +92,7 @@ class ReplayedShop:
         return replay(
             decision_id, store=self.store, lake=self.lake, home=self.home,
             fetch=fetch or _nowhere, today=self.service.live.settings.current,
-            lay=lambda patches: effective(load_settings(SETTINGS_FILE, [FIXED, *patches])),
+            lay=lambda patches: effective(load_settings(SETTINGS_FILE, [*self.patches, *patches])),
             step=silently,
         )  # fmt: skip
 
@@ -102,6 +102,7 @@ def _nowhere(name: str, version: str) -> Path:
 
 
 @contextmanager
-def replayed_shop(home: Path):
-    with running(home, patches=[FIXED]) as service:
-        yield ReplayedShop(home, service)
+def replayed_shop(home: Path, *patches: dict):
+    fixed = [FIXED, *patches]
+    with running(home, patches=fixed) as service:
+        yield ReplayedShop(home, service, fixed)

@@ -138,6 +138,26 @@ def test_a_plan_of_the_night_is_decided_again_too(shop):
         assert done.equal, said(done)
 
 
+def test_a_plan_that_the_nights_budget_cut_is_cut_again(tmp_path):
+    """Six carts, chance draws more than one e-mail, and one a night is all: the others wait."""
+    names = ("ann", "bob", "cat", "dan", "eve", "fay")
+    drawn = {"explore_emails": 1.0, "explore_emails_at_first": 1.0}
+    with replayed_shop(tmp_path, {"budget": {"mails_per_day": 1}, "policy": drawn}) as shop:
+        shop.at(NOW)
+        shop.happened("".join(f"{name} | consent | 2026-01-05T15:00 | granted\n" for name in names))
+        shop.open(*names)
+        for name in names:
+            shop.told({**cart(), "customer_id": name, "at": "2026-03-03T15:00:00Z"})
+        shop.night(moment("2026-03-03T17:00"))
+        plans = [shop.store.recent_decisions(name, limit=1)[0] for name in names]
+        codes = [{reason["code"] for reason in plan.receipt["because"]} for plan in plans]
+        assert [plan.action for plan in plans].count("send") == 1
+        assert any("budget" in told for told in codes)
+        for plan in plans:
+            done = shop.replayed(plan.decision_id)
+            assert done.equal, said(done)
+
+
 def test_a_receipt_that_was_tampered_with_is_found(shop):
     decision = decided(shop)
     tamper(shop, decision, lambda receipt: receipt["features"].update(orders=7.0))

@@ -119,9 +119,13 @@ def running(home: Path, **more):
 
 
 def publish(service: Service) -> None:
-    """Ann agreed to e-mail and bought a mug two days ago: nothing has to be said to her now."""
+    """Ann agreed to e-mail, got the newsletter three days ago and bought a mug a day later.
+
+    So nothing has to be said to her now.
+    """
     past = [
         event("c1", kind="consent", reason="granted", channel="email", hours_ago=999),
+        event("m1", kind="send", email="newsletter", channel="email", hours_ago=72),
         event("o1", kind="order", order_id="1", amount="9", product_id="mug", hours_ago=48),
     ]
     service.live.store.publish(

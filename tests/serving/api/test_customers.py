@@ -9,7 +9,7 @@ def test_a_page_about_a_customer(service):
     decided = service.decide("r1")
     page = service.get("/v1/customers/ann").json()
     assert (page["customer_id"], page["timezone"]) == ("ann", "America/New_York")
-    assert page["events"] == 3
+    assert page["events"] == 4
     assert page["last_event_at"] == "2024-05-01T14:00:00Z"
     assert page["permission"]["email_consent"] == "granted"
     assert page["permission"]["suppressed_by"] is None

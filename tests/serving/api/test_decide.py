@@ -187,7 +187,8 @@ def test_the_receipt_tells_all_that_was_asked_and_read(service):
     assert receipt["features"]["cart_items"] == 1
     assert receipt["settings"] == service.live.settings.current.fingerprint
     assert receipt["clock_offset_days"] == 0
-    assert set(receipt["versions"]) == {"models", "synthetic", "policy"}
+    made_by = {"models", "synthetic", "policy", "catalogue", "features", "code"}
+    assert set(receipt["versions"]) == made_by
 
 
 def test_the_clock_can_live_in_the_past(tmp_path):
@@ -284,7 +285,8 @@ def test_a_mail_is_promised_for_30_days_ahead_at_most(service):
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_what_chance_decided_is_counted(tmp_path, share):
-    chance = {"policy": {"explore_emails": share, "holdout_share": 0.0}}
+    drawn = {"explore_emails": share, "explore_emails_at_first": share}
+    chance = {"policy": {**drawn, "holdout_share": 0.0}}
     with running(tmp_path, patches=[chance]) as service:
         publish(service)
         service.tell(CART)
