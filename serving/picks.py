@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from features.cart import is_in_cart
+from features.cart import CART_DAYS, is_in_cart
 from features.history import category_of
 from serving.shelf_facts import NEW_DAYS, dropped
 from serving.tables import KEY
@@ -92,10 +92,15 @@ def _due(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
 
 
 def _category(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+    # The category is cut only of what is listed: cutting that of the whole shelf takes longer.
     return (
         sources.scored(lists)
-        .join(sources.on_shelf(), left_on="item", right_on="product_id")
-        .filter(pl.col("category") == pl.col("about"))
+        .join(
+            sources.shelf.lazy().filter("available").select("product_id", "category"),
+            left_on="item",
+            right_on="product_id",
+        )
+        .filter(category_of("category", depth=sources.category_depth) == pl.col("about"))
     )
 
 
@@ -103,6 +108,8 @@ def _cart(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """What lies in the cart: their own choice, which is never too recent; the newest first."""
     return _chosen(
         sources.past(lists, "cart_add", "cart_remove", "order")
+        # Older lines are of no open cart, and end none.
+        .filter(pl.col("age") <= pl.duration(days=CART_DAYS))
         .with_columns(age=pl.col("age").dt.total_microseconds())
         .filter(is_in_cart("list"))
         .sort("at", "event_id")
@@ -116,9 +123,18 @@ def _bought(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
 
 def _newest_order(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """The lines of the newest order, each product once."""
-    orders = sources.past(lists, "order").with_columns(ordered_at=pl.col("at").max().over("list"))
-    newest = pl.when(pl.col("at") == pl.col("ordered_at")).then("order_id").min().over("list")
-    return orders.filter(pl.col("order_id") == newest).unique(["list", "product_id"])
+    orders = (
+        sources.past(lists, "order")
+        .select("list", "at", "order_id", "product_id")
+        .collect(engine="in-memory")
+    )
+    newest = (
+        orders.filter(pl.col("at") == pl.col("at").max().over("list"))
+        .group_by("list")
+        .agg(pl.col("order_id").min())
+    )
+    lines = orders.lazy().join(newest.lazy(), on=["list", "order_id"])
+    return lines.group_by("list", "product_id").agg(pl.col("at").max())
 
 
 def _chosen(lines: pl.LazyFrame) -> pl.LazyFrame:
