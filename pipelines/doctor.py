@@ -51,6 +51,7 @@ def examine() -> list[Finding]:
             findings += [_settings(onje)]
             of_data = (_lake, _data, _age, _money, _store, _complaints)
             findings += [_looked(look, onje) for look in of_data]
+            findings += [_registry(onje)]
             findings += list(_models(onje))
             findings += [_looked(_uplift, onje)]
     except OnjeError as error:
@@ -170,6 +171,22 @@ def _complaints(onje: Installation) -> Finding:
     found = f"{brake.because}{told[brake.state]}"
     mend = "see which e-mail they came of, and mail only whoever clicks for a week"
     return Finding("complaints", brake.state == "off", found, mend)
+
+
+def _registry(onje: Installation) -> Finding:
+    """Whether the record of models can be read; of a server, only where it is."""
+    at = onje.places.tracking_uri
+    if at is not None:
+        return Finding("registry", True, f"MLflow at {at}", "")
+    from training.registry import DATABASE
+
+    file = onje.places.home / DATABASE
+    if not file.exists():
+        return Finding("registry", True, f"no {file} yet; onje train makes it", "")
+    from training.registry_database import fault_of
+
+    fault = fault_of(file)
+    return Finding("registry", fault is None, fault or f"{file} can be read", "follow that hint")
 
 
 def _models(onje: Installation) -> Iterator[Finding]:

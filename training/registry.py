@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from training.tune import Tuned
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+DATABASE = "mlflow.db"
 # Tag of a registered model: every champion there was, oldest first, as a JSON list.
 REIGNS = "champions"
 EXAMPLES = "examples.parquet"
@@ -89,7 +90,7 @@ class Registry:
     @property
     def uri(self) -> str:
         """Where MLflow keeps its records."""
-        return self.tracking_uri or f"sqlite:///{self.home.resolve() / 'mlflow.db'}"
+        return self.tracking_uri or f"sqlite:///{self.home.resolve() / DATABASE}"
 
     def record(self, trained: Trained) -> str:
         """Log the run with all its evidence, register the model as challenger; its version."""
@@ -281,6 +282,10 @@ class Registry:
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         from mlflow import MlflowClient
 
+        if self.tracking_uri is None:
+            from training.registry_database import make_whole
+
+            make_whole(self.home.resolve() / DATABASE)
         self.home.mkdir(parents=True, exist_ok=True)
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 

@@ -72,6 +72,14 @@ def test_a_damaged_model_is_named(home):
     assert not told.fine and told.do == "onje doctor --mend"
 
 
+def test_a_record_of_models_that_cannot_be_read_is_told(home):
+    assert found()["registry"].fine
+    (home / "mlflow.db").write_bytes(b"once a database" * 100)
+    told = found()["registry"]
+    assert not told.fine
+    assert "cannot be read" in told.found and f"mv {home / 'mlflow.db'} " in told.found
+
+
 def test_broken_settings_do_not_hide_the_rest(home):
     (home / "onje.toml").write_text("[clok]\n")
     told = found()
