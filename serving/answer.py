@@ -173,7 +173,10 @@ def _mails(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame) -
     sent = (
         knowledge.history.lazy()
         .select("customer_id", "kind", "channel", "known_at", "event_id", "email", "at")
-        .filter(pl.col("kind") == "send", IS_ABOUT_EMAIL)
+        .filter(pl.col("kind") == "send")
+        .collect(engine="in-memory")
+        .lazy()
+        .filter(IS_ABOUT_EMAIL)
         .join(people.lazy(), on="customer_id")
         .filter(pl.col("known_at") <= pl.col("as_of"))
         .unique(["person", "event_id"], keep="first", maintain_order=True)

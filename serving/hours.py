@@ -18,8 +18,12 @@ from training.model.hours import Usual
 SLOTS = 48  # weekday and weekend, 24 hours each
 MICROSECONDS = 3_600_000_000  # of an hour
 SECOND = 1_000_000
-# 1970-01-01 was a Thursday; weeks are counted from Monday, 0.
-FIRST_WEEKDAY, SATURDAY = 3, 5
+HOURS_OF_WEEK = 168
+# 1970-01-01 was a Thursday; weeks are counted from Monday.
+FIRST_HOUR = 3 * 24
+SLOT_OF_HOUR = np.array(
+    [hour % 24 + (24 if hour >= 5 * 24 else 0) for hour in range(HOURS_OF_WEEK)], dtype=np.int8
+)
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 BEST_HOUR = ("weekend", "hour", "gain", "gain_low", "source", "customer", "segment", "everyone")
@@ -61,25 +65,28 @@ def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
     open_for = np.minimum(begins + MICROSECONDS, ends[whose]) - opens
     leaves_now = arms.get_column("at_once").to_numpy()[whose] & (step == 0)
     share = np.where(leaves_now, 0.0, arms.get_column("spread").to_numpy()[whose])
-    at = opens + np.floor(open_for // SECOND * share).astype(np.int64) * SECOND
+    seconds = np.floor(np.floor(open_for / SECOND) * share)
+    at = opens + seconds.astype(np.int64) * SECOND
     local_at = at + ahead[whose]
+    # An instant lies in the hour that its local hour begins; so hours are counted, not divided.
+    hour_of_week = (first + ahead) // MICROSECONDS + FIRST_HOUR
+    week = (hour_of_week % HOURS_OF_WEEK).astype(np.int32)[whose] + step.astype(np.int32)
     changes = np.flatnonzero((ahead != behind)[whose])
     if len(changes):
-        local_at[changes] = at[changes] + _offsets_at(
-            at[changes], arms.get_column("timezone")[whose[changes]]
-        )
-    hour = local_at // MICROSECONDS % 24
-    is_weekend = (local_at // (24 * MICROSECONDS) + FIRST_WEEKDAY) % 7 >= SATURDAY
+        zones = arms.get_column("timezone")[whose[changes]]
+        local_at[changes] = at[changes] + _offsets_at(at[changes], zones)
+        week[changes] = local_at[changes] // MICROSECONDS + FIRST_HOUR
+    slot = SLOT_OF_HOUR[week % HOURS_OF_WEEK]
     return pl.DataFrame(
         {
             "whose": whose,
             "at": _moments(at),
             "local_at": pl.Series(local_at).cast(pl.Datetime("us")),
             "begins": _moments(begins),
-            "hour": hour.astype(np.int8),
-            "slot": hour + 24 * is_weekend,
+            "hour": slot % 24,
+            "slot": slot,
             "leaves_now": leaves_now,
-            "waiting": (at - starts[whose]) // SECOND / 3600,
+            "waiting": np.floor((at - starts[whose]) / SECOND) / 3600,
         }
     )
 

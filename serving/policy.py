@@ -77,7 +77,8 @@ def decide(
     policy = settings.policy
     dealt = assigned(inputs.questions, settings, inputs.conditions)
     candidates = with_arms_of_experiments(inputs.candidates, dealt)
-    windows = with_products(with_window(candidates.lazy()), inputs.picks)
+    competing = candidates.lazy().filter("considered")
+    windows = with_products(with_window(competing), inputs.picks)
     arms = with_variant(
         with_parts(windows, policy, inputs.conditions).collect(engine="in-memory"), settings
     )
@@ -89,6 +90,7 @@ def decide(
     arms, chosen = with_choice(arms, draws_of(inputs.questions, policy, inputs.conditions), policy)
     return _decided(
         inputs.questions,
+        candidates,
         arms,
         at_instant(with_hour(chosen, arms, instants, policy), instants)
         .lazy()
@@ -101,6 +103,7 @@ def decide(
 
 def _decided(
     questions: pl.DataFrame,
+    candidates: pl.DataFrame,
     arms: pl.DataFrame,
     chosen: pl.LazyFrame,
     *,
@@ -153,7 +156,7 @@ def _decided(
     )
     return (
         decided.join(because, on="row", how="left", maintain_order="left")
-        .join(_receipts(arms), on="row", how="left", maintain_order="left")
+        .join(_receipts(candidates, arms), on="row", how="left", maintain_order="left")
         .with_columns(
             pl.col("because").fill_null(no_reasons()),
             pl.col("products").fill_null(pl.lit([], pl.List(pl.String))),
@@ -193,12 +196,26 @@ def _because(
     )
 
 
-def _receipts(arms: pl.DataFrame) -> pl.LazyFrame:
-    """`arms`: per row all arms as the receipt keeps them."""
-    return (
+def _receipts(candidates: pl.DataFrame, arms: pl.DataFrame) -> pl.LazyFrame:
+    """`arms`: per row all arms as the receipt keeps them, also those that do not compete."""
+    fields = [field.name for field in ARM.fields]
+    competing = (
         arms.lazy()
         .with_columns(parts_at_best())
         .rename({"reason": "because", "lift": "hour_lift"})
+        .select("row", "arm", *fields)
+    )
+    others = (
+        candidates.lazy()
+        .filter(~pl.col("considered"))
+        .select(
+            "row", "arm", "email", "applies", "learnt", propensity=pl.lit(0.0), hours=pl.lit(0),
+            forbidden_by=no_reasons(), stands_back=pl.lit(False),
+        )
+    )  # fmt: skip
+    return (
+        pl.concat([competing, others], how="diagonal_relaxed")
+        .sort("arm")
         .group_by("row", maintain_order=True)
-        .agg(arms=pl.struct(field.name for field in ARM.fields))
+        .agg(arms=pl.struct(fields))
     )

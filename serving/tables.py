@@ -36,7 +36,8 @@ MAIL = pl.Schema(
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
 
 # Clicks to fit are the parts of `value` at its instant: expected counts, then money, then factors.
-# Value = margin - discount - the costs and prices up to `unsubscribe_price`.
+# Value = margin - discount - the costs and prices up to `unsubscribe_price`. Of an e-mail that does
+# not compete there are none of these.
 ARM = pl.Struct(
     {
         "email": pl.String,

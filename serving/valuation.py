@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from serving.value import OF_VALUE, value_of
@@ -46,8 +47,8 @@ def with_worth(instants: pl.DataFrame, arms: pl.DataFrame, valuation: Valuation)
     whose = instants.get_column("whose").to_numpy()
     of_arm = {name: arms.get_column(name).to_numpy() for name in OF_VALUE}
     decided_at = arms.get_column("as_of").to_physical().to_numpy()
-    waited = (instants.get_column("at").to_physical().to_numpy() - decided_at[whose]) // SECOND
-    hours = waited / 3600
+    waited = instants.get_column("at").to_physical().to_numpy() - decided_at[whose]
+    hours = np.floor(waited / SECOND) / 3600
     pull = instants.get_column("pull").to_numpy()
     value = value_of(lambda name: of_arm[name][whose], pull, hours)
     known = pl.concat(

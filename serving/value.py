@@ -130,5 +130,10 @@ def parts_at_best() -> list[pl.Expr]:
 
 def _stays_and_still(part: Callable[[str], Money], waited: Money) -> tuple[Money, Money]:
     """Of those who order anyway the share who have not yet; the chance of no order so far."""
-    stays = (0.5 ** (waited / part("settles_hours"))).round(9)
+    stays = _halved(waited / part("settles_hours")).round(9)
     return stays, 1 - part("anyway") * (1 - stays)
+
+
+def _halved(times: Money) -> Money:
+    """1/2 to so many times; numpy's general power takes five times as long."""
+    return np.exp2(-times) if isinstance(times, np.ndarray) else 0.5**times
