@@ -32,7 +32,7 @@ from training.ranking import list_metrics
 from training.settings import ResamplingSettings
 from training.uplift import Ints, holdout_uplift
 
-RESAMPLING = ResamplingSettings(replicates=200, level=0.95, seed=1)
+RESAMPLING = ResamplingSettings(replicates=200, level=0.95, seed=1, least_customers=30)
 REPLICATIONS = 2000
 CHUNK = 100
 ROWS_OF_ONE = 3

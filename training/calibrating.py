@@ -75,7 +75,7 @@ def choose_calibration(learnt: Said, judged: Said, *, settings: ResamplingSettin
         gains[name] = mean(raw - log_losses(judged.labels, corrected))
     found = intervals(gains, judged.customers.rank("dense").to_numpy(), settings=settings)
     best = max(found, key=lambda name: found[name].estimate)
-    if found[best].low <= 0:
+    if not found[best].is_surely_positive:
         return Choice(NONE, found, f"{best} is not surely better than none")
     return Choice(best, found, f"{best} is surely better than none")
 

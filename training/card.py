@@ -89,12 +89,13 @@ PURPOSES: Mapping[str, Purpose] = {
 
 def card(
     name: str, version: str, about: Mapping[str, Any], *, gate: str, contributions: pl.DataFrame,
-    rows_are: str,
+    rows_are: str, judged_by: float | None,
 ) -> str:  # fmt: skip
     """The card as Markdown.
 
     `about` is that of the model's folder, `gate` what was said of its promotion, `contributions`
-    those of training.explain, of the rows that `rows_are` names.
+    those of training.explain, of the rows that `rows_are` names. `judged_by`: how many customers of
+    equal weight the test rows are worth; None where that was not kept.
     """
     purpose = PURPOSES[name]
     return "\n".join([
@@ -103,7 +104,7 @@ def card(
            "page is of that world, none of a real shop.\n"] if about["synthetic"] else []),
         f"{purpose.question}\n",
         "| | |\n|---|---|",
-        *(f"| {key} | {value} |" for key, value in _origin(version, about, gate, purpose)),
+        *(f"| {key} | {value} |" for key, value in _origin(version, about, gate, purpose, judged_by)),
         "\n## How well\n",
         "On later customers and days than it learnt from. In brackets: the interval, customers "
         "drawn anew.\n",
@@ -123,7 +124,7 @@ def card(
 
 
 def _origin(
-    version: str, about: Mapping[str, Any], gate: str, purpose: Purpose
+    version: str, about: Mapping[str, Any], gate: str, purpose: Purpose, judged_by: float | None
 ) -> Iterator[tuple[str, str]]:
     facts, settings = about["facts"], about["settings"]
     yield "version", version
@@ -135,6 +136,8 @@ def _origin(
         if rows is not None:
             whose = "" if customers is None else f" of {customers:,} customers"
             yield f"{use} rows", f"{rows:,}{whose}{_when(facts.get(f'{use}_dates'))}"
+    if judged_by is not None:
+        yield "judged by", f"{judged_by:,.0f} customers, each by its weight among the test rows"
     yield "trained at", about["trained_at"]
     tables = ", ".join(f"{name} {number}" for name, number in about["lake_versions"].items())
     yield "lake", tables or "not recorded"
@@ -163,7 +166,7 @@ def _metrics(about: Mapping[str, Any]) -> Iterator[str]:
         cells = [_interval(found[one].get(metric)) for one in contestants]
         yield f"| {metric.replace('_', ' ')} | " + " | ".join(cells) + " |"
     low, _, high = about["gain"]
-    sure = "better" if low > 0 else "worse" if high < 0 else "not surely different"
+    sure = "better" if 0 < low < high else "worse" if high < 0 else "not surely different"
     yield f"\nGain in log-loss over `{baseline}`: {_interval(about['gain'])}, {sure}."
 
 

@@ -37,6 +37,11 @@ class Interval:
     estimate: float
     high: float
 
+    @property
+    def is_surely_positive(self) -> bool:
+        """Whether all of it lies above zero; without any width nothing is sure, but unknown."""
+        return 0 < self.low < self.high
+
     def as_list(self) -> list[float]:
         """[low, estimate, high], for JSON."""
         return [self.low, self.estimate, self.high]
@@ -86,6 +91,15 @@ def intervals(
         low, high = (_moved(metric, estimate, step) for step in (-reach * spread, reach * spread))
         result[name] = Interval(low, estimate, high)
     return result
+
+
+def customers_of_weight(customers: NDArray[np.int64]) -> float:
+    """How many customers with as many rows each would say as much as these rows [rows] do.
+
+    Kish's effective size: of a thousand rows, of which one customer has nearly all, about one.
+    """
+    rows = np.unique(customers, return_counts=True)[1].astype(np.float64)
+    return float(rows.sum() ** 2 / (rows**2).sum()) if len(rows) else 0.0
 
 
 def _moved(metric: Metric, estimate: float, step: float) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from training.card import card
+from training.evaluate import customers_of_weight
 from training.explain import contributions
 from training.plots_shap import contributions_plot
 from training.registry import EXAMPLES
@@ -27,11 +28,12 @@ def write_evidence(trained: Trained, folder: Path) -> None:
     trained.examples.write_parquet(folder / EXAMPLES)
     about = trained.model.about
     table = moves.table(about["meanings"])
-    inputs = {"rows_are": moves.rows_are, "inputs": table.to_dicts()}
+    judged_by = customers_of_weight(trained.examples.get_column("customer").to_numpy())
+    inputs = {"rows_are": moves.rows_are, "inputs": table.to_dicts(), "judged_by": judged_by}
     (folder / INPUTS).write_text(json.dumps(inputs, indent=1), "utf-8")
     text = card(
         trained.model.name, "not yet recorded", about, gate="not judged yet",
-        contributions=table, rows_are=moves.rows_are,
+        contributions=table, rows_are=moves.rows_are, judged_by=judged_by,
     )  # fmt: skip
     (folder / CARD).write_text(text, "utf-8")
 
@@ -41,5 +43,5 @@ def card_of(name: str, version: str, *, about: dict[str, object], gate: str, inp
     moves = json.loads(inputs.read_text("utf-8"))
     return card(
         name, version, about, gate=gate, contributions=pl.DataFrame(moves["inputs"]),
-        rows_are=moves["rows_are"],
+        rows_are=moves["rows_are"], judged_by=moves.get("judged_by"),
     )  # fmt: skip

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import polars as pl
 
 from features.errors import NotReadyError
-from training.evaluate import Floats, Interval, intervals, mean
+from training.evaluable import NotEvaluable
+from training.evaluate import Floats, Interval, customers_of_weight, intervals, mean
 from training.losses import LOSSES
 from training.model.model import Model
 from training.settings import ResamplingSettings
@@ -32,8 +34,12 @@ def judge(
 
     Opponents are the trivial baseline and the champion (where there is one), on the challenger's
     own test cases and paired: customer by customer. A champion that was trained later may have
-    seen those cases; that makes the gate stricter, never laxer.
+    seen those cases; that makes the gate stricter, never laxer. Too few customers to judge by let
+    nothing through.
     """
+    thin = _too_few(examples, settings)
+    if thin is not None:
+        return Verdict(promote=False, reasons=(str(thin),))
     losses = LOSSES[challenger.name](challenger, examples)
     gains = {"the trivial baseline": examples.get_column("baseline_loss").to_numpy() - losses}
     if champion is not None:
@@ -46,6 +52,18 @@ def judge(
     return _verdict(gains, examples, settings)
 
 
+def _too_few(examples: pl.DataFrame, settings: ResamplingSettings) -> NotEvaluable | None:
+    found = customers_of_weight(examples.get_column("customer").to_numpy())
+    if found >= settings.least_customers:
+        return None
+    return NotEvaluable(
+        f"its {examples.height:,} test cases say as much as {math.floor(found):,} customers of "
+        f"equal weight would, {settings.least_customers:,} are needed; wait for more customers, "
+        "more cases of the same ones do not help, or lower least_customers under "
+        "[training.resampling] in onje.toml"
+    )
+
+
 def _verdict(
     gains: dict[str, Floats], examples: pl.DataFrame, settings: ResamplingSettings
 ) -> Verdict:
@@ -55,13 +73,13 @@ def _verdict(
         settings=settings,
     )
     return Verdict(
-        promote=all(gain.low > 0 for gain in found.values()),
+        promote=all(gain.is_surely_positive for gain in found.values()),
         reasons=tuple(_sentence(opponent, gain) for opponent, gain in found.items()),
     )
 
 
 def _sentence(opponent: str, gain: Interval) -> str:
-    if gain.low > 0:
+    if gain.is_surely_positive:
         return f"better than {opponent}: gain in log-loss {gain}"
     if gain.high < 0:
         return f"worse than {opponent}: gain in log-loss {gain}"

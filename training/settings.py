@@ -15,6 +15,8 @@ class ResamplingSettings(BaseModel):
     replicates: Annotated[int, Field(ge=200, le=20_000)]
     level: Annotated[float, Field(gt=0.5, lt=1)]
     seed: Annotated[int, Field(ge=0)]
+    # Of a single customer nobody can say how much another would differ.
+    least_customers: Annotated[int, Field(ge=2)]
 
 
 class TreeSettings(BaseModel):

@@ -14,7 +14,7 @@ from training.settings import (
     ResamplingSettings,
 )
 
-RESAMPLING = ResamplingSettings(replicates=400, level=0.95, seed=1)
+RESAMPLING = ResamplingSettings(replicates=400, level=0.95, seed=1, least_customers=30)
 CHURN = ChurnSettings(
     horizon_days=28,
     every_days=7,

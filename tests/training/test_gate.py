@@ -68,6 +68,37 @@ def test_a_champion_with_inputs_that_are_gone_cannot_be_compared() -> None:
     assert "missing abolished" in refused.reasons[0]
 
 
+def test_one_customer_convinces_nobody_however_many_rows_there_are_of_them() -> None:
+    rows = examples(800)
+    alone = rows.with_columns(customer=pl.lit(1, pl.UInt32))
+    # One with nearly all rows, and so many with one each that there are enough of them by number.
+    crowd = pl.int_range(pl.len(), dtype=pl.UInt32)
+    loud = rows.with_columns(customer=pl.when(crowd < 100).then(crowd).otherwise(200))
+    for few, worth in ((alone, 1), (loud, 1)):
+        refused = judge(GOOD, None, few, settings=RESAMPLING)
+        assert not refused.promote
+        assert f"say as much as {worth} customers" in refused.reasons[0]
+        assert "30 are needed" in refused.reasons[0] and "least_customers" in refused.reasons[0]
+    patient = RESAMPLING.model_copy(update={"least_customers": 801})
+    assert not judge(GOOD, None, rows, settings=patient).promote
+    assert judge(GOOD, None, rows, settings=RESAMPLING).promote
+
+
+def test_an_interval_without_width_is_not_sure() -> None:
+    rows = examples(200)
+    losses = log_losses(
+        rows.get_column("label").to_numpy(), GOOD.probability(rows.select(grown.INPUTS)).to_numpy()
+    )
+    # Each row gains exactly as much as the next, as where all are one row copied.
+    copied = pl.concat([rows.head(1).with_columns(baseline_loss=losses[0] + 0.25)] * 200)
+    copied = copied.with_columns(customer=rows.get_column("customer"))
+    refused = judge(GOOD, None, copied, settings=RESAMPLING)
+    assert not refused.promote
+    assert refused.reasons[0] == (
+        "not surely better than the trivial baseline: gain in log-loss 0.2500 [0.2500, 0.2500]"
+    )
+
+
 @pytest.mark.parametrize("level", [0.8, 0.99])
 def test_the_level_decides_how_sure_one_has_to_be(level: float) -> None:
     strict = RESAMPLING.model_copy(update={"level": level})

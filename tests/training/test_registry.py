@@ -212,6 +212,7 @@ def test_a_run_shows_settings_versions_metrics_with_intervals_and_pictures(
 def test_a_card_says_what_was_measured_and_what_the_gate_said(registry: Registry) -> None:
     first, second = registry.card("churn", "1"), registry.card("churn", "2")
     assert first.text.startswith("# churn\n") and "| version | 1 |" in first.text
+    assert "| judged by | 600 customers" in first.text
     assert "| log loss | " in first.text and "base_rate (baseline)" in first.text
     assert "`days_since_order`" in first.text and "Synthetic" not in first.text
     assert "worse than the trivial baseline" in second.text
@@ -247,6 +248,7 @@ def test_there_is_no_pickle_and_nothing_lies_about(registry: Registry, tmp_path:
         ".db-wal",
         "",
         ".yaml",
+        ".lock",
     }
     without_suffix = {f.name for f in registry.home.rglob("*") if f.is_file() and not f.suffix}
     assert without_suffix <= {"champion", "previous"}
