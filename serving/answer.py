@@ -14,7 +14,7 @@ from serving.candidates import candidates_of
 from serving.evidence import stage_of
 from serving.knowledge import Knowledge
 from serving.law import with_law
-from serving.picks import Sources
+from serving.pick_sources import Sources
 from serving.policy import OF_QUESTION, Inputs, decide
 from serving.products import picks_of
 from serving.responses import with_responses

@@ -7,13 +7,13 @@ for), item, probability (of an order, null where no model says one), rank, reste
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import polars as pl
 
 from features.cart import CART_DAYS, is_in_cart
 from features.history import category_of
+from serving.pick_sources import Sources
 from serving.shelf_facts import NEW_DAYS, dropped
 from serving.tables import KEY
 from serving.triggers import Picks
@@ -25,59 +25,6 @@ VIEWED_DAYS = 30
 WORD = r"[\p{L}\p{N}]{2,}"
 LINKS = 20  # of products that go with one, no more than so many
 DEAREST = 0.75  # the premium range of a category begins at this quantile of its prices
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What picks are made of.
-
-    `items`: the scores of products, `seen`: prices seen (features.prices), `shelf`: PRODUCTS, of
-    which only what is available counts; `affinity`: the model that knows what goes together.
-    """
-
-    items: pl.DataFrame
-    history: pl.DataFrame
-    shelf: pl.DataFrame
-    seen: pl.DataFrame
-    affinity: Model | None
-    category_depth: int
-    currency: str
-    due_share: float
-    recently_bought_days: float
-
-    def is_due(self) -> pl.Expr:
-        return (pl.col("due_ratio") >= self.due_share).fill_null(False) & pl.col("own")
-
-    def scored(self, lists: pl.DataFrame) -> pl.LazyFrame:
-        """The scored products of each list."""
-        lately = (pl.col("days_since_order") < self.recently_bought_days).fill_null(False)
-        return (
-            lists.lazy()
-            .join(self.items.lazy(), on=KEY)
-            .with_columns(rested=~lately | self.is_due())
-        )
-
-    def past(self, lists: pl.DataFrame, *kinds: str) -> pl.LazyFrame:
-        """Events of these kinds, by list, with their `age`."""
-        return (
-            self.history.lazy()
-            .filter(pl.col("kind").is_in(kinds))
-            .join(lists.lazy(), on="customer_id")
-            .filter(pl.col("at") < pl.col("as_of"), pl.col("known_at") <= pl.col("as_of"))
-            .with_columns(age=pl.col("as_of") - pl.col("at"))
-        )
-
-    def on_shelf(self, *columns: str) -> pl.LazyFrame:
-        """Available products, with their `category` cut to the depth that categories have here."""
-        return (
-            self.shelf.lazy()
-            .filter("available")
-            .select(
-                "product_id",
-                *columns,
-                category=category_of("category", depth=self.category_depth),
-            )
-        )
 
 
 Pick = Callable[[pl.DataFrame, Sources], pl.LazyFrame]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from serving.picks import OFFERED, PICKS, Sources
+from serving.pick_sources import Sources
+from serving.picks import OFFERED, PICKS
 
 LONGEST_LIST = 50
 

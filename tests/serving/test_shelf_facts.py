@@ -16,13 +16,13 @@ from tests.serving.shop import NEW_YORK, NOW, SHOP
 from tests.spec.triggers.test_catalogue import SETTINGS
 
 ON_SHELF = """
-    product_id | title       | category             | available | released_at      | price | currency
-    milk       | Whole milk  | DAIRY > MILK         | yes       | -                | 3     | USD
-    kefir      | Kefir       | DAIRY > MILK > SOUR  | yes       | 2026-02-21T16:00 | 2     | USD
-    skyr       | Skyr        | DAIRY > MILK         | yes       | 2026-03-04T16:00 | 2     | USD
-    quark      | Quark       | DAIRY > MILK         | no        | 2026-03-02T16:00 | 2     | USD
-    bread      | Rye bread   | BAKERY > BREAD       | yes       | 2025-01-01T00:00 | 4     | USD
-    soap       | Olive soap  | HOME > CARE          | yes       | -                | 5     | EUR
+    product_id | title       | category            | available | released_at      | price | currency
+    milk       | Whole milk  | DAIRY > MILK        | yes       | -                | 3     | USD
+    kefir      | Kefir       | DAIRY > MILK > SOUR | yes       | 2026-02-21T16:00 | 2     | USD
+    skyr       | Skyr        | DAIRY > MILK        | yes       | 2026-03-04T16:00 | 2     | USD
+    quark      | Quark       | DAIRY > MILK        | no        | 2026-03-02T16:00 | 2     | USD
+    bread      | Rye bread   | BAKERY > BREAD      | yes       | 2025-01-01T00:00 | 4     | USD
+    soap       | Olive soap  | HOME > CARE         | yes       | -                | 5     | EUR
 """
 CROWD = """
     ann | consent  | 2025-01-01T00:00 | granted

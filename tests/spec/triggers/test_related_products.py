@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from serving.picks import Sources
+from serving.pick_sources import Sources
 from serving.products import picks_of
 from serving.tables import UTC
 from tests.serving.histories import history, shelf
