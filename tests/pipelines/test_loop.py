@@ -5,6 +5,7 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -20,13 +21,17 @@ from pipelines.compact import compact
 from pipelines.console import silently
 from pipelines.demo import ask, prepare, receipt_of, titles_of, told, with_clock
 from pipelines.doctor import mend
+from pipelines.effective import effective
 from pipelines.installation import Installation
 from pipelines.models import MODELS, TRAINERS
 from pipelines.places import places
 from pipelines.publish import publish
+from pipelines.replay import replay, said
 from pipelines.rescore import ONJE, rescore
 from pipelines.retrain import Retrained, Skipped, data_until, retrain, row_of
 from pipelines.settings import load_settings
+from serving.answer import decisions_of
+from serving.invariants import BrokenInvariant
 from serving.models import ModelShelf
 from serving.store.store import Store
 from serving.valuation import OWN
@@ -221,6 +226,24 @@ def test_a_night_that_fails_leaves_the_old_output(onje, now, tmp_path, monkeypat
     assert not hidden
 
 
+def test_a_night_with_a_row_that_must_never_be_publishes_nothing(onje, now, tmp_path, monkeypatch):
+    first = night(onje, now, tmp_path)
+    plans = onje.lake.read("scores").height, onje.store.conditions()
+
+    def with_a_fault(*args, **kwargs):
+        made = decisions_of(*args, **kwargs)
+        shown = pl.lit(["no such product"], pl.List(pl.String))
+        is_send = pl.col("action") == "send"
+        return made.with_columns(products=pl.when(is_send).then(shown).otherwise("products"))
+
+    monkeypatch.setattr("pipelines.everybody.decisions_of", with_a_fault)
+    with pytest.raises(BrokenInvariant, match="nothing is published.*I6 products can be offered"):
+        night(onje, now + timedelta(hours=1), tmp_path)
+    assert (tmp_path / "latest").resolve() == first.folder.resolve()
+    assert {entry.name for entry in tmp_path.iterdir()} == {first.folder.name, "latest"}
+    assert (onje.lake.read("scores").height, onje.store.conditions()) == plans
+
+
 def test_what_was_told_online_counts_at_night(onje, now, tmp_path):
     publish_now(onje, now)
     before = pl.read_parquet(night(onje, now, tmp_path).folder / "decisions.parquet")
@@ -285,6 +308,33 @@ def test_a_live_decision_takes_the_plan_s_place(onje, now, tmp_path):
         assert client.get(f"/v1/decisions/{plan_id}").json()["state"] == "superseded"
 
 
+def test_a_decision_is_replayed_by_the_models_of_then(onje, now):
+    """Later there are other champions; a version that nobody has any more is named."""
+    home = onje.places.home
+    originals = (home / "models").resolve()
+    (home / "models").unlink()
+    shutil.copytree(originals, home / "models")
+    publish_now(onje, now)
+    with client_at(onje, now) as client:
+        made = [client.decide(f"q{n}", str(n))["decision_id"] for n in (1, 2)]
+    churn = home / "models" / "churn"
+    version = (churn / "champion").read_text().strip()
+    shutil.copytree(churn / version, churn / "99")
+    (churn / "champion").write_text("99")
+    again = partial(
+        replay, store=onje.store, lake=onje.lake, home=home, fetch=Registry(home, None).fetch,
+        today=effective(onje.settings), lay=None, step=silently,
+    )  # fmt: skip
+    for decision in made:
+        done = again(decision)
+        assert done.equal, said(done)
+    shutil.rmtree(churn / version)
+    done = again(made[0])
+    assert not done.equal
+    assert any(note.startswith(f"version {version} of model churn is gone") for note in done.notes)
+    assert "versions.models.churn" in [one.where for one in done.differences]
+
+
 def test_an_event_changes_the_next_decision_and_reaches_the_lake_once(onje, now):
     publish_now(onje, now)
     customer = "1"
@@ -332,9 +382,7 @@ def test_the_demo_ends_in_a_decision_that_a_person_can_read(onje, now, monkeypat
     assert "demo-assumption" in text
     if again["action"] == "send":  # one mail is promised already, and another keeps its distance
         apart = [datetime.fromisoformat(one["send_at"]) for one in (decision, again)]
-        assert abs(apart[0] - apart[1]) >= timedelta(
-            hours=onje.settings.caps.all.min_gap_hours
-        )
+        assert abs(apart[0] - apart[1]) >= timedelta(hours=onje.settings.caps.all.min_gap_hours)
     said = {"send": "Send", "wait": "Wait"}[again["action"]]
     assert said in told(again, receipt, titles_of(onje.lake))
 

@@ -11,7 +11,7 @@ CALM = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 
 TestAFewLives = Shop.TestCase
 TestAFewLives.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, derandomize=True,
+    max_examples=10, stateful_step_count=15, deadline=None, derandomize=True,
     suppress_health_check=CALM,
 )  # fmt: skip
 
