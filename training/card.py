@@ -104,7 +104,10 @@ def card(
            "page is of that world, none of a real shop.\n"] if about["synthetic"] else []),
         f"{purpose.question}\n",
         "| | |\n|---|---|",
-        *(f"| {key} | {value} |" for key, value in _origin(version, about, gate, purpose, judged_by)),
+        *(
+            f"| {key} | {value} |"
+            for key, value in _origin(version, about, gate, purpose, judged_by)
+        ),
         "\n## How well\n",
         "On later customers and days than it learnt from. In brackets: the interval, customers "
         "drawn anew.\n",
