@@ -15,10 +15,12 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
 
     email_consent is "granted", "denied" or "unknown", suppressed_by null, "unsubscribe",
     "complaint", "bounce" (a hard one) or "erase"; of several the one that forbids most is told.
-    consent_confirmed_at is when the newest grant or confirmation that counts was given. An act counts from the moment it is known, also
-    one that is dated later. A grant lifts an unsubscribe only if it is known later and happened
-    later, so that old consents told again by another system lift nothing; ties forbid. Nothing
-    lifts a complaint, a hard bounce or an erasure.
+    consent_confirmed_at is when the newest grant or confirmation that counts was given.
+
+    An act counts from the moment it is known, also one that is dated later. A grant lifts an
+    unsubscribe only if it is known later and happened later, so that old consents told again by
+    another system lift nothing; ties forbid. Nothing lifts a complaint, a hard bounce or an
+    erasure.
     """
     kind, reason, known_at = pl.col("kind"), pl.col("reason"), pl.col("known_at")
     is_grant = (

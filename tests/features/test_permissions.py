@@ -109,6 +109,30 @@ def test_since_when() -> None:
     assert row["suppressed_at"] == when("2024-01-04")  # of the complaint, which weighs more
 
 
+@pytest.mark.parametrize(
+    ("as_of", "confirmed"),
+    [("2023-06-01", "2023-01-01"), ("2024-01-02", "2024-01-02"), ("2024-02-02", None)],
+)
+def test_since_when_consent_is_confirmed(as_of: str, confirmed: str | None) -> None:
+    """The newest confirmation that counts; a refusal undoes those before it."""
+    told = history("""
+        ann | 2023-01-01 | consent | reason=granted
+        ann | 2024-01-02 | consent | reason=reconfirmed
+        ann | 2024-02-01 | consent | reason=denied
+    """)
+    row = permissions_as_of(told, spine(("ann", as_of))).row(0, named=True)
+    assert row["consent_confirmed_at"] == (confirmed and when(confirmed))
+
+
+def test_a_hard_bounce_weighs_more_than_a_complaint() -> None:
+    """What is owed may go to somebody who complained, but not where mail does not arrive."""
+    told = """
+        ann | 2024-01-01 | complaint
+        ann | 2024-01-02 | bounce | reason=hard
+    """
+    assert _told(told, "2024-05-01") == ("unknown", "bounce")
+
+
 def _told(drawn: str, as_of: str) -> tuple[str, str | None]:
     row = permissions_as_of(history(drawn), spine(("ann", as_of))).row(0, named=True)
     return row["email_consent"], row["suppressed_by"]
