@@ -26,6 +26,7 @@ from tests.spec.workflows.lives import (
     events,
     known,
     moment,
+    promised,
     renamed,
     series,
     stands,
@@ -143,6 +144,41 @@ def test_each_setting_changes_where_somebody_stands(name):
     people = people.with_columns(is_baker=pl.lit(False))
     before = steps_of(people, contacts, NOBODY, school())
     assert not before.equals(steps_of(people, contacts, NOBODY, school(**{name: other})))
+
+
+def test_a_machine_s_visit_is_no_visit():
+    looked = school(ends_on=["visit"])
+    for what, ended_by in (("machine visit", None), ("visit", "visit")):
+        life = events(f"day | what\n0 | lesson_1\n1 | {what}")
+        people, contacts = known(life, [("ann", moment(2))])
+        people = people.with_columns(is_baker=pl.lit(False))
+        found = steps_of(people, contacts, NOBODY, looked)
+        assert found["ended_by_course"].item() == ended_by
+
+
+def test_any_sign_of_life_prevents_a_sunset_also_one_that_ends_nothing():
+    closing = series({}, welcome_series={"sunset_days": 5})
+    life = "day | what\n0 | welcome\n7 | nudge"
+    assert stands(events(life), [13], closing)["sunset"].item()
+    assert not stands(events(f"{life}\n8 | visit"), [13], closing)["sunset"].item()
+
+
+def test_a_click_on_a_mail_that_nobody_knows_was_sent_hides_no_step():
+    life = "day | what\n0 | lesson_1\n6 | lesson_4\n6.1 | click lesson_4_short"
+    people, contacts = known(events(life), [("ann", moment(7))])
+    people = people.with_columns(is_baker=pl.lit(False))
+    found = steps_of(people, contacts, NOBODY, school(ends_on=["survey"]))
+    assert found["state_course"].item() == "done"
+
+
+def test_of_two_first_emails_only_one_is_promised():
+    first = {"emails": ["lesson_1", "newsletter"], "after_days": 0}
+    both = school(steps=[first, *COURSE["steps"][1:]])
+    people, contacts = known(events("day | what\n-3 | visit"), [("ann", moment(0))])
+    people = people.with_columns(is_baker=pl.lit(False))
+    assert steps_of(people, contacts, NOBODY, both)["may_begin_course"].item()
+    waits = promised("newsletter", 0)
+    assert not steps_of(people, contacts, waits, both)["may_begin_course"].item()
 
 
 # --- for every workflow: nothing is stored, so whoever tells the past again gets the same step
@@ -285,14 +321,14 @@ def test_two_workflows_at_once_share_the_caps():
     assert second["email"] in due - {first["email"]}
     assert second["send_at"] >= left + gap - timedelta(minutes=5)
     # So it does where it is only promised.
-    promised = pl.DataFrame(
+    elsewhere = pl.DataFrame(
         {
             "customer_id": ["ann"], "decision_id": ["other"], "email": [first["email"]],
             "at": [first["send_at"]],
         },
         schema=MAIL,
     )  # fmt: skip
-    waits = decided(life, 7.2, mail=promised)
+    waits = decided(life, 7.2, mail=elsewhere)
     assert waits["email"] in due - {first["email"]}
     assert abs(waits["send_at"] - first["send_at"]) >= gap
 
