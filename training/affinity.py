@@ -265,7 +265,10 @@ def _refuse_no_items(history: pl.DataFrame, products: pl.DataFrame, item: Item) 
     """Say what is missing where no order names such an item, and what can be trained without."""
     orders = history.filter(pl.col("kind") == "order")
     named = orders.get_column(item).drop_nulls().len()
-    if named or orders.is_empty():
+    if orders.is_empty():
+        return
+    if named:
+        _refuse_single_orders(orders)
         return
     if item == "category":
         raise NotReadyError(
@@ -278,6 +281,18 @@ def _refuse_no_items(history: pl.DataFrame, products: pl.DataFrame, item: Item) 
         f"none of {orders.height} order lines names a product; name `product_id` in the mapping of "
         "an ingest of order lines. Churn and the send hour are trained without products"
     )
+
+
+def _refuse_single_orders(orders: pl.DataFrame) -> None:
+    """What follows an order can be learnt of nobody where no customer has a second one."""
+    order = pl.coalesce("order_id", pl.col("at").cast(pl.String))
+    of_each = orders.group_by("customer_id").agg(orders=order.n_unique())
+    if (of_each.get_column("orders") < 2).all():
+        raise NotReadyError(
+            f"none of {of_each.height:,} customers ordered twice, and no other horizon_days cures "
+            "that: see whether the file gives the same person the same customer_id each time, or "
+            "bring orders of a longer time in with `onje ingest`"
+        )
 
 
 def _refuse_one_answer(scored: pl.DataFrame, use: str, settings: AffinitySettings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -74,14 +75,14 @@ def prepare_response(
     chosen = settings.response
     mails = mails_sent(history, known_until=known_until, settings=chosen)
     _refuse_silence(mails, history, outcome)
+    answers = ["click", "order"] if outcome == "order" else [outcome]
+    every, mails = mails, mails.drop_nulls(answers)
+    _refuse_too_recent(every, mails, outcome, known_until, chosen)
     if outcome == "order":
-        mails = mails.drop_nulls(["click", "order"])
         without = moments_without(
             history, mails, known_until=known_until, every=LOOKS, settings=chosen
         ).drop_nulls("order")
         mails = pl.concat([mails, without], how="diagonal")
-    else:
-        mails = mails.drop_nulls(outcome)
     parts = _split(mails, outcome, chosen)
     # Before their inputs are made, which takes longer than all the rest.
     for rows, use in zip(parts, ("training", "test"), strict=True):
@@ -191,16 +192,9 @@ def _split(
     Between them lies an embargo: the last answer that is learnt from is complete before the first
     mail that is judged.
     """
-    window = settings.order_days if outcome == "order" else settings.click_days
-    newest = mails.get_column("as_of").max()
-    if not isinstance(newest, datetime):
-        raise NotReadyError(
-            f"the response-{outcome} model learns from mails of at least {window} days ago, and "
-            "there is none; wait, or bring older ones in with `onje ingest`"
-        )
-    begins = newest - timedelta(days=settings.test_days)
+    begins = _newest(mails) - timedelta(days=settings.test_days)
     parts = (
-        mails.filter(pl.col("as_of") + timedelta(days=window) <= begins),
+        mails.filter(pl.col("as_of") + _window(outcome, settings) <= begins),
         mails.filter(pl.col("as_of") > begins),
     )
     train, test = (
@@ -260,18 +254,73 @@ def _refuse_silence(mails: pl.DataFrame, history: pl.DataFrame, outcome: Outcome
         )
 
 
+def _window(outcome: Outcome, settings: ResponseSettings) -> timedelta:
+    """How long after a mail its answer may come."""
+    return timedelta(days=settings.order_days if outcome == "order" else settings.click_days)
+
+
+def _newest(mails: pl.DataFrame) -> datetime:
+    newest = mails.get_column("as_of").max()
+    assert isinstance(newest, datetime), "mails are there, and each has a time"
+    return newest
+
+
+def _refuse_too_recent(
+    every: pl.DataFrame,
+    known: pl.DataFrame,
+    outcome: Outcome,
+    known_until: datetime,
+    settings: ResponseSettings,
+) -> None:
+    """NotReadyError where no mail is old enough to learn from, those that judge it being newer.
+
+    `every` are all mails, `known` those whose answers are due. Who goes on mailing only has to
+    wait: with each day the oldest mails are a day older than those that judge.
+    """
+    window = _window(outcome, settings)
+    needed = timedelta(days=settings.test_days) + window
+    first = every.get_column("as_of").min()
+    assert isinstance(first, datetime), "there are mails"
+    newest = _newest(known) if known.height else known_until - window
+    missing = needed - (newest - first)
+    if known.height and missing <= timedelta(0):
+        return
+    asked = "order_days" if outcome == "order" else "click_days"
+    wait = max(1, math.ceil(missing / timedelta(days=1)))
+    raise NotReadyError(
+        f"the response-{outcome} model learns from mails that are older than those by which it is "
+        f"judged: it needs {(needed + window).days} days of them (test_days {settings.test_days}, "
+        f"and {asked} {window.days} twice, since an answer takes so long); the oldest of all "
+        f"{every.height:,} is of {first:%Y-%m-%d}. Go on mailing and wait {wait} days, bring older "
+        "mails in with `onje ingest`, or lower test_days under [training.response] in onje.toml. "
+        "Until then your own figures under [emails] hold"
+    )
+
+
 def _refuse_too_few(
     rows: pl.DataFrame, use: str, outcome: Outcome, settings: ResponseSettings
 ) -> None:
+    """NotReadyError where too few answered, or all did: nothing could be told apart."""
     needed = settings.answers_needed if use == "training" else 1
     clicked = rows.filter(pl.col("click") > 0) if outcome == "order" else rows
     found = int(clicked.get_column(outcome).sum()) if clicked.height else 0
-    # Of orders, also some that came without a click, or nothing could be told apart.
     other = int((rows.get_column(outcome) == 0).sum())
-    if found < needed or not other:
+    if rows.height and not other:
+        happened, knob = {
+            "click": ("clicked by a person", "click_days"),
+            "order": ("followed by an order", "order_days"),
+            "unsubscribe": ("followed by an unsubscribe or a complaint", "click_days"),
+        }[outcome]
         raise NotReadyError(
-            f"the response-{outcome} model needs {needed} {WHAT[outcome]} among its {use} mails "
-            f"and some mails without; found {found} and {other} of {rows.height}; "
-            f"{HELPS[outcome]}, wait, or lower answers_needed under [training.response] in "
-            "onje.toml. Until then your own figures under [emails] hold"
+            f"all {rows.height:,} {use} rows of the response-{outcome} model were {happened} "
+            f"within {_window(outcome, settings).days} days: what is missing are rows that were "
+            f"not; lower {knob} under [training.response] in onje.toml. Until then your own "
+            "figures under [emails] hold"
+        )
+    if found < needed:
+        raise NotReadyError(
+            f"the response-{outcome} model needs {needed} {WHAT[outcome]} among its {use} mails; "
+            f"found {found} among {rows.height:,}; {HELPS[outcome]}, wait, or lower "
+            "answers_needed under [training.response] in onje.toml. Until then your own figures "
+            "under [emails] hold"
         )

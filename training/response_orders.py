@@ -60,9 +60,7 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
     without = expit(_never_seen(rows, ~clicked, fold, settings))
     emails = _brought(rows, clicked, ordered, without, whose, fold, settings)
     sales = shrunk_sales(*(emails.get_column(c).to_numpy() for c in ("brought", "error")))
-    sold = emails.with_columns(
-        sells=pl.Series(sales.each), sells_error=pl.Series(sales.errors)
-    )
+    sold = emails.with_columns(sells=pl.Series(sales.each), sells_error=pl.Series(sales.errors))
     emails, used = _redeemed(rows, sold)
     found = emails.filter(pl.col("clicks") > 0)
     clicks = float(found.get_column("clicks").sum())
@@ -79,9 +77,7 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
         "emails": emails.to_dicts(),
     }  # fmt: skip
     tables = {
-        "emails": emails.select(
-            "email", "clicks", "sells", "sells_error", "organic", "redeemed"
-        ),
+        "emails": emails.select("email", "clicks", "sells", "sells_error", "organic", "redeemed"),
         "orders": pl.DataFrame(
             {
                 "sells": [sales.common],

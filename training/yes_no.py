@@ -19,6 +19,12 @@ from training.settings import ResamplingSettings, TreeSettings
 from training.trained import About, Trained, described
 
 GOLDEN_ROWS = 20
+# What decides how many do the same, by the model's table of onje.toml.
+KNOBS: Mapping[str, str] = {
+    "churn": "horizon_days",
+    "dormancy": "horizon_days",
+    "dormancy_date": "dormant_days, weeks or test_weeks",
+}
 
 
 def handed_over(
@@ -87,9 +93,22 @@ def refuse_one_outcome(rows: pl.DataFrame, use: str, *, model: str, days: int, t
         what = "no row has a known outcome" if seen.is_empty() else "everybody did the same"
         raise NotReadyError(
             f"in the {rows.height} {use} rows of the {model} model {what} within "
-            f"{days} days; choose another horizon_days under [training.{table}] "
-            "in onje.toml, or bring more events in with `onje ingest`"
+            f"{days} days; {_cure(rows, table)}"
         )
+
+
+def _cure(rows: pl.DataFrame, table: str) -> str:
+    """What helps where all do the same; of who never ordered twice, no other horizon does."""
+    if table == "churn" and not rows.filter((pl.col("orders") > 1) | (pl.col("label") < 1)).height:
+        return (
+            "none of these customers had ordered twice, and no other horizon cures that: see "
+            "whether the file gives the same person the same customer_id each time, or bring "
+            "orders of a longer time in with `onje ingest`"
+        )
+    return (
+        f"choose another {KNOBS[table]} under [training.{table}] in onje.toml, or bring more "
+        "events in with `onje ingest`"
+    )
 
 
 def _counts(train: pl.DataFrame, test: pl.DataFrame, *, outcome: str) -> dict[str, Any]:

@@ -238,6 +238,13 @@ def test_too_little_history_is_explained() -> None:
         train(young)
 
 
+def test_where_nobody_ordered_twice_no_horizon_is_to_blame() -> None:
+    first = shop().filter(pl.col("order_id") == pl.col("order_id").first().over("customer_id"))
+    with pytest.raises(NotReadyError, match="none of .* customers ordered twice") as told:
+        train(first)
+    assert "horizon_days under" not in str(told.value)
+
+
 ORDERS = history(
     """
     ann | 2024-05-01T09:00 | order | order=1 | category=tea    | amount=5

@@ -362,6 +362,13 @@ def test_a_shop_in_which_all_do_the_same_teaches_nothing(use: str) -> None:
         fit_churn(*pair, settings=SETTINGS, feature_settings=FEATURES, origin=ORIGIN)
 
 
+def test_where_nobody_ordered_twice_no_horizon_is_to_blame() -> None:
+    once = TRAIN.with_columns(label=1.0, orders=pl.lit(1.0))
+    with pytest.raises(NotReadyError, match="none of these customers had ordered twice") as told:
+        fit_churn(once, TEST, settings=SETTINGS, feature_settings=FEATURES, origin=ORIGIN)
+    assert "horizon_days under" not in str(told.value)
+
+
 def test_the_napkin_rules_learn_what_they_can() -> None:
     labels = TRAIN["label"].to_numpy()
     asked = pl.DataFrame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -28,6 +29,7 @@ from training.model.dormancy import (
 )
 from training.settings import DormancyDateSettings, TrainingSettings
 from training.trained import Trained
+from training.yes_no import refuse_one_outcome
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS, EVERY, LEAVE = 300, 10, 0.1
@@ -227,6 +229,16 @@ def test_each_setting_changes_something(changed: dict[str, int]) -> None:
 def test_too_short_a_history_says_what_was_found() -> None:
     with pytest.raises(NotReadyError, match="at least 135 days before .* found the first one 99 d"):
         train(DORMANCY_DATE, known_until=START + timedelta(days=100))
+
+
+def test_where_all_do_the_same_it_names_settings_that_there_are() -> None:
+    rows = pl.DataFrame({"label": [0.0, 0.0]})
+    with pytest.raises(NotReadyError) as told:
+        refuse_one_outcome(rows, "test", model="dormancy-date", days=30, table="dormancy_date")
+    advice = re.search(r"another (.*) under \[training\.dormancy_date\]", str(told.value))
+    assert advice is not None
+    named = set(re.split(", | or ", advice[1]))
+    assert named and named <= set(DormancyDateSettings.model_fields)
 
 
 def test_nobody_can_be_recognised_and_the_gate_knows_the_model() -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from features.contacts import MEANINGS as OF_CONTACT
 from features.errors import NotReadyError
-from features.tables import CUSTOMERS, PRODUCTS
+from features.tables import CUSTOMERS, HISTORY, PRODUCTS
 from tests.training.drawn import RESAMPLING
-from tests.training.mailed import DAY, RESPONSE, START, Shop
+from tests.training.mailed import DAY, RESPONSE, START, Shop, event
 from tests.training.test_churn import FEATURES, ORIGIN
 from training.losses import LOSSES
 from training.model.model import Model
@@ -230,6 +230,48 @@ def test_without_mails_it_says_what_would_help() -> None:
     for outcome in outcomes:
         with pytest.raises(NotReadyError, match="found 0 send events .* `onje ingest`"):
             train(told, SELLS, outcome)
+
+
+def mailed_on(*days: int) -> pl.DataFrame:
+    """HISTORY of one customer who got mail on these days after START."""
+    rows = [event(1, "send", START + day * DAY, email="news") for day in days]
+    known = [{"event_id": str(n), "known_at": row["at"], **row} for n, row in enumerate(rows)]
+    return HISTORY.shape(pl.DataFrame(known))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sent", "now", "wait"),
+    [
+        # Mailing on, on day 42 the mail of day 35 is the newest whose clicks are known; the 28 days
+        # before it judge, and the clicks of day 0 were known by then.
+        ("click", (0, 7, 14), 21, 21),
+        ("unsubscribe", (0, 7, 14), 21, 21),
+        ("order", (0, 7, 14), 28, 28),
+        # No answer is due yet.
+        ("click", (0, 2), 5, 37),
+        ("order", (0, 2), 5, 51),
+    ],
+)
+def test_where_all_mails_are_new_it_says_how_long_to_wait(
+    outcome: Outcome, sent: tuple[int, ...], now: int, wait: int
+) -> None:
+    shop = replace(SELLS, weeks=now / 7)  # type: ignore[arg-type]
+    with pytest.raises(NotReadyError, match=f"wait {wait} days, .* or lower test_days") as told:
+        train(mailed_on(*sent), shop, outcome)
+    assert f"the oldest of all {len(sent)} is of {START:%Y-%m-%d}" in str(told.value)
+
+
+def test_where_an_order_follows_every_mail_the_window_is_too_long() -> None:
+    keen = [
+        event(number, "order", START + day * DAY)
+        for number in range(SELLS.customers)
+        for day in range(0, 7 * SELLS.weeks, 6)
+    ]
+    numbered = [{"event_id": f"keen-{n}", "known_at": e["at"], **e} for n, e in enumerate(keen)]
+    told = pl.concat([history(SELLS), HISTORY.shape(pl.DataFrame(numbered))])
+    with pytest.raises(NotReadyError, match="rows that were not; lower order_days") as refusal:
+        train(told, SELLS, "order")
+    assert "followed by an order within 14 days" in str(refusal.value)
 
 
 def test_without_clicks_unsubscribes_are_learnt_all_the_same() -> None:
