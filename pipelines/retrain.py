@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from features.errors import NotReadyError
+from features.errors import NotReadyError, OnjeError
 from features.history import to_history
 from features.lake import Lake
 from pipelines.console import Step
@@ -76,37 +76,63 @@ def retrain(
     """Train the models of `names` (keys of TRAINERS) on what was known until `known_until`.
 
     Each is recorded as challenger; with `promote` the gate is asked to make it champion. What
-    cannot be trained is skipped; NotReadyError where nothing can.
+    cannot be trained is skipped; where nothing can, the error of the first, with what all say.
     """
+    return list(
+        retrained(
+            names, lake, registry, known_until=known_until, trained_at=trained_at,
+            promote=promote, settings=settings, step=step,
+        )
+    )  # fmt: skip
+
+
+def retrained(
+    names: Sequence[str],
+    lake: Lake,
+    registry: Registry,
+    *,
+    known_until: datetime,
+    trained_at: datetime,
+    promote: bool,
+    settings: Settings,
+    step: Step,
+) -> Iterator[Retrained | Skipped]:
+    """One after the other what `retrain` gives: what is done is told, whatever comes after it."""
     known = known_by(known_until, lake, trained_at=trained_at, settings=settings)
     models = [model for name in names for model in TRAINERS[name]]
-    done: list[Retrained | Skipped] = []
+    problems: list[OnjeError] = []
     for place, model in enumerate(models):
         step("models", place, len(models))
         try:
-            trained = trainer_of(model)(
-                known.history,
-                known.customers,
-                known.products,
-                known_until=known.until,
-                settings=settings.training,
-                feature_settings=settings.features,
-                about=known.about,
-            )
-        except NotReadyError as problem:
-            done.append(Skipped(model, str(problem)))
-            continue
-        number = registry.record(trained)
-        verdict = None
-        if promote:
-            verdict = registry.promote(
-                model, version=number, force_reason=None, settings=settings.training.resampling
-            )
-        done.append(Retrained(model, number, trained, verdict))
+            yield _retrained(model, known, registry, promote=promote, settings=settings)
+        except OnjeError as problem:
+            problems.append(problem)
+            yield Skipped(model, str(problem))
     step("models", len(models), len(models))
-    if all(isinstance(one, Skipped) for one in done):
-        raise NotReadyError("\n".join(f"{one.name}: {one.reason}" for one in _skipped(done)))
-    return done
+    if len(problems) == len(models):
+        told = (f"{model}: {problem}" for model, problem in zip(models, problems, strict=True))
+        raise type(problems[0])("\n".join(told))
+
+
+def _retrained(
+    model: str, known: Known, registry: Registry, *, promote: bool, settings: Settings
+) -> Retrained:
+    trained = trainer_of(model)(
+        known.history,
+        known.customers,
+        known.products,
+        known_until=known.until,
+        settings=settings.training,
+        feature_settings=settings.features,
+        about=known.about,
+    )
+    number = registry.record(trained)
+    verdict = None
+    if promote:
+        verdict = registry.promote(
+            model, version=number, force_reason=None, settings=settings.training.resampling
+        )
+    return Retrained(model, number, trained, verdict)
 
 
 def known_by(asked: datetime, lake: Lake, *, trained_at: datetime, settings: Settings) -> Known:
@@ -124,10 +150,6 @@ def known_by(asked: datetime, lake: Lake, *, trained_at: datetime, settings: Set
         synthetic=lake.is_synthetic(),
     )
     return Known(history, customers, products, data_until(history, asked), about)
-
-
-def _skipped(done: Sequence[Retrained | Skipped]) -> list[Skipped]:
-    return [one for one in done if isinstance(one, Skipped)]
 
 
 def data_until(history: pl.DataFrame, asked: datetime) -> datetime:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.models import ALL, TRAINERS, known_group
 from pipelines.moments import moment
+
+if TYPE_CHECKING:
+    from pipelines.retrain import Retrained, Skipped
 
 
 def train(
@@ -65,7 +70,7 @@ def train(
     from features.errors import SettingsError
     from pipelines.console import progress, show_rows
     from pipelines.installation import opened
-    from pipelines.retrain import retrain, row_of
+    from pipelines.retrain import retrained
     from pipelines.tuning import row_of_tuned, tune_models
     from training.registry import Registry
 
@@ -77,7 +82,10 @@ def train(
             f"then type `onje train {name} --promote`"
         )
     names = list(TRAINERS) if name == ALL else [name]
-    with opened() as onje, progress(quiet=as_json) as step:
+    done: list[Retrained | Skipped] = []
+    with ExitStack() as ending, opened() as onje, progress(quiet=as_json) as step:
+        # What is done is told even where a fault of ours ends the rest; last, below the progress.
+        ending.callback(lambda: _tell(done, as_json=as_json))
         registry = Registry(onje.places.home, onje.places.tracking_uri)
         known_until, now = as_of or onje.now(), datetime.now(UTC)
         if tune:
@@ -86,19 +94,27 @@ def train(
                 settings=onje.settings, step=step,
             )  # fmt: skip
         else:
-            done = retrain(
+            for one in retrained(
                 names, onje.lake, registry, known_until=known_until, trained_at=now,
                 promote=promote, settings=onje.settings, step=step,
-            )  # fmt: skip
-    if not tune:
+            ):  # fmt: skip
+                done.append(one)
+            return
+    title = "Settings found: gain in log-loss over those in force, on days not searched"
+    show_rows([row_of_tuned(found) for found in tuned], as_json=as_json, title=title)
+    if not as_json:
+        for found in tuned:
+            print(f"\n{found.toml}")
+
+
+def _tell(done: Sequence[Retrained | Skipped], *, as_json: bool) -> None:
+    """A row for each model; nothing where none was trained, of which an error says why."""
+    from pipelines.console import show_rows
+    from pipelines.retrain import Retrained, row_of
+
+    if any(isinstance(one, Retrained) for one in done):
         title = "New versions: log-loss, lower is better"
         show_rows([row_of(one) for one in done], as_json=as_json, title=title)
-        return
-    title = "Settings found: gain in log-loss over those in force, on days not searched"
-    show_rows([row_of_tuned(one) for one in tuned], as_json=as_json, title=title)
-    if not as_json:
-        for one in tuned:
-            print(f"\n{one.toml}")
 
 
 def add_to(app: typer.Typer) -> None:

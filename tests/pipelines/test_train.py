@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
-from features.errors import NotReadyError, SettingsError
+from features.errors import DamagedError, NotReadyError, SettingsError
+from features.lake import Lake
 from features.settings import FeatureSettings
+from pipelines.cli import application
+from pipelines.console import silently
 from pipelines.models import ALL, MODELS, TRAINERS, known_group
-from pipelines.retrain import trainer_of
+from pipelines.retrain import Retrained, retrain, trainer_of
 from pipelines.settings import load_settings
 from tests.training.checkerboard import UNTIL, planted
+from tests.training.test_registry import trained
+from training.registry import Registry
 from training.trained import About
 
 SHIPPED = load_settings(Path(__file__).parents[2] / "onje.toml", patches=[])
@@ -65,6 +72,45 @@ def test_one_outcome_for_all_is_told() -> None:
     )
     with pytest.raises(NotReadyError, match=r"everybody did the same|same within"):
         train("churn", daily.cast(dict(SHOP.history.schema)), horizon_days=28)
+
+
+def test_what_was_trained_before_a_fault_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of the data skips one model; a fault of ours ends all, but hides nothing."""
+    made = trained()
+
+    def fake(model: str, *_: object, **__: object) -> Retrained:
+        if model == "send-hour":
+            raise DamagedError("the champion is damaged")
+        if model == "affinity-product":
+            raise ZeroDivisionError("a fault of ours")
+        return Retrained(model, "1", made, None)
+
+    monkeypatch.setenv("ONJE_HOME", str(tmp_path))
+    monkeypatch.setattr("pipelines.retrain._retrained", fake)
+    monkeypatch.setattr("pipelines.retrain.known_by", lambda *_, **__: None)
+    run = CliRunner().invoke(application("train"), ["train", "all", "--json"])
+    assert isinstance(run.exception, ZeroDivisionError)
+    told = {row["model"]: row["gate"] for row in json.loads(run.stdout)}
+    assert list(told) == list(MODELS)[:5]
+    assert told["send-hour"] == "not trained: the champion is damaged"
+    assert told["churn"] == "not asked"
+
+
+def test_where_nothing_can_be_trained_the_first_error_says_which_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fake(model: str, *_: object, **__: object) -> Retrained:
+        raise DamagedError("damaged") if model == "affinity-category" else NotReadyError("too new")
+
+    monkeypatch.setattr("pipelines.retrain._retrained", fake)
+    monkeypatch.setattr("pipelines.retrain.known_by", lambda *_, **__: None)
+    with pytest.raises(DamagedError, match="affinity-category: damaged\naffinity-product: too new"):
+        retrain(
+            ["affinity"], Lake(tmp_path), Registry(tmp_path, None), known_until=UNTIL,
+            trained_at=UNTIL, promote=False, settings=SHIPPED, step=silently,
+        )  # fmt: skip
 
 
 def test_an_unknown_time_zone_is_told_with_the_nearest_one() -> None:
