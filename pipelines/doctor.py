@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from features.errors import OnjeError
+from features.errors import DamagedError, OnjeError
 from pipelines.installation import Installation, opened
 from pipelines.models import TRAINERS
 from pipelines.places import Places, places
@@ -206,7 +207,9 @@ def _models(onje: Installation) -> Iterator[Finding]:
             try:
                 model = load(found[name])
             except OnjeError as error:
-                yield Finding(what, False, str(error), "onje doctor --mend")
+                anew = f"onje train {trained} --promote"
+                cure = "onje doctor --mend" if _is_damaged(found[name]) else anew
+                yield Finding(what, False, str(error), cure)
                 continue
             misfit = model.misfit(settings)
             origin = "; trained on synthetic data" if model.about.get("synthetic") else ""
@@ -228,16 +231,27 @@ def _uplift(onje: Installation) -> Finding:
 
 
 def mend(onje: Installation) -> list[str]:
-    """Bring every champion whose folder is damaged or gone back from MLflow; their names."""
-    from training.model.folder import load
+    """Bring every champion whose folder is damaged or gone back from MLflow; their names.
+
+    A folder that is as it was on the day of training, but fails its trial, is not damaged: the same
+    would come back.
+    """
     from training.registry import Registry, champions
 
     registry = Registry(onje.places.home, onje.places.tracking_uri)
     mended = []
     for name, folder in champions(onje.places.home).items():
-        try:
-            load(folder)
-        except OnjeError:
+        if _is_damaged(folder):
             registry.pull(name)
             mended.append(name)
     return mended
+
+
+def _is_damaged(folder: Path) -> bool:
+    from training.model.verify import read_checked
+
+    try:
+        read_checked(folder)
+    except DamagedError:
+        return True
+    return False

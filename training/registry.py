@@ -346,7 +346,13 @@ class Registry:
             found = download_artifacts(
                 artifact_uri=recorded.source, dst_path=scratch, tracking_uri=self.uri
             )
-            read_checked(Path(found))
+            try:
+                read_checked(Path(found))
+            except DamagedError as problem:
+                raise DamagedError(
+                    f"{recorded.name} {recorded.version} is damaged in MLflow at {self.uri} as "
+                    "well; type `onje rollback`, or `onje train all --promote` to train it anew"
+                ) from problem
             Path(found).rename(place)
         return place
 

@@ -5,10 +5,13 @@ import json
 import polars as pl
 import pytest
 
-from pipelines.doctor import examine
+from pipelines.doctor import examine, mend
 from pipelines.installation import opened
 from pipelines.publish import publish
 from tests.conftest import fill
+from tests.training import grown
+from tests.training.test_folder import sign_again
+from training.model import folder
 
 
 @pytest.fixture
@@ -70,6 +73,20 @@ def test_a_damaged_model_is_named(home):
     (folder / "manifest.json").write_text(json.dumps({}))
     told = found()["model churn"]
     assert not told.fine and told.do == "onje doctor --mend"
+    assert "type `onje doctor --mend`" in told.found
+
+
+def test_what_mending_would_bring_back_as_it_is_has_to_be_trained_anew(home):
+    place = home / "models" / "churn" / "1"
+    folder.save(grown.model(), grown.rows(20, seed=9)[0], place)
+    (place.parent / "champion").write_text("1")
+    about = json.loads((place / "about.json").read_text())
+    (place / "about.json").write_text(json.dumps(about | {"format": folder.FORMAT + 1}))
+    sign_again(place, from_the_first_day=True)
+    told = found()["model churn"]
+    assert not told.fine and told.do == "onje train churn --promote"
+    with opened() as onje:
+        assert mend(onje) == []
 
 
 def test_a_record_of_models_that_cannot_be_read_is_told(home):

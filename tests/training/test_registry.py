@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.errors import NotReadyError
+from features.errors import DamagedError, NotReadyError
 from tests.training import grown
 from tests.training.drawn import RESAMPLING
 from training.evaluate import log_losses
@@ -176,6 +176,22 @@ def test_pull_replaces_a_damaged_folder(registry: Registry) -> None:
     (place / "model.lgb").write_text("gone")
     assert registry.pull("churn") == place
     assert folder.load(place).name == "churn"
+
+
+def test_what_is_damaged_in_mlflow_as_well_says_so(registry: Registry) -> None:
+    place = registry.home / "models" / "churn" / "1"
+    content = (place / "model.lgb").read_bytes()
+    kept = [
+        file for file in (registry.home / "artifacts").rglob("model.lgb")
+        if file.read_bytes() == content
+    ]  # fmt: skip
+    for file in (*kept, place / "model.lgb"):
+        file.write_text("gone")
+    with pytest.raises(DamagedError, match="churn 1 is damaged in MLflow .* as well; .*rollback"):
+        registry.pull("churn")
+    for file in kept:
+        file.write_bytes(content)
+    assert folder.load(registry.pull("churn")).name == "churn"
 
 
 def test_a_second_machine_pulls_what_the_first_one_promoted(

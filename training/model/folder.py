@@ -116,7 +116,7 @@ def _try_in_a_child(folder: Path) -> None:
     except subprocess.TimeoutExpired as problem:
         raise DamagedError(
             f"the model in {folder} did not score its golden rows within {TRIAL_LIMIT_S:.0f} s; "
-            "remove the folder and pull it again"
+            "type `onje doctor` to try again, or `onje train all --promote` to train it anew"
         ) from problem
     if trial.returncode != 0:
         said = trial.stderr.decode(errors="replace").strip()

@@ -22,6 +22,8 @@ from training.model.structure import refuse_broken_trees
 
 MANIFEST, GOLDEN, ABOUT, TREES = "manifest.json", "golden.json", "about.json", "model.lgb"
 
+# What is damaged here may be whole where it was recorded.
+CURE = "type `onje doctor --mend`, which brings it back from MLflow"
 # The same trees on the same rows: only a different order of additions may show.
 TOLERANCE = 1e-9
 MOST_MEMORY = 4 * 1024**3
@@ -33,9 +35,7 @@ def read_checked(folder: Path) -> dict[str, bytes]:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         promised = {str(name): str(digest) for name, digest in manifest["sha256"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise DamagedError(
-            f"no readable {MANIFEST} in {folder} ({problem}); remove the folder and pull it again"
-        ) from problem
+        raise DamagedError(f"no readable {MANIFEST} in {folder} ({problem}); {CURE}") from problem
     present = {
         file.relative_to(folder).as_posix(): file
         for file in sorted(folder.rglob("*"))
@@ -43,8 +43,7 @@ def read_checked(folder: Path) -> dict[str, bytes]:
     }
     if present.keys() != promised.keys():
         raise DamagedError(
-            f"{folder} holds {sorted(present)}, its manifest promises {sorted(promised)}; "
-            "remove the folder and pull it again"
+            f"{folder} holds {sorted(present)}, its manifest promises {sorted(promised)}; {CURE}"
         )
     contents = {name: file.read_bytes() for name, file in present.items()}
     changed = [
@@ -53,8 +52,7 @@ def read_checked(folder: Path) -> dict[str, bytes]:
     ]  # fmt: skip
     if changed:
         raise DamagedError(
-            f"{', '.join(changed)} in {folder} is not what the manifest says; "
-            "remove the folder and pull it again"
+            f"{', '.join(changed)} in {folder} is not what the manifest says; {CURE}"
         )
     _refuse_other_training(contents, folder)
     return contents
@@ -70,9 +68,7 @@ def _refuse_other_training(contents: dict[str, bytes], folder: Path) -> None:
         golden = json.loads(contents[GOLDEN])
         taken = dict(golden.get("sha256", {}))
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise DamagedError(
-            f"no readable {GOLDEN} in {folder} ({problem}); remove the folder and pull it again"
-        ) from problem
+        raise DamagedError(f"no readable {GOLDEN} in {folder} ({problem}); {CURE}") from problem
     others = [
         name for name, digest in taken.items()
         if name not in contents or hashlib.sha256(contents[name]).hexdigest() != digest
@@ -82,7 +78,7 @@ def _refuse_other_training(contents: dict[str, bytes], folder: Path) -> None:
     if others:
         raise DamagedError(
             f"{', '.join(others)} in {folder} is not what it was on the day of training, whatever "
-            "the manifest says; remove the folder and pull it again"
+            f"the manifest says; {CURE}"
         )
 
 
