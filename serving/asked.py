@@ -58,9 +58,7 @@ def _is_own(name: str) -> bool:
 @lru_cache(maxsize=256)
 def _compiled(text: str, columns: tuple[str, ...]) -> pl.Expr:
     if len(text) > _LONGEST:
-        raise ValueError(
-            f"a condition has {_LONGEST:,} letters at most; this has {len(text):,}"
-        )
+        raise ValueError(f"a condition has {_LONGEST:,} letters at most; this has {len(text):,}")
     if found := _CLOCK.search(_without_quotes(text)):
         raise ValueError(
             f"{found[0]} is not known here: the same customer at the same moment must get the same "

@@ -92,9 +92,9 @@ better-looking one back, `thin_evidence` tells both values.
   hour is drawn among those open to it. The reasons `explored_email` and `explored_hour` say so.
 - For `first_days` after the first live decision it is `explore_emails_at_first` of the decisions.
   The receipt says which share held (`explore_share`).
-- An experiment (`[experiments.NAME]`) deals its customers to arms by a stable hash, for good; who is
-  held out is in none. Arms of `send_hour` shut the other hours of an e-mail where theirs is open,
-  those of `incentive` are its discount, all others come out as the slot `elements`. See
+- An experiment (`[experiments.NAME]`) deals its customers to arms by a stable hash, for good; who
+  is held out is in none. Arms of `send_hour` shut the other hours of an e-mail where theirs is
+  open, those of `incentive` are its discount, all others come out as the slot `elements`. See
   `docs/experiments.md`.
 - Chance never passes a guardrail. It is drawn once per customer and UTC day: asking again does not
   draw anew. A question of time alone (one e-mail named) is not held out and explores only hours.

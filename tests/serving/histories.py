@@ -49,7 +49,7 @@ def shelf(text: str = SHELF) -> pl.DataFrame:
 
 
 def history(text: str, on_shelf: str = SHELF) -> pl.DataFrame:
-    """Lines "customer | kind | at | what | amount"; what: product, e-mail, word of consent, query."""
+    """Lines "customer | kind | at | what | amount": what is a product, e-mail, consent or query."""
     return to_history(drawn_events(text, prefix="e"), shelf(on_shelf), settings=FEATURES)
 
 

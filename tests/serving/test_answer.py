@@ -125,7 +125,8 @@ def test_an_email_about_a_category_shows_that_category():
     answer = answers(ANN, "ann", emails=["coupon_by_category"])
     assert answer["products"].item().to_list() == ["bread", "bun"]
     slots = answer["slots"].item()
-    assert {name: slots[name] for name in ("category", "interest", "coupon", "discount", "tone")} == {
+    told = ("category", "interest", "coupon", "discount", "tone")
+    assert {name: slots[name] for name in told} == {
         "category": "BAKERY > BREAD", "interest": "BAKERY > BREAD", "coupon": "category",
         "discount": 0.05, "tone": "lively",
     }  # fmt: skip

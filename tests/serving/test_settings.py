@@ -161,9 +161,7 @@ def test_each_setting_of_the_brake_changes_a_decision(name):
     other, complaints, delivered, world = BRAKE[name]
     found = replace(NO_CONDITIONS, complaints_7d=complaints, delivered_7d=delivered)
     other_brake = {**SHOP.brake.model_dump(), name: other}
-    assert world(SHOP, conditions=found) != world(
-        shop({}, {}, brake=other_brake), conditions=found
-    )
+    assert world(SHOP, conditions=found) != world(shop({}, {}, brake=other_brake), conditions=found)
 
 
 LONG_AGO = moment("2020-05-01T00:00")

@@ -1,4 +1,4 @@
-"""What waiting costs and saves, what budgets cost, and that the parts of a receipt are the value."""
+"""What waiting costs and saves, what budgets cost, and that a receipt's parts are the value."""
 
 from __future__ import annotations
 
