@@ -50,7 +50,7 @@ def examine() -> list[Finding]:
             return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
-            of_data = (_lake, _data, _age, _money, _store, _complaints)
+            of_data = (_lake, _data, _age, _money, _zones, _store, _complaints)
             findings += [_looked(look, onje) for look in of_data]
             findings += [_registry(onje)]
             findings += list(_models(onje))
@@ -153,6 +153,16 @@ def _money(onje: Installation) -> Finding:
     lines, other = counted.row(0)
     found = f"{other:,} of {lines:,} amounts are not in {base} and left out of spend"
     return Finding("money", not other, found, "set base_currency under [features] to theirs")
+
+
+def _zones(onje: Installation) -> Finding:
+    """Whether the customers' zones are zones; who has none is somewhere else, and no fault."""
+    from pipelines.ingest.doubts import no_zones
+
+    said = ["customer_id", "known_at", "timezone"]
+    doubt = no_zones(onje.lake.read("customers", columns=said))
+    do = "mend the zones where they come from, and bring the customers in again with onje ingest"
+    return Finding("zones", doubt is None, doubt or "every zone that is named is one", do)
 
 
 def _store(onje: Installation) -> Finding:

@@ -9,6 +9,7 @@ from features.lake import Lake, Merged
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from pipelines.console import Step
 from pipelines.ingest import completejourney
+from pipelines.ingest.doubts import doubts_of
 from pipelines.ingest.ingested import Ingested
 from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.report import Report
@@ -53,4 +54,5 @@ def store(ingested: Ingested, lake: Lake, progress: Step) -> Report:
     progress(doing, 3, 4)
     stored[EVENTS.name] = lake.merge_events(ingested.events)
     progress(doing, 4, 4)
-    return Report(ingested.accounts, stored, lake.versions(), ingested.assumptions)
+    doubts = doubts_of(ingested.events, ingested.customers)
+    return Report(ingested.accounts, stored, lake.versions(), ingested.assumptions, doubts)

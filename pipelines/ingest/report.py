@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 class Report:
     """The account of every input row, what the lake made of it, and what was assumed.
 
-    `stored` says per table how many rows were new; a second ingest of the same finds none.
+    `stored` says per table how many rows were new; a second ingest of the same finds none. `doubts`
+    are sentences: what came in and will not do what it was probably meant to do.
     """
 
     accounts: tuple[Account, ...]
     stored: Mapping[str, Merged]
     versions: Mapping[str, int]
     assumptions: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     @property
     def is_empty_handed(self) -> bool:
@@ -32,8 +34,11 @@ class Report:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for each input of which nothing came in, with the most common reason."""
-        return tuple(_of_nothing(one) for one in self.accounts if one.is_empty_handed)
+        """A sentence for each input of which nothing came in, with the most common reason; then
+        the doubts.
+        """
+        nothing = (_of_nothing(one) for one in self.accounts if one.is_empty_handed)
+        return (*nothing, *self.doubts)
 
     def as_dict(self) -> dict[str, Any]:
         """For machines, as `--json` prints it."""
