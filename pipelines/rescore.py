@@ -145,10 +145,7 @@ def _priced(
     free, _ = decided(everybody, conditions, buckets, step)
     # What chance sends, it sends at any price.
     explored = used_by(free.filter("explored_email"), serving)
-    left = {
-        name: max(limit * share - total(explored, name), 0.0)
-        for name, limit in limits.items()
-    }
+    left = {name: max(limit * share - total(explored, name), 0.0) for name, limit in limits.items()}
     return prices_of(uses_of_arms(free, serving), left)
 
 
