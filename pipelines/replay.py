@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from serving.answer import answer
 from serving.conditions import Conditions
 from serving.effective import Effective, ReadSettings
 from serving.knowledge import Knowledge
-from serving.models import FIELDS
+from serving.models import NO_MODELS
 from serving.receipts import DECIDED, receipt_of, rows_of
 from serving.schemas.decisions import DecisionRequest
-from serving.scores import Models
+from serving.scores import FIELDS, REFUSED, Models
 from serving.store import Decided, Store
 from serving.store.published import newest_persons
 from serving.tables import REQUESTS
@@ -92,7 +92,7 @@ def replay(
     settings = settings_then(receipt, store, today=today, lay=lay, notes=notes)
     knowledge = _knowledge(decided, store, lake, settings, notes)
     step("what was known then", 1, 3)
-    models = _models(receipt["versions"]["models"], home, fetch, notes)
+    models = _models(receipt, home, fetch, notes)
     step("what was known then", 2, 3)
     asked = DecisionRequest.model_validate(receipt["asked"])
     decisions = answer(
@@ -170,9 +170,9 @@ def _knowledge(
     )
 
 
-def _models(
-    versions: Mapping[str, str | None], home: Path, fetch: Fetch, notes: list[str]
-) -> Models:
+def _models(receipt: Mapping[str, Any], home: Path, fetch: Fetch, notes: list[str]) -> Models:
+    versions: Mapping[str, str | None] = receipt["versions"]["models"]
+    missing: Sequence[str] = receipt.get("missing_models", [])
     loaded: dict[str, Model] = {}
     for name, version in versions.items():
         if version is None:
@@ -185,7 +185,8 @@ def _models(
             loaded[FIELDS[name]] = folder.load(place if place.exists() else fetch(name, version))
         except OnjeError as gone:
             notes.append(f"version {version} of model {name} is gone ({gone}); it is left out")
-    return Models(**{name: loaded.get(name) for name in FIELDS.values()})
+    refused = (one.removesuffix(REFUSED) for one in missing if one.endswith(REFUSED))
+    return replace(NO_MODELS, **loaded, refused=tuple(refused))
 
 
 def _cut_again(

@@ -86,7 +86,7 @@ def decisions_of(
     questions = asked.join(people, on=KEY, how="left", maintain_order="left").with_columns(
         timezone_known="zone_known",
         degraded=pl.lit(bool(models.missing)),
-        missing_models=pl.lit(list(models.missing), pl.List(pl.String)),
+        missing_models=pl.lit(list(models.missing_told), pl.List(pl.String)),
         hour_evidence=pl.lit(models.hour_evidence, pl.String),
     )
     questions = with_law(questions, settings.law)

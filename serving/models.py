@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 from features.errors import OnjeError
 from features.settings import FeatureSettings
-from serving.scores import Models
+from serving.scores import FIELDS, Models
 from training.model import folder
 from training.model.model import Model
 from training.registry import champions
 
 log = logging.getLogger("onje")
 
-# The registry's names of the models, as attributes of Models.
-FIELDS = {one.name.replace("_", "-"): one.name for one in fields(Models)}
-NO_MODELS = Models(**dict.fromkeys(FIELDS.values()))
+NO_MODELS = Models(**dict.fromkeys(FIELDS.values()), refused=())
 
 
 class ModelShelf:
@@ -63,7 +61,8 @@ class ModelShelf:
             log.error("model %s is refused: %s", name, refused[name])
         self.refused = refused
         loaded = {FIELDS[name]: model for name, model in self._serving.items()}
-        self.current = replace(NO_MODELS, **loaded)
+        gone = tuple(sorted(name for name in refused if name not in self._serving))
+        self.current = replace(NO_MODELS, **loaded, refused=gone)
         self._judged = (features, self.current)
         return newly_refused
 

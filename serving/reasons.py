@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import polars as pl
 
+from serving.scores import REFUSED
 from serving.settings import PolicySettings
 from serving.tables import REASON
 
@@ -174,6 +175,7 @@ def wait_reasons(currency: str, policy: PolicySettings) -> Reasons:
 @lru_cache(maxsize=8)
 def doubts(default_zone: str) -> Reasons:
     """What was not known when deciding; part of every answer, whatever it is."""
+    names = pl.col("missing_models").list.join(", ")
     return (
         Reason(
             "unknown_customer",
@@ -188,7 +190,12 @@ def doubts(default_zone: str) -> Reasons:
         Reason(
             "degraded",
             pl.format(
-                "no model yet for {}; rules stand in", pl.col("missing_models").list.join(", ")
+                "no model {}for {}; rules stand in",
+                # Who waits for a model that was refused waits for nothing.
+                pl.when(names.str.contains(REFUSED, literal=True))
+                .then(pl.lit(""))
+                .otherwise(pl.lit("yet ")),
+                names,
             ),
             pl.col("degraded"),
         ),

@@ -42,7 +42,7 @@ RECEIPT: Mapping[str, str] = {
     "and propensities, the others with what forbade them",
     "unconstrained_best": "the e-mail and the moment that would have won if no guardrail stood",
     "degraded": "whether a model was missing and rules stood in for it",
-    "missing_models": "which ones",
+    "missing_models": "which ones, and of each whether it was refused",
     "known_customer": "whether anything was known of them; if not, the population answers",
     "timezone": "by which clock hours were taken",
     "timezone_known": "false: that clock is the shop's own",

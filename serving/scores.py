@@ -30,6 +30,7 @@ from training.model.items import score_items
 from training.model.model import Model
 
 _DATES = {"dormant_on": pl.Datetime("us", "UTC"), "dormant_within_30d": pl.Float64()}
+REFUSED = " (refused; `onje doctor` says why)"
 # Models for which nothing that the merchant said can stand in.
 NEEDED = ("churn", "send-hour", "affinity-category", "affinity-product")
 
@@ -39,7 +40,8 @@ class Models:
     """The champions; None where there is none yet.
 
     Without one of the first four every decision is `degraded`. Without one of the others, the
-    merchant's own figures hold: their base rates, their thresholds of dormancy.
+    merchant's own figures hold: their base rates, their thresholds of dormancy. `refused` names
+    those that there are and that could not be used, which degrades a decision, whichever it is.
     """
 
     churn: Model | None
@@ -51,6 +53,7 @@ class Models:
     response_click: Model | None
     response_order: Model | None
     response_unsubscribe: Model | None
+    refused: tuple[str, ...]
 
     @property
     def versions(self) -> dict[str, str | None]:
@@ -65,7 +68,16 @@ class Models:
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of the missing models without which a decision is degraded."""
-        return tuple(name for name in NEEDED if self.versions[name] is None)
+        versions = self.versions
+        return tuple(
+            name for name in versions
+            if versions[name] is None and (name in NEEDED or name in self.refused)
+        )  # fmt: skip
+
+    @property
+    def missing_told(self) -> tuple[str, ...]:
+        """`missing`, and of those that were refused that they were: nobody should wait for them."""
+        return tuple(f"{name}{REFUSED}" if name in self.refused else name for name in self.missing)
 
     @property
     def synthetic(self) -> tuple[str, ...]:
@@ -73,7 +85,11 @@ class Models:
         return tuple(n for n, model in self._named() if model and model.about.get("synthetic"))
 
     def _named(self) -> list[tuple[str, Model | None]]:
-        return [(one.name.replace("_", "-"), getattr(self, one.name)) for one in fields(self)]
+        return [(name, getattr(self, field)) for name, field in FIELDS.items()]
+
+
+# The registry's names of the models, as attributes of Models.
+FIELDS = {one.name.replace("_", "-"): one.name for one in fields(Models) if one.name != "refused"}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
-"""Alive, ready, counted. Where BentoML mounts this app, its own /livez and /readyz answer."""
+"""Alive, ready, counted. Where BentoML mounts this app, its own /livez and /readyz answer.
+
+What they cannot say, /v1/health does: whether rules answer where a model is missing.
+"""
 
 from __future__ import annotations
 
 import os
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -25,6 +29,24 @@ async def readyz(request: Request) -> Response:
     missing = ", ".join(state.live.models.current.missing)
     said = f"ready, by rules for want of {missing}\n" if missing else "ready\n"
     return Response(said, media_type="text/plain")
+
+
+@router.get("/v1/health")
+async def health(request: Request) -> Response:
+    """Which models are missing, and which of these were refused; why is for the log to say."""
+    state = request.app.state
+    if not state.is_ready:
+        return JSONResponse({"state": "starting"}, 503)
+    models = state.live.models.current
+    missing = list(models.missing)
+    told = {
+        "state": "degraded" if missing else "ready",
+        "missing_models": missing,
+        "refused_models": list(models.refused),
+        "do": "onje doctor" if missing else None,
+        "versions": models.versions,
+    }
+    return JSONResponse(told)
 
 
 @router.get("/metrics")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -186,6 +187,21 @@ def test_a_stranger_is_answered_and_marked():
     )
     assert (stranger["known_customer"].item(), stranger["known_until"].item()) == (False, None)
     assert {"consent", "unknown_customer", "unknown_zone"} <= set(because(stranger))
+
+
+def test_a_refused_model_is_told_from_one_that_is_not_there_yet():
+    known = Knowledge(history(ANN), customers(zone=None), shelf(), NO_MAIL, NO_CONDITIONS, {})
+
+    def said(models):
+        got = answer(
+            requests("ann"), known, models, settings=SHOP, feature_settings=FEATURES, valuation=OWN
+        )
+        return because(got)["degraded"]
+
+    assert said(NO_MODELS).startswith("no model yet for churn, send-hour, ")
+    told = said(replace(NO_MODELS, refused=("churn", "response-click")))
+    assert told.startswith("no model for churn (refused; `onje doctor` says why), send-hour, ")
+    assert "response-click (refused; `onje doctor` says why); rules stand in" in told
 
 
 def test_without_models_the_answer_is_marked_degraded():

@@ -78,6 +78,23 @@ def test_nothing_is_loaded_again_while_the_pointer_stays(tmp_path):
     assert shelf.current.churn is loaded
 
 
+def test_a_model_that_was_refused_is_told_from_one_that_there_never_was(tmp_path):
+    shelf = ModelShelf(tmp_path)
+    for name in ("churn", "response-click"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "champion").write_text("1")
+    shelf.refresh(FEATURES)
+    # Without response-click the merchant's figures hold, unless there is one that cannot be used.
+    assert shelf.current.refused == ("churn", "response-click")
+    assert shelf.current.missing == (*NEEDED, "response-click")
+    told = ", ".join(shelf.current.missing_told)
+    assert told.startswith("churn (refused; `onje doctor` says why), send-hour, ")
+    assert told.endswith(", response-click (refused; `onje doctor` says why)")
+    keep(tmp_path, "2")
+    shelf.refresh(FEATURES)
+    assert shelf.current.refused == ("response-click",)
+
+
 @pytest.mark.parametrize("damage", ["cut", "missing", "pointed at nothing"])
 def test_a_damaged_model_is_refused_once_and_the_one_before_serves(tmp_path, damage):
     shelf = ModelShelf(tmp_path)

@@ -7,7 +7,7 @@ model is trained on it once and asked through serving.scores, the one road of ni
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipelines.retrain import trainer_of
 from pipelines.settings import Settings, load_settings
 from serving.conditions import NO_CONDITIONS
 from serving.knowledge import Knowledge
+from serving.models import NO_MODELS
 from serving.responses import inputs_of_arms
 from serving.scores import Models, Scores, scores_of
 from serving.tables import KEY, MAIL
@@ -294,7 +295,7 @@ def trained(name: str) -> Trained:
 def alone(model: Model) -> Models:
     """This model and no other."""
     field = model.name.replace("-", "_")
-    return Models(**{one.name: model if one.name == field else None for one in fields(Models)})
+    return replace(NO_MODELS, **{field: model})
 
 
 def spine(*names: str) -> pl.DataFrame:

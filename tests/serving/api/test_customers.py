@@ -44,5 +44,9 @@ def test_health_and_figures(service):
     assert service.get("/livez").status_code == 200
     ready = service.get("/readyz")
     assert (ready.status_code, "churn" in ready.text) == (200, True)
+    health = service.get("/v1/health").json()
+    assert (health["state"], health["do"]) == ("degraded", "onje doctor")
+    assert "churn" in health["missing_models"] and health["refused_models"] == []
+    assert health["versions"]["churn"] is None
     assert 'onje_decisions_total{action="wait"' in service.get("/metrics").text
     assert service.get("/v1/docs").status_code == 200
