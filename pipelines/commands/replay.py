@@ -1,4 +1,4 @@
-"""Decide again what was decided, from what was known then, and say what differs."""
+"""Decide again what was decided, and say what differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def replay(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
 ) -> None:
-    """Decide again what was decided, from what was known then, and say what differs.
+    """Decide again what was decided, and say what differs.
 
     Reads the receipt, the lake at the versions that it names, the models and the settings of
     then. Whatever became known later plays no part. Ends in 0 where every figure is the same,

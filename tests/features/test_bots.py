@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from features.build import features_as_of
 from features.permissions import permissions_as_of
 from features.profiles import hours_as_of
 from tests.features.text import SETTINGS, customers, history, spine, when, world
+from training.send_hour_labels import known_in
 
 MAIL = """
     ann | 2024-05-01T09:00:00 | send    | message_id=m1 | email=news
@@ -199,9 +201,21 @@ def test_nothing_is_judged_where_nothing_happened() -> None:
     assert told.is_empty() and {"bot", "machine"} <= set(told.columns)
 
 
+# What judges a history, and what does so on the way to something else.
+JUDGES = {"judged": judged, "known_in": lambda told: known_in(told, when("2030-01-01"))}
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_what_is_said_to_judge_does(name: str) -> None:
+    scanned = MAIL + "ann | 2024-05-01T09:00:32 | click | message_id=m1 | link=hero"
+    told = JUDGES[name](history(scanned)).filter(pl.col("kind") == "click")
+    assert told.select("bot", "machine").rows() == [("at_once", True)]
+
+
 def test_whoever_asks_for_people_has_judged_before() -> None:
     """An expression cannot look at other events: whoever uses it on raw ones forgets the bots."""
     root = Path(__file__).parents[2]
+    calls = re.compile(rf"(?<!def )\b({'|'.join(JUDGES)})\(")
     # The simulator measures what arrives, machines and all, and tells scans apart by itself; peers
     # know no verdicts.
     by_hand = {
@@ -212,4 +226,4 @@ def test_whoever_asks_for_people_has_judged_before() -> None:
         for file in (root / package).rglob("*.py"):
             code, name = file.read_text(), file.relative_to(root).as_posix()
             if any(word in code for word in ("IS_HUMAN", "IS_OWN", "IS_EMAIL")):
-                assert name in by_hand or "judged(" in code, f"{name} asks without judging"
+                assert name in by_hand or calls.search(code), f"{name} asks without judging"
