@@ -145,18 +145,18 @@ def told(
         f"  {'why' if place == 0 else '':7} {reason['text']}"
         for place, reason in enumerate(decision["because"])
     ]
+    others = [arm for arm in receipt["arms"] if arm["email"] != decision.get("email")]
+    competed = [arm for arm in others if arm["applies"]]
     lines += ["", "  The other e-mails:"]
-    lines += [
-        f"    {arm['email']:20} {_fate(arm)}"
-        for arm in receipt["arms"]
-        if arm["email"] != decision.get("email")
-    ]
+    lines += [f"    {arm['email']:20} {_fate(arm)}" for arm in competed]
+    lines.append(f"    {len(others) - len(competed)} more do not apply to them now")
     offset = receipt["clock_offset_days"]
     lines += [
         "",
         f"  The demo's clock runs {offset:,.0f} days behind yours, next to its data. Consent is",
         "  assumed for the demo (events with source=demo-assumption); values are configured base",
         "  rates, not measured responses.",
+        f"  Would it say the same again? onje replay {decision['decision_id']}",
     ]
     return "\n".join(lines)
 
@@ -175,8 +175,8 @@ def titles_of(lake: Lake) -> Callable[[list[str]], dict[str, str]]:
 def _fate(arm: dict[str, Any]) -> str:
     if arm["forbidden_by"]:
         return "forbidden: " + "; ".join(reason["text"] for reason in arm["forbidden_by"])
-    if not arm["applies"]:
-        return "does not apply"
+    if arm["stands_back"]:
+        return f"not surely worth more than the usual best: {arm['value']:.4f}"
     return f"worth less: {arm['value']:.4f}" if arm["value"] is not None else "no allowed hour"
 
 
