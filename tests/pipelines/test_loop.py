@@ -227,7 +227,8 @@ def test_a_night_that_fails_leaves_the_old_output(onje, now, tmp_path, monkeypat
 
 
 def test_a_night_with_a_row_that_must_never_be_publishes_nothing(onje, now, tmp_path, monkeypatch):
-    first = night(onje, now, tmp_path)
+    out = tmp_path / "out"
+    first = night(onje, now, out)
     plans = onje.lake.read("scores").height, onje.store.conditions()
 
     def with_a_fault(*args, **kwargs):
@@ -238,9 +239,9 @@ def test_a_night_with_a_row_that_must_never_be_publishes_nothing(onje, now, tmp_
 
     monkeypatch.setattr("pipelines.everybody.decisions_of", with_a_fault)
     with pytest.raises(BrokenInvariant, match="nothing is published.*I6 products can be offered"):
-        night(onje, now + timedelta(hours=1), tmp_path)
-    assert (tmp_path / "latest").resolve() == first.folder.resolve()
-    assert {entry.name for entry in tmp_path.iterdir()} == {first.folder.name, "latest"}
+        night(onje, now + timedelta(hours=1), out)
+    assert (out / "latest").resolve() == first.folder.resolve()
+    assert {entry.name for entry in out.iterdir()} == {first.folder.name, "latest"}
     assert (onje.lake.read("scores").height, onje.store.conditions()) == plans
 
 
