@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -16,23 +17,26 @@ from features.errors import DamagedError
 from training.registry import DATABASE, Registry
 from training.registry_database import UNFINISHED, fault_of
 
-ROOT = Path(__file__).parents[2]
 # The step of MLflow's before the one that makes the table model_version_tags.
 BEFORE_TAGS = "728d730b5ebd"
-ASK = """
-import sys
-from pathlib import Path
-from training.registry import Registry
-print(Registry(Path(sys.argv[1]), None).versions("churn"))
-"""
+# Processes of their own, forked from one that has met MLflow already: each would need seconds to.
+PROCESSES = get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["mlflow.db", "mlflow.store.tracking.sqlalchemy_store", "training.registry"]
+)
 
 
-def asking(home: Path) -> subprocess.Popen[str]:
+def answer(home: Path, told: Connection) -> None:
+    told.send(Registry(home, None).versions("churn"))
+
+
+def asking(home: Path) -> tuple[BaseProcess, Connection]:
     """A process of its own that asks the registry of `home`, which makes it if there is none."""
-    return subprocess.Popen(
-        [sys.executable, "-c", ASK, str(home)],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    told, tells = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=answer, args=(home, tells))
+    process.start()
+    tells.close()
+    return process, told
 
 
 def tables(file: Path) -> int:
@@ -59,19 +63,23 @@ def made_until(revision: str, home: Path) -> Path:
 
 
 def test_after_a_kill_while_the_database_is_made_two_who_come_at_once_both_find_one(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed = asking(tmp_path)
-    while killed.poll() is None and seen(tmp_path) < 8:
+    monkeypatch.setenv(
+        "MLFLOW_DISABLE_TELEMETRY", "true"
+    )  # as the registry does, before the import
+    killed, _ = asking(tmp_path)
+    while killed.is_alive() and seen(tmp_path) < 8:
         time.sleep(0.005)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    assert killed.returncode == -signal.SIGKILL, "it was done before it could be killed"
+    killed.kill()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL, "it was done before it could be killed"
     assert not (tmp_path / DATABASE).exists()
     both = [asking(tmp_path), asking(tmp_path)]
-    told = [one.communicate() for one in both]
-    assert [one.returncode for one in both] == [0, 0], told
-    assert [out.strip() for out, _ in told] == ["[]", "[]"]
+    assert [told.recv() for _, told in both] == [[], []]
+    for process, _ in both:
+        process.join()
+        assert process.exitcode == 0
     assert fault_of(tmp_path / DATABASE) is None
     assert {file.name for file in tmp_path.iterdir()} == {DATABASE, f"{DATABASE}.lock"}
 
