@@ -50,7 +50,7 @@ def examine() -> list[Finding]:
             return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
-            of_data = (_lake, _data, _age, _money, _zones, _store, _complaints)
+            of_data = (_lake, _data, _age, _money, _zones, _countries, _store, _complaints)
             findings += [_looked(look, onje) for look in of_data]
             findings += [_registry(onje)]
             findings += list(_models(onje))
@@ -163,6 +163,20 @@ def _zones(onje: Installation) -> Finding:
     doubt = no_zones(onje.lake.read("customers", columns=said))
     do = "mend the zones where they come from, and bring the customers in again with onje ingest"
     return Finding("zones", doubt is None, doubt or "every zone that is named is one", do)
+
+
+def _countries(onje: Installation) -> Finding:
+    """Whether the customers' countries are countries; of whom none is known, the default holds."""
+    from pipelines.ingest.doubts import no_countries, without_country
+
+    said = onje.lake.read("customers", columns=["customer_id", "known_at", "country"])
+    doubt, default = no_countries(said), onje.settings.serving.law.default_country
+    told = (
+        f"the law of {default} (default_country under [law]) holds for {without_country(said):,} "
+        "customers whose country nobody told"
+    )
+    do = "mend the countries where they come from, and bring the customers in again"
+    return Finding("countries", doubt is None, "; ".join(filter(None, (doubt, told))), do)
 
 
 def _store(onje: Installation) -> Finding:

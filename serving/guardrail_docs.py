@@ -45,10 +45,10 @@ _LAW = """
 ## Law
 
 Not legal advice. The customer's `country` (two letters, ISO 3166; `default_country` where nobody
-told it) says whose law holds. A country that cannot be read is treated as strictly as any. Onje
-decides on e-mail; the rows of other channels stand for whoever adds them. What the law prints into
-a mail comes as the slots `subject_prefix`, `list_unsubscribe` (the two headers of RFC 8058) and
-`legal`.
+told it) says whose law holds. What is no country (KO, Korea) is treated as strictly as any; `onje
+doctor` counts those, and whoever has none. Onje decides on e-mail; the rows of other channels stand
+for whoever adds them. What the law prints into a mail comes as the slots `subject_prefix`,
+`list_unsubscribe` (the two headers of RFC 8058) and `legal`.
 
 Consent is wanted everywhere, also where the law would let mail go without: unknown is no. Quiet
 hours and allowed days are the merchant's own choice and no law: the statutory night of Korea

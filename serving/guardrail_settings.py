@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from serving.countries import COUNTRIES
 
 # Marketing wants to sell. Service tells of what the customer did or has: it has caps of its own and
 # goes past the complaint brake. Transactional is part of a deal that was made, or an answer that is
@@ -84,5 +86,12 @@ class LawSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    default_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    default_country: str
     silence_ends_consent: bool
+
+    @field_validator("default_country")
+    @classmethod
+    def _default_country_is_one(cls, country: str) -> str:
+        if country not in COUNTRIES:
+            raise ValueError("write the two capital letters of ISO 3166, as in KR or DE")
+        return country

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from serving.countries import COUNTRIES
 from serving.frequency import CLOSED
 from serving.guardrail_settings import MARKETING, LawSettings
 from serving.tables import UTC
@@ -130,7 +131,17 @@ JURISDICTIONS: Mapping[str, str] = {
     **{country: country for country in ("KR", "US", "CA", "JP")},
     **{"KOR": "KR", "USA": "US", "CAN": "CA", "JPN": "JP"},
 }
-_TWO_LETTERS = r"^[A-Z]{2}$"
+UNREADABLE: Final = "unreadable"
+
+
+def jurisdiction_of(country: pl.Expr) -> pl.Expr:
+    """Whose law holds in a country, as anybody may have written it; null where it is null."""
+    code = country.str.strip_chars().str.to_uppercase()
+    return pl.coalesce(
+        code.replace_strict(JURISDICTIONS, default=None, return_dtype=pl.String),
+        pl.when(code.is_in(list(COUNTRIES))).then(pl.lit("other")),
+        pl.when(code.is_not_null()).then(pl.lit(UNREADABLE)),
+    )
 
 
 def with_law(questions: pl.DataFrame, settings: LawSettings) -> pl.DataFrame:
@@ -139,15 +150,8 @@ def with_law(questions: pl.DataFrame, settings: LawSettings) -> pl.DataFrame:
     Consent has to be confirmed before the day on which it is so many years old, by the calendar
     there; where it is not known when it was given or confirmed, that day has come.
     """
-    country = pl.col("country").fill_null(settings.default_country).str.strip_chars()
-    code = country.str.to_uppercase()
-    told = questions.with_columns(
-        legal=pl.coalesce(
-            code.replace_strict(JURISDICTIONS, default=None, return_dtype=pl.String),
-            pl.when(code.str.contains(_TWO_LETTERS)).then(pl.lit("other")),
-            pl.lit("unreadable"),
-        )
-    )
+    country = pl.col("country").fill_null(settings.default_country)
+    told = questions.with_columns(legal=jurisdiction_of(country))
     if not settings.silence_ends_consent:
         return told.with_columns(consent_ends=pl.lit(None, UTC))
     ends = pl.lit(None, UTC)

@@ -8,19 +8,20 @@ import polars as pl
 
 from features.acts import IS_YES
 from features.localtime import is_zone
+from serving.law import UNREADABLE, jurisdiction_of
 
 SHOWN = 3
 
 
 def doubts_of(events: pl.DataFrame, customers: pl.DataFrame) -> tuple[str, ...]:
     """A sentence for each such thing in EVENTS and CUSTOMERS that are brought in."""
-    return tuple(sentence for sentence in (_of_consent(events), no_zones(customers)) if sentence)
+    found = (_of_consent(events), no_zones(customers), no_countries(customers))
+    return tuple(sentence for sentence in found if sentence)
 
 
 def no_zones(customers: pl.DataFrame) -> str | None:
     """Of how many customers the newest row of CUSTOMERS names a zone that is none, and which."""
-    newest = customers.sort("customer_id", "known_at").unique("customer_id", keep="last")
-    named = newest.drop_nulls("timezone").group_by("timezone").len()
+    named = _newest(customers).drop_nulls("timezone").group_by("timezone").len()
     unheard_of = {zone: count for zone, count in named.iter_rows() if not is_zone(zone)}
     if not unheard_of:
         return None
@@ -29,6 +30,29 @@ def no_zones(customers: pl.DataFrame) -> str | None:
         f"{', '.join(_most(unheard_of))}; they count as default_timezone under [features]. Zones "
         "are those of the IANA list, for example 'Europe/Berlin'"
     )
+
+
+def no_countries(customers: pl.DataFrame) -> str | None:
+    """Of how many customers the newest row of CUSTOMERS names a country that is none, and which."""
+    legal = jurisdiction_of(pl.col("country"))
+    named = _newest(customers).filter(legal == UNREADABLE).group_by("country").len()
+    unheard_of = dict(named.iter_rows())
+    if not unheard_of:
+        return None
+    return (
+        f"{_counted(sum(unheard_of.values()), 'customer')} with a country that is none: "
+        f"{', '.join(_most(unheard_of))}; for them the strictest law holds. Countries "
+        "are two letters of ISO 3166, for example 'KR'"
+    )
+
+
+def without_country(customers: pl.DataFrame) -> int:
+    """Of how many customers the newest row of CUSTOMERS names no country at all."""
+    return _newest(customers).get_column("country").null_count()
+
+
+def _newest(customers: pl.DataFrame) -> pl.DataFrame:
+    return customers.sort("customer_id", "known_at").unique("customer_id", keep="last")
 
 
 def _of_consent(events: pl.DataFrame) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from features.tables import CUSTOMERS
 from serving.answer import answer
@@ -32,6 +33,10 @@ WHOSE = """
     BR      | other
     -       | US
     Korea   | unreadable
+    KO      | unreadable
+    XX      | unreadable
+    ZZ      | unreadable
+    EN      | unreadable
     대한민국    | unreadable
 """
 
@@ -44,6 +49,11 @@ def test_whose_law_holds(row):
         schema_overrides={"country": pl.String},
     )
     assert with_law(asked, LAW)["legal"].item() == row["legal"]
+
+
+def test_the_default_country_is_a_country():
+    with pytest.raises(ValidationError, match="two capital letters of ISO 3166"):
+        LawSettings(default_country="KO", silence_ends_consent=True)
 
 
 def test_the_statutory_night_of_korea_exempts_email_alone():

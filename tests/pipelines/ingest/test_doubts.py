@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import polars as pl
 import pytest
 
 from features.lake import Lake
 from features.permissions import permissions_as_of
+from features.tables import CUSTOMERS
 from pipelines.console import silently
+from pipelines.doctor import examine
+from pipelines.ingest.doubts import no_countries, without_country
 from pipelines.ingest.into_lake import ingest_table
+from pipelines.installation import opened
 from tests.pipelines.ingest.files import MAPPING, NOW, drawn, written
 from tests.training.drawn import spine
 
@@ -61,10 +68,30 @@ def test_zones_that_are_none_are_told_with_how_many_have_them(tmp_path, where, m
     if where == "report":
         (told,) = of(report, "zone")
     else:
-        from pipelines.doctor import examine
-
         (found,) = [one for one in examine() if one.what == "zones"]
         told = found.found
         assert not found.fine
     assert told.startswith("3 customers with a zone that is none: 'Mars/Olympus' (2), 'CETT' (1)")
     assert "default_timezone" in told
+
+
+def test_countries_that_are_none_are_told_and_who_has_none_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setenv("ONJE_HOME", str(tmp_path))
+    people = CUSTOMERS.shape(
+        pl.DataFrame(
+            {
+                "customer_id": ["ann", "bob", "eve", "joe", "kim"],
+                "known_at": [datetime(2024, 1, 1, tzinfo=UTC)] * 5,
+                "country": ["KR", "KO", None, "Korea", "BR"],
+            }
+        )
+    )
+    nobody = people.clear()
+    assert no_countries(people.filter(pl.col("country").is_in(["KR", "BR"]))) is None
+    assert no_countries(nobody) is None and without_country(nobody) == 0
+    with opened() as onje:
+        onje.lake.append("customers", people)
+    (found,) = [one for one in examine() if one.what == "countries"]
+    assert not found.fine
+    assert "2 customers with a country that is none: 'KO' (1), 'Korea' (1);" in found.found
+    assert "US (default_country under [law]) holds for 1 customers" in found.found
