@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -29,6 +30,20 @@ def command(at: Places, service: str) -> list[str]:
         str(bentoml), "serve", service, "--working-dir", str(ROOT),
         "--host", at.host, "--port", str(at.port),
     ]  # fmt: skip
+
+
+def refuse_a_taken_port(at: Places) -> None:
+    """NotReadyError where somebody listens there already."""
+    family = socket.AF_INET6 if ":" in at.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((at.host, at.port))
+        except OSError as problem:
+            raise NotReadyError(
+                f"nothing can listen on {at.host}:{at.port}: {problem.strerror}; stop what does, "
+                "or set ONJE_PORT to a free port"
+            ) from problem
 
 
 def environment(at: Places) -> dict[str, str]:
@@ -63,6 +78,7 @@ def running(at: Places, *, log: Path, service: str) -> Iterator[Running]:
 
     Raises NotReadyError when it is not ready in a minute, with where its log is.
     """
+    refuse_a_taken_port(at)
     with log.open("ab") as sink:
         process = subprocess.Popen(
             command(at, service),

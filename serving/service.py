@@ -11,6 +11,7 @@ from fastapi import APIRouter
 
 from serving.app import create_app
 from serving.live import Live
+from serving.orphans import end_with_parent
 
 
 def build(
@@ -39,6 +40,9 @@ def build(
     @bentoml.asgi_app(app, path="/")
     class Onje:
         """Asked at /v1/decide; described at /v1/docs."""
+
+        def __init__(self) -> None:
+            end_with_parent()
 
         def __is_ready__(self) -> bool:
             return bool(app.state.is_ready)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from training.evaluate import Interval
 from training.registry import SYNTHETIC
@@ -31,7 +31,7 @@ def log_run(client: MlflowClient, run: str, trained: Trained) -> None:
         client,
         run,
         metrics=[*metrics, *_as_metrics("gain", report.gain, at)],
-        params={**described["settings"], **report.facts},
+        params={**described["settings"], **_short(report.facts)},
         tags={
             "code_version": described["code_version"],
             "lake_versions": json.dumps(described["lake_versions"]),
@@ -40,6 +40,12 @@ def log_run(client: MlflowClient, run: str, trained: Trained) -> None:
             SYNTHETIC: as_tag(described[SYNTHETIC]),
         },
     )
+    client.log_dict(run, dict(report.facts), "facts.json")
+
+
+def _short(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What fits on a line; tables of facts stand in the run's artifacts."""
+    return {name: fact for name, fact in facts.items() if not isinstance(fact, list | dict)}
 
 
 def log_search(client: MlflowClient, run: str, tuned: Tuned, about: About) -> None:

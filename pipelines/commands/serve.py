@@ -20,10 +20,11 @@ def serve() -> None:
 
     from pipelines.console import say
     from pipelines.installation import opened
-    from pipelines.serve import SERVICE, command, environment
+    from pipelines.serve import SERVICE, command, environment, refuse_a_taken_port
 
     with opened() as onje:  # faults of settings and store are told here, not by a worker
         at = onje.places
+    refuse_a_taken_port(at)
     say(f"Onje listens on http://{at.host}:{at.port} (API: /v1/docs); Ctrl-C stops it.")
     words = command(at, SERVICE)
     os.execve(words[0], words, environment(at))

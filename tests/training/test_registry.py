@@ -220,7 +220,7 @@ def test_a_run_shows_settings_versions_metrics_with_intervals_and_pictures(
     )
     assert shown["gain.low"] == pytest.approx(report.gain.low)
     kept = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert kept == {"card.md", "examples.parquet", "figures", "inputs.json"}
+    assert kept == {"card.md", "examples.parquet", "facts.json", "figures", "inputs.json"}
     pictures = {file.path for file in client.list_artifacts(run.info.run_id, "figures")}
     assert pictures == {"figures/calibration.png", "figures/contributions.png"}
 
