@@ -138,6 +138,23 @@ def test_each_customer_counts_once_with_what_people_did(home, store):
     assert subject.mismatch is None
 
 
+# How answers are counted: another value, and when it is asked.
+COUNTED = {"metric": ("order", LATER), "outcome_days": (3, MONDAY + timedelta(days=5))}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_each_setting_of_what_counts_changes_what_is_counted(name, home, store):
+    other, now = COUNTED[name]
+    acts = acts_of(Lake(home / "lake"), now=LATER, settings=SETTINGS)
+    exposures = store.exposures_since(MONDAY - timedelta(days=1))
+    one = SETTINGS.experiments["subject"]
+    answered = [
+        int(units_of("subject", each, exposures, acts, now=now, settings=SETTINGS).outcome.sum())
+        for each in (one, one.model_copy(update={name: other}))
+    ]
+    assert answered[0] != answered[1] and max(answered) > 100
+
+
 def test_only_what_is_over_is_counted(home, store):
     soon = told(home, store, now=MONDAY + timedelta(days=5))["subject"]
     assert len(soon.units) == 0

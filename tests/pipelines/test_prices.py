@@ -74,6 +74,20 @@ def test_a_night_gets_a_seventh_of_a_week():
     assert limits_of(budget) == pytest.approx({"mails": 5, "coupons": 2, "unsubscribes": 0.1})
 
 
+# Each budget alone, on one night of 400 customers of four e-mails each.
+ALONE = {"mails_per_day": 150, "coupons_per_week": 210, "unsubscribes_per_week": 1.75}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_each_budget_changes_who_gets_what(name):
+    offered, none = arms(1, 400, 4), dict.fromkeys(ALONE, 0)
+    free, bound = (
+        chosen(offered, prices_of(offered, limits_of(BudgetSettings(**budget))))
+        for budget in (none, {**none, name: ALONE[name]})
+    )
+    assert bound.height < free.height
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_choosing_alone_at_these_prices_keeps_the_budgets_and_wastes_little(seed):
     offered, limits = arms(seed, 400, 4), {"mails": 150.0, "coupons": 30.0, "unsubscribes": 0.25}

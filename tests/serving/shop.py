@@ -151,13 +151,14 @@ def decision_for(
     evidence: str | None = "clicks",
     valuation: Valuation = OWN,
     conditions: Conditions = NO_CONDITIONS,
+    learnt: Mapping[str, Mapping[str, float]] | None = None,
     **differs: object,
 ) -> dict[str, Any]:
     """What the policy says of one customer, as a dict.
 
     `mails` were sent or promised; `hours` are 48 rows, else the shop's usual hour; `products` by
     pick, else the whole shelf for each, every one ordered with `chance`; `evidence` is what the
-    hours were learnt from.
+    hours were learnt from; `learnt` is what models say of an e-mail (serving.candidates.LEARNT).
     """
     questions = questions_about(
         [customer(**differs)], settings, now=now, asked=asked, evidence=evidence
@@ -168,7 +169,7 @@ def decision_for(
     decided = decide(
         Inputs(
             questions=questions,
-            candidates=candidates_of(questions, settings),
+            candidates=_with_learnt(candidates_of(questions, settings), learnt or {}),
             curves=default_hours(
                 questions, settings.policy.default_hour, settings.policy.hour_pull
             )
@@ -204,6 +205,21 @@ def decision_for(
         currency="USD",
     )  # fmt: skip
     return decided.row(0, named=True)
+
+
+def _with_learnt(
+    candidates: pl.DataFrame, learnt: Mapping[str, Mapping[str, float]]
+) -> pl.DataFrame:
+    for email, figures in learnt.items():
+        is_it = pl.col("email") == email
+        candidates = candidates.with_columns(
+            *(
+                pl.when(is_it).then(told).otherwise(name).alias(name)
+                for name, told in figures.items()
+            ),
+            learnt=pl.when(is_it).then(pl.lit(["clicks"])).otherwise("learnt"),
+        )
+    return candidates
 
 
 def reasons_of(decision: Mapping[str, Any]) -> dict[str, str]:

@@ -5,9 +5,25 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tests.serving.shop import SHOP, arm_of, decision_for, shop
+from serving.catalogue_docs import journey
+from tests.serving.shop import SHOP, arm_of, customer, decision_for, questions_about, shop
 
 BORED = {"days_since_order": 5.0}  # a recommendation applies
+
+
+TONES = dict.fromkeys(("aware", "consider", "buy", "after", "dormant"), "cheerful")
+
+
+def told_of_all(settings):
+    return list(journey(settings))
+
+
+def segments_of_ann(settings):
+    return questions_about([customer()], settings)["own_segments"].to_list()
+
+
+# Setting -> another value, and where it shows.
+SEGMENT = {"when": ("basket_value >= 40", segments_of_ann), "meaning": ("spenders", told_of_all)}
 
 
 def recommended(change, **differs):
@@ -45,10 +61,18 @@ def test_an_email_without_a_tone_speaks_as_the_stage_asks():
     assert recommended({"tone": ""}, stage="aware")["tone"] == SHOP.tones.aware
 
 
-def test_the_tones_are_settings():
-    tones = {**SHOP.tones.model_dump(), "after": "cheerful"}
+@pytest.mark.parametrize("stage", TONES)
+def test_the_tone_of_a_stage_is_a_setting(stage):
+    tones = {**SHOP.tones.model_dump(), stage: TONES[stage]}
     settings = shop({}, {"recommendation": {"tone": ""}}, tones=tones)
-    assert decision_for(settings, **BORED)["tone"] == "cheerful"
+    assert decision_for(settings, **BORED, stage=stage)["tone"] == TONES[stage]
+
+
+@pytest.mark.parametrize("name", SEGMENT)
+def test_each_setting_of_a_segment_changes_who_is_in_it_or_what_is_said_of_it(name):
+    other, shown = SEGMENT[name]
+    own = SHOP.segments["big_basket"].model_dump()
+    assert shown(SHOP) != shown(shop({}, {}, segments={"big_basket": {**own, name: other}}))
 
 
 def test_an_email_that_is_not_meant_for_them_tells_that_it_does_not_apply():

@@ -12,9 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from serving.conditions import NO_CONDITIONS
-from serving.guardrail_settings import AllCaps, BrakeSettings, ClassCaps, LawSettings
 from serving.hours import usual_of
-from serving.settings import EmailSettings, PolicySettings, ServingSettings
+from serving.settings import ServingSettings
 from tests.serving.drawn import moment
 from tests.serving.histories import answers
 from tests.serving.shop import HOUR, NOW, SHOP, caps, curve, decision_for, shop
@@ -30,6 +29,14 @@ SEEN = (
 )  # fmt: skip
 BORED = {"days_since_order": 5.0}  # a recommendation applies
 CART = {"cart_waiting_hours": 5.0, "cart_items": 2.0}
+# They would click twice as often on the cart's mail, everybody else half as often; all is guessed
+# from few mails.
+BELIEVED = {
+    email: {"learnt_clicks": theirs, "usual_clicks": usual, "doubt_clicks": 0.3}
+    for email, theirs, usual in (("recommendation", 0.1, 0.2), ("cart_reminder", 0.2, 0.1))
+}
+# Whose unsubscribe would cost much, and who may well order anyway before it leaves.
+DEAR = {"hours": curve(dict.fromkeys(range(24), 0.1)), "spend_365d": 10_000.0, "churn": 0.0}
 RHYTHM = """
     ann | consent | 2025-01-01T00:00 | granted
     ann | order   | 2026-02-20T15:00 | milk | 12
@@ -82,6 +89,7 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
     "hour_pull": (2, bored, {}),
     "hour_certainty": (0.999, by_their_hours, {}),
     "fit_weight": (0, partial(bored, chance=0.9), {"mailable_value": 142}),
+    "gain_certainty": (0.99, partial(bored, **CART, learnt=BELIEVED), {}),
     "reservation_hours": (1, bored, {}),
     "ask_again_hours": (12, seen, {}),
     "holdout_share": (1, bored, {}),
@@ -104,6 +112,7 @@ EMAIL: Mapping[str, tuple[Any, World]] = {
     "delay_hours": (5, partial(bored, hours=curve({11: 0.9}))),
     "deadline_hours": (3, bored),
     "half_life_hours": (1, partial(bored, hours=curve({17: 0.9}))),
+    "settles_hours": (6, partial(bored, **DEAR)),
     "repeat_days": (1, partial(bored, mails=mails(80, email="recommendation"))),
     "variants": (("another",), bored),
     "products": (2, bored),
@@ -130,8 +139,8 @@ CAPS: Mapping[str, tuple[float, tuple[float, ...], Mapping[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ClassCaps.model_fields)
 @pytest.mark.parametrize("of_class", ["marketing", "service"])
+@pytest.mark.parametrize("name", CAPS)
 def test_each_cap_changes_a_decision(of_class, name):
     other, ago, given = CAPS[name]
     emails = {"recommendation": {"mail_class": of_class, "repeat_days": 0}}
@@ -141,11 +150,14 @@ def test_each_cap_changes_a_decision(of_class, name):
     assert ready(before) != ready(after)
 
 
-def test_the_peace_between_the_classes_changes_a_decision():
-    none = shop({}, SERVED, caps=caps(all={"min_gap_hours": 0}))
-    world = partial(bored, mails=mails(5))
-    assert world(shop({}, SERVED)) != world(none)
-    assert set(AllCaps.model_fields) == {"min_gap_hours"}
+# Between the classes: an e-mail of service after one of marketing.
+BETWEEN: Mapping[str, tuple[float, World]] = {"min_gap_hours": (0, partial(bored, mails=mails(5)))}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_the_peace_between_the_classes_changes_a_decision(name):
+    other, world = BETWEEN[name]
+    assert world(shop({}, SERVED)) != world(shop({}, SERVED, caps=caps(all={name: other})))
 
 
 # Setting of the brake -> another value, complaints of e-mails delivered.
@@ -156,7 +168,7 @@ BRAKE: Mapping[str, tuple[float, int, int, World]] = {
 }
 
 
-@pytest.mark.parametrize("name", BrakeSettings.model_fields)
+@pytest.mark.parametrize("name", BRAKE)
 def test_each_setting_of_the_brake_changes_a_decision(name):
     other, complaints, delivered, world = BRAKE[name]
     found = replace(NO_CONDITIONS, complaints_7d=complaints, delivered_7d=delivered)
@@ -171,7 +183,7 @@ LAW: Mapping[str, tuple[Any, World]] = {
 }
 
 
-@pytest.mark.parametrize("name", LawSettings.model_fields)
+@pytest.mark.parametrize("name", LAW)
 def test_each_setting_of_the_law_changes_a_decision(name):
     other, world = LAW[name]
     assert world(SHOP) != world(shop({}, {}, law={**SHOP.law.model_dump(), name: other}))
@@ -180,7 +192,7 @@ def test_each_setting_of_the_law_changes_a_decision(name):
 IMPOSSIBLE_TABLES = [
     ({"caps": caps(service={"per_24h": 9})}, "write per_24h <= per_7d <= per_30d"),
     ({"brake": {**SHOP.brake.model_dump(), "halve_at": 0.5}}, "write halve_at <= stop_at"),
-    ({"law": {**SHOP.law.model_dump(), "default_country": "Korea"}}, "should match pattern"),
+    ({"law": {**SHOP.law.model_dump(), "default_country": "Korea"}}, "default_country"),
     ({"caps": {"marketing": {}}}, "Field required"),
 ]
 
@@ -191,13 +203,13 @@ def test_impossible_tables_are_refused(tables, said):
         shop({}, {}, **tables)
 
 
-@pytest.mark.parametrize("name", PolicySettings.model_fields)
+@pytest.mark.parametrize("name", POLICY)
 def test_each_setting_of_the_policy_changes_a_decision(name):
     other, world, given = POLICY[name]
     assert world(shop(given, {})) != world(shop({**given, name: other}, {}))
 
 
-@pytest.mark.parametrize("name", EmailSettings.model_fields)
+@pytest.mark.parametrize("name", EMAIL)
 def test_each_setting_of_an_email_changes_a_decision(name):
     other, world = EMAIL[name]
     change = {name: other}

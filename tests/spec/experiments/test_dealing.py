@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from math import sqrt
+from typing import Any
 
 import polars as pl
 import pytest
 
+from serving.assignment import assigned, with_arms_of_experiments
+from serving.candidates import candidates_of
 from serving.experiments import in_holdout
-from tests.serving.shop import NOW
+from tests.serving.shop import NOW, customer, questions_about
 from tests.spec.experiments.dealing import (
+    CART,
     PEOPLE,
     arms_by_customer,
     dealt,
@@ -20,6 +25,18 @@ from tests.spec.experiments.dealing import (
 )
 
 THREE_ARMS = shop_with(subject=experiment())
+# Setting -> another value, and what else is so: who is dealt what, and told of which e-mail.
+SETTINGS: Mapping[str, tuple[Any, Mapping[str, Any]]] = {
+    "email": ("welcome", {}),
+    "factor": ("cta", {}),
+    "arms": (("plain", "question", "poem"), {}),
+    "split": ("bandit", {"shares": ()}),
+    "shares": ((0.2, 0.3, 0.5), {}),
+    "started_on": (date(2026, 3, 4), {}),
+    "ends_on": (date(2026, 3, 2), {}),
+    "share": (0.5, {}),
+    "seed": (2, {}),
+}
 
 
 def is_about(found: int, share: float, of: int, *, sigmas: float = 3) -> bool:
@@ -80,6 +97,24 @@ def test_another_seed_or_name_deals_anew():
         second = arms_by_customer(dealt(other))
         same = sum(first[name] == second[name] for name in PEOPLE)
         assert is_about(same, 0.5**2 + 0.3**2 + 0.2**2, 20_000, sigmas=4)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_setting_changes_who_is_dealt_what(name):
+    other, given = SETTINGS[name]
+    customers = questions_about([customer(**CART)] * 20, THREE_ARMS).with_columns(
+        customer_id=pl.Series(PEOPLE[:20])
+    )
+
+    def told(settings):
+        dealt_to = assigned(customers, settings, learnt(subject={"plain": 0.01, "question": 0.01,
+                                                                 "emoji": 0.98}))  # fmt: skip
+        return with_arms_of_experiments(candidates_of(customers, settings), dealt_to).select(
+            "row", "email", "elements"
+        )
+
+    changed = shop_with(subject=experiment(**{**given, name: other}))
+    assert not told(THREE_ARMS).equals(told(changed))
 
 
 @pytest.mark.parametrize(("days", "runs"), [(-3, False), (-2, True), (28, True), (29, False)])

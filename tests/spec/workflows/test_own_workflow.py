@@ -15,6 +15,7 @@ from features.tables import CUSTOMERS, EVENTS
 from serving.settings import ServingSettings
 from serving.store import Store
 from serving.tables import MAIL
+from serving.workflow_docs import workflows
 from serving.workflow_steps import steps_of
 from tests.serving.histories import FEATURES, shelf
 from tests.serving.shop import reasons_of
@@ -125,6 +126,7 @@ def test_what_cannot_be_is_refused_in_words(change, said):
     assert said in str(refused.value)
 
 
+# Setting -> another value, what happened, and the day on which somebody then stands elsewhere.
 SETTINGS: Mapping[str, tuple[Any, str, float]] = {
     "steps": (COURSE["steps"][:2] + [{"emails": ["lesson_3", "lesson_4", "lesson_4_short"],
                                       "after_days": 9}], "0 | lesson_1", 6),
@@ -144,6 +146,34 @@ def test_each_setting_changes_where_somebody_stands(name):
     people = people.with_columns(is_baker=pl.lit(False))
     before = steps_of(people, contacts, NOBODY, school())
     assert not before.equals(steps_of(people, contacts, NOBODY, school(**{name: other})))
+
+
+# The same of the second step.
+OF_STEP: Mapping[str, tuple[Any, str, float]] = {
+    "emails": (["lesson_2", "newsletter"], "0 | lesson_1\n2 | newsletter", 3),
+    "after_days": (1, "0 | lesson_1", 1),
+    "when": ("orders > 5", "0 | lesson_1", 3),
+}
+
+
+@pytest.mark.parametrize("name", OF_STEP)
+def test_each_setting_of_a_step_changes_where_somebody_stands(name):
+    other, life, day = OF_STEP[name]
+    first, second, *rest = COURSE["steps"]
+    changed = school(steps=[first, {**second, name: other}, *rest])
+    people, contacts = known(events(f"day | what\n{life}"), [("ann", moment(day))])
+    people = people.with_columns(is_baker=pl.lit(False))
+    before = steps_of(people, contacts, NOBODY, school())
+    assert not before.equals(steps_of(people, contacts, NOBODY, changed))
+
+
+# What is only said.
+WORDS = {"meaning": "how to bake"}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_the_page_of_workflows_says_it(name):
+    assert WORDS[name].capitalize() in "".join(workflows(school(**WORDS)))
 
 
 def test_a_machine_s_visit_is_no_visit():

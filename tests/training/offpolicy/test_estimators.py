@@ -41,6 +41,12 @@ def test_ips_by_hand() -> None:
     assert found.rows == 4
 
 
+def test_the_surer_one_wants_to_be_the_wider_is_the_interval() -> None:
+    surer = LENIENT.model_copy(update={"level": 0.99})
+    usual, wide = (known(ips(LOG, ONE, settings=one)) for one in (LENIENT, surer))
+    assert wide.low < usual.low < usual.estimate == wide.estimate < usual.high < wide.high
+
+
 def test_snips_by_hand() -> None:
     found = known(snips(LOG, ONE, settings=LENIENT))
     assert found.estimate == pytest.approx(3.25 / 7.25)
