@@ -29,7 +29,10 @@ _left = happened("cart_add", days=30, where=_next_order_came_late)
 
 # Looked at lately, and not ordered for so long that it cannot be about an order on its way.
 _tempts = (pl.col("last_view") <= 7 * DAY) & (pl.col("last_order").fill_null(2**62) > 30 * DAY)
-_open_search = is_since(happened("search", days=7), happened("order"))
+# A search is answered for so long; the names of the features say so too.
+SEARCH_DAYS = 7
+_searched = happened("search", days=SEARCH_DAYS)
+_open_search = is_since(_searched, happened("order"))
 
 FEATURES = (
     _product(
@@ -59,7 +62,7 @@ FEATURES = (
         days_since_last(happened("view")),
         None,
     ),
-    _feature("searches_7d", "searches within 7 days", count(happened("search", days=7)), 0),
+    _feature("searches_7d", "searches within 7 days", count(_searched), 0),
     _feature(
         "cart_items",
         "different products in the open cart",

@@ -12,7 +12,9 @@ from functools import lru_cache
 import polars as pl
 
 from features.cart import CART_DAYS, is_in_cart
+from features.feature import DAY
 from features.history import category_of
+from features.intent import SEARCH_DAYS
 from serving.pick_sources import Sources
 from serving.shelf_facts import NEW_DAYS, dropped
 from serving.tables import KEY
@@ -20,10 +22,8 @@ from serving.triggers import Picks
 from training.model.model import Model
 
 OFFERED = ("list", "item", "probability", "rank", "rested")
-SEARCHED_DAYS = 14
 VIEWED_DAYS = 30
 WORD = r"[\p{L}\p{N}]{2,}"
-LINKS = 20  # of products that go with one, no more than so many
 DEAREST = 0.75  # the premium range of a category begins at this quantile of its prices
 
 
@@ -105,7 +105,7 @@ def _in_order(offers: pl.LazyFrame) -> pl.LazyFrame:
 
 def _not_lately(offers: pl.LazyFrame, lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """The offers with `rested`: not ordered within the days for which one does not offer again."""
-    age = pl.duration(milliseconds=round(86_400_000 * sources.recently_bought_days))
+    age = pl.duration(microseconds=round(DAY * sources.recently_bought_days))
     lately = (
         sources.past(lists, "order")
         .filter(pl.col("age") < age)
@@ -140,7 +140,7 @@ def _searched(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """What holds all words of their last search in its title or category."""
     words = (
         sources.past(lists, "search")
-        .filter(pl.col("age") <= pl.duration(days=SEARCHED_DAYS), pl.col("query").is_not_null())
+        .filter(pl.col("age") <= pl.duration(days=SEARCH_DAYS), pl.col("query").is_not_null())
         .sort("list", "at", "event_id")
         .unique("list", keep="last", maintain_order=True)
         .select("list", word=pl.col("query").str.to_lowercase().str.extract_all(WORD))
@@ -200,7 +200,8 @@ def _related(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
             .join(_links(sources.affinity).lazy(), on="item")
             .join(bought.lazy(), left_on=["list", "other"], right_on=["list", "item"], how="anti")
             .group_by("list", product_id="other")
-            .agg(pl.col("weight").sum())
+            # Models count in whole numbers; fractions would sum to another last bit in each order.
+            .agg(pl.col("weight").sum().round(9))
             .sort("list", "weight", "product_id", descending=[False, True, False])
         )
         known = _not_lately(_in_order(with_them), lists, sources).select(OFFERED).collect()
