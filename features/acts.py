@@ -23,9 +23,8 @@ IS_SAID_OF_EMAIL = pl.col("channel") == "email"
 # A mail of ours, or an answer to one that a person gave.
 IS_EMAIL = IS_ABOUT_EMAIL & (pl.col("kind").is_in(["send", "deliver"]) | IS_HUMAN)
 
-# They agreed to e-mail, or said again that they do.
-IS_YES = (
-    (pl.col("kind") == "consent")
-    & pl.col("reason").is_in(["granted", "reconfirmed"])
-    & IS_SAID_OF_EMAIL
+# They agreed to something, or said again that they do; and what they agreed to is e-mail.
+IS_ANY_YES = (
+    (pl.col("kind") == "consent") & pl.col("reason").is_in(["granted", "reconfirmed"])
 ).fill_null(False)
+IS_YES = (IS_ANY_YES & IS_SAID_OF_EMAIL).fill_null(False)

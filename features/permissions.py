@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.acts import IS_ABOUT_EMAIL, IS_SAID_OF_EMAIL
+from features.acts import IS_ABOUT_EMAIL, IS_YES
 from features.contracts import PERMISSION_KINDS
 from features.once import unique_events
 
@@ -23,9 +23,6 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
     erasure.
     """
     kind, reason, known_at = pl.col("kind"), pl.col("reason"), pl.col("known_at")
-    is_grant = (
-        (kind == "consent") & reason.is_in(["granted", "reconfirmed"]) & IS_SAID_OF_EMAIL
-    ).fill_null(False)
     is_denial = ((kind == "consent") & (reason == "denied") & IS_ABOUT_EMAIL).fill_null(False)
     is_unsubscribe = (kind == "unsubscribe") & IS_ABOUT_EMAIL
     is_complaint = (kind == "complaint") & IS_ABOUT_EMAIL
@@ -37,7 +34,7 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
         known = pl.when(forbids).then("known_at").otherwise(never).max()
         happened = pl.when(forbids).then("at").otherwise(never).max()
         return (
-            is_grant
+            IS_YES
             & (known.is_null() | (known_at > known))
             & (happened.is_null() | (pl.col("at") > happened))
         )

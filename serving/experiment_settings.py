@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from datetime import date
 from itertools import combinations
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Factor = Literal[
     "subject", "sender_name", "content", "image_share", "cta", "personal", "send_hour", "incentive"
 ]
-FACTORS: tuple[str, ...] = get_args(Factor)
 # These two change what Onje itself decides; the others are for the sender's template.
 SEND_HOUR = "send_hour"
 INCENTIVE = "incentive"

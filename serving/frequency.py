@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from features.feature import DAY, HOUR
 from serving.brake import Brake, caps_under
 from serving.guardrail_settings import CAPPED, MARKETING
 from serving.settings import ServingSettings
 from serving.tables import UTC
-
-HOUR = 3_600_000_000  # in microseconds
-DAY = 24 * HOUR
 
 # Guardrails of frequency, by name; their sentences hold the merchant's own figures.
 FREQUENCY: Mapping[str, str] = {

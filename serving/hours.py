@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.feature import HOUR
 from features.localtime import local_of
 from serving.settings import PolicySettings
 from serving.tables import UTC
 from training.model.hours import Usual
 
 SLOTS = 48  # weekday and weekend, 24 hours each
-MICROSECONDS = 3_600_000_000  # of an hour
 SECOND = 1_000_000
 HOURS_OF_WEEK = 168
 # 1970-01-01 was a Thursday; weeks are counted from Monday.
@@ -56,26 +56,26 @@ def instants_of(arms: pl.DataFrame) -> pl.DataFrame:
     """
     starts, ends = (_microseconds(arms.get_column(name)) for name in ("starts_at", "ends_at"))
     ahead, behind = (_offsets(arms, name) for name in ("starts_at", "ends_at"))
-    first = starts - (starts + ahead) % MICROSECONDS
-    count = np.maximum(-((first - ends) // MICROSECONDS), 1) * (starts <= ends)
+    first = starts - (starts + ahead) % HOUR
+    count = np.maximum(-((first - ends) // HOUR), 1) * (starts <= ends)
     whose = np.repeat(np.arange(arms.height), count)
     step = np.arange(len(whose)) - np.repeat(np.cumsum(count) - count, count)
-    begins = first[whose] + step * MICROSECONDS
+    begins = first[whose] + step * HOUR
     opens = np.maximum(begins, starts[whose])
-    open_for = np.minimum(begins + MICROSECONDS, ends[whose]) - opens
+    open_for = np.minimum(begins + HOUR, ends[whose]) - opens
     leaves_now = arms.get_column("at_once").to_numpy()[whose] & (step == 0)
     share = np.where(leaves_now, 0.0, arms.get_column("spread").to_numpy()[whose])
     seconds = np.floor(np.floor(open_for / SECOND) * share)
     at = opens + seconds.astype(np.int64) * SECOND
     local_at = at + ahead[whose]
     # An instant lies in the hour that its local hour begins; so hours are counted, not divided.
-    hour_of_week = (first + ahead) // MICROSECONDS + FIRST_HOUR
+    hour_of_week = (first + ahead) // HOUR + FIRST_HOUR
     week = (hour_of_week % HOURS_OF_WEEK).astype(np.int32)[whose] + step.astype(np.int32)
     changes = np.flatnonzero((ahead != behind)[whose])
     if len(changes):
         zones = arms.get_column("timezone")[whose[changes]]
         local_at[changes] = at[changes] + _offsets_at(at[changes], zones)
-        week[changes] = local_at[changes] // MICROSECONDS + FIRST_HOUR
+        week[changes] = local_at[changes] // HOUR + FIRST_HOUR
     slot = SLOT_OF_HOUR[week % HOURS_OF_WEEK]
     return pl.DataFrame(
         {
@@ -157,4 +157,4 @@ def best_hours(hours: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
 
 def hours(count: pl.Expr) -> pl.Expr:
     """A number of hours, with fractions, as a duration."""
-    return pl.duration(microseconds=(count * MICROSECONDS).round(0).cast(pl.Int64))
+    return pl.duration(microseconds=(count * HOUR).round(0).cast(pl.Int64))

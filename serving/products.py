@@ -6,8 +6,7 @@ import polars as pl
 
 from serving.pick_sources import Sources
 from serving.picks import OFFERED, PICKS
-
-LONGEST_LIST = 50
+from serving.settings import LONGEST_LIST
 
 
 def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:

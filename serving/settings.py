@@ -36,6 +36,7 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 LONGEST_DEADLINE_HOURS = 168
+LONGEST_LIST = 50  # of the products that an e-mail shows
 
 
 class PolicySettings(BaseModel):
@@ -101,7 +102,7 @@ class EmailSettings(BaseModel):
     settles_hours: Positive
     repeat_days: Amount
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
-    products: Annotated[int, Field(ge=0, le=50)]
+    products: Annotated[int, Field(ge=0, le=LONGEST_LIST)]
     click_rate: Share
     orders_per_click: Share
     bought_anyway: Share

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from features.build import features_as_of
 from features.catalog import CATALOG
 from features.errors import NotReadyError
+from features.feature import DAY
 from features.settings import FeatureSettings
 from training.bgnbd import newest_rhythm
 from training.dormancy_rules import KaplanMeier, ShareOfSteps
@@ -180,7 +181,7 @@ def customers_at(
         history, spine, dormant_days=settings.dormant_days, known_until=known_until
     )
     span = (turns.get_column("turns_at") - turns.get_column("as_of")).dt.total_microseconds()
-    days = span.to_numpy() / 86_400_000_000
+    days = span.to_numpy() / DAY
     return rows.with_columns(
         pl.col(FEATURES).cast(pl.Float64), turn_days=pl.Series(days).fill_nan(None)
     ).filter(
@@ -227,7 +228,7 @@ def _cases(
     turn_days = rows.get_column("turn_days").to_numpy()
     turn_week = np.where(np.isnan(turn_days), np.inf, np.floor(turn_days / WEEK))[steps.whose]
     left = (known_until - rows.get_column("as_of")).dt.total_microseconds().to_numpy()
-    weeks_left = np.floor(left / 86_400_000_000 / WEEK)[steps.whose]
+    weeks_left = np.floor(left / DAY / WEEK)[steps.whose]
     kept = (steps.week + 1 <= weeks_left) & (steps.week <= turn_week)
     steps = Steps(steps.whose[kept], steps.is_first[kept], steps.week[kept])
     cases = rows.select("customer_id", "as_of", "segment", "days_since_order")[steps.whose]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from features.acts import IS_YES
+from features.acts import IS_ANY_YES, IS_YES
 from features.localtime import is_zone
 from serving.law import UNREADABLE, jurisdiction_of
 
@@ -56,8 +56,7 @@ def _newest(customers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_consent(events: pl.DataFrame) -> str | None:
-    yes = pl.col("kind") == "consent", pl.col("reason").is_in(["granted", "reconfirmed"])
-    lost = events.filter(*yes).filter(~IS_YES)
+    lost = events.filter(IS_ANY_YES, ~IS_YES)
     if lost.is_empty():
         return None
     channels = lost.group_by(pl.col("channel").cast(pl.String).fill_null("none")).len()

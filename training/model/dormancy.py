@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.feature import DAY
 from training.model.bgnbd import BgNbd, Rhythms
 from training.model.model import Model, log_odds_of, sigmoid
 from training.model.prior import RHYTHM
@@ -153,7 +154,7 @@ def score_dormancy_date(model: Model, features: pl.DataFrame) -> pl.DataFrame:
     Of whoever is dormant already `dormant_on` is when they became so.
     """
     found = dormancy_of(model, features)
-    micros = np.round(np.nan_to_num(found.days) * 86_400_000_000).astype(np.int64)
+    micros = np.round(np.nan_to_num(found.days) * DAY).astype(np.int64)
     later = pl.Series("later", micros).cast(pl.Duration("us"))
     is_known = pl.Series("known", ~np.isnan(found.days))
     dormant_on = (features.get_column("as_of") + later).set(~is_known, None)

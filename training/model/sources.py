@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.feature import DAY
 from training.model.known import UNIT, Floats, Ints, Known, Links
 from training.model.own_items import Own
 
@@ -135,5 +136,5 @@ def new_in_favoured(
     rows += np.repeat(start, count)
     released = new.get_column("released_at").dt.epoch("us").to_numpy()[rows]
     moment = spine.get_column("as_of").dt.epoch("us").to_numpy()[places]
-    is_new = (released <= moment) & (released > moment - NEW_DAYS * 86_400_000_000)
+    is_new = (released <= moment) & (released > moment - NEW_DAYS * DAY)
     return places[is_new], rows[is_new]
