@@ -7,33 +7,17 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
-from serving.budget_settings import BudgetSettings
 from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
-from serving.experiment_settings import ExperimentSettings, refuse_clashes
-from serving.guardrail_settings import BrakeSettings, CapsSettings, LawSettings
-from serving.incentive import IncentiveSettings
-from serving.segment_settings import (
-    SegmentSettings,
-    TonesSettings,
-    columns_asked,
-    refuse_unknown_customers,
-)
-from serving.settings import (
-    EmailSettings,
-    Name,
-    PolicySettings,
-    ServiceSettings,
-    ServingSettings,
-)
-from serving.workflow_settings import WorkflowSettings, refuse_strangers
+from serving.settings import DecidingTables, ServingSettings
 from training.settings import TrainingSettings
 
 
@@ -45,58 +29,18 @@ class ClockSettings(BaseModel):
     offset_days: Annotated[int, Field(ge=0, le=40_000)]
 
 
-class Settings(BaseModel):
+class Settings(DecidingTables):
     """All of onje.toml, one table per layer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     clock: ClockSettings
     features: FeatureSettings
     training: TrainingSettings
-    policy: PolicySettings
-    emails: dict[str, EmailSettings]
-    service: ServiceSettings
-    caps: CapsSettings
-    brake: BrakeSettings
-    budget: BudgetSettings
-    law: LawSettings
-    experiments: dict[Name, ExperimentSettings]
-    workflows: dict[Name, WorkflowSettings]
-    incentive: IncentiveSettings
-    segments: dict[Name, SegmentSettings]
-    tones: TonesSettings
 
-    @model_validator(mode="after")
-    def _emails_ask_for_what_there_is(self) -> Self:
-        refuse_unknown_customers(self.emails, self.segments)
-        return self
-
-    @model_validator(mode="after")
-    def _experiments_do_not_clash(self) -> Self:
-        refuse_clashes(self.experiments, emails=self.emails, quiet_hours=self.policy.quiet_hours)
-        return self
-
-    @model_validator(mode="after")
-    def _workflows_fit_the_emails(self) -> Self:
-        refuse_strangers(self.workflows, self.emails, columns_asked(self.segments))
-        return self
-
-    @property
+    @cached_property
     def serving(self) -> ServingSettings:
-        return ServingSettings(
-            policy=self.policy,
-            emails=self.emails,
-            service=self.service,
-            caps=self.caps,
-            brake=self.brake,
-            budget=self.budget,
-            law=self.law,
-            experiments=self.experiments,
-            workflows=self.workflows,
-            incentive=self.incentive,
-            segments=self.segments,
-            tones=self.tones,
-        )
+        """What decides, which was checked with the rest."""
+        tables = {name: getattr(self, name) for name in DecidingTables.model_fields}
+        return ServingSettings.model_construct(**tables)
 
     @property
     def fingerprint(self) -> str:

@@ -175,8 +175,8 @@ class ServiceSettings(BaseModel):
     warm_up_customers: Annotated[int, Field(ge=0, le=1_000)]
 
 
-class ServingSettings(BaseModel):
-    """What the serving layer reads of onje.toml."""
+class DecidingTables(BaseModel):
+    """The tables of onje.toml of which decisions are made, and whether they go together."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -193,23 +193,26 @@ class ServingSettings(BaseModel):
     segments: dict[Name, SegmentSettings]
     tones: TonesSettings
 
-    def __hash__(self) -> int:
-        return hash(self.policy_version)
-
     @model_validator(mode="after")
-    def _experiments_do_not_clash(self) -> Self:
+    def _tables_go_together(self) -> Self:
+        refuse_unknown_customers(self.emails, self.segments)
         refuse_clashes(self.experiments, emails=self.emails, quiet_hours=self.policy.quiet_hours)
-        return self
-
-    @model_validator(mode="after")
-    def _workflows_fit_the_emails(self) -> Self:
         refuse_strangers(self.workflows, self.emails, columns_asked(self.segments))
         return self
 
-    @model_validator(mode="after")
-    def _emails_ask_for_what_there_is(self) -> Self:
-        refuse_unknown_customers(self.emails, self.segments)
-        return self
+    def __copy__(self) -> Self:
+        """Without what was derived and kept: model_copy may change what it was derived from."""
+        copied = super().__copy__()
+        for name in set(copied.__dict__) - set(type(self).model_fields):
+            del copied.__dict__[name]
+        return copied
+
+
+class ServingSettings(DecidingTables):
+    """What the serving layer reads of onje.toml."""
+
+    def __hash__(self) -> int:
+        return hash(self.policy_version)
 
     @cached_property
     def policy_version(self) -> str:

@@ -1,5 +1,6 @@
 """onje.toml: what is unknown, missing or impossible is said in one go, with what to type."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from features.errors import SettingsError
 from pipelines.installation import opened
 from pipelines.places import places
 from pipelines.settings import load_settings, merged
+from serving.settings import ServingSettings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = (ROOT / "onje.toml").read_text("utf-8")
@@ -149,3 +151,32 @@ def test_a_fault_of_the_defaults_is_told_once_and_where_it_stands(default, told)
     with pytest.raises(SettingsError, match=told) as refused:
         load_settings(ROOT / "onje.toml", [{"email_defaults": default}])
     assert len(str(refused.value).splitlines()) == 2
+
+
+def test_what_serves_is_derived_once_and_anew_of_a_changed_copy():
+    settings = load_settings(ROOT / "onje.toml", patches=[])
+    assert settings.serving is settings.serving
+    as_before = settings.serving.policy_version
+    assert ServingSettings.model_validate(settings.serving.model_dump()) == settings.serving
+    policy = settings.policy.model_copy(update={"default_hour": 15})
+    changed = settings.model_copy(update={"policy": policy})
+    assert changed.serving.policy.default_hour == 15
+    assert changed.serving.policy_version != as_before == settings.serving.policy_version
+    assert changed.serving.model_copy(update={"emails": {}}).catalogue_version not in {
+        changed.serving.catalogue_version, settings.serving.catalogue_version,
+    }  # fmt: skip
+
+
+def test_tables_that_do_not_go_together_are_told_once(tmp_path):
+    broken = SHIPPED.replace('stages = ["aware"', 'stages = ["awear"', 1)
+    assert broken != SHIPPED
+    with pytest.raises(SettingsError) as told:
+        load_settings(written(tmp_path, broken), patches=[])
+    assert str(told.value).count("no stage is called awear") == 1
+    assert "validation error" not in str(told.value)
+
+
+def test_settings_without_an_email_are_refused_as_they_are_read(tmp_path):
+    without = re.sub(r"(?ms)^\[(emails\.|workflows\.|experiments\.).*?(?=^\[|\Z)", "", SHIPPED)
+    with pytest.raises(SettingsError, match=r"emails: Dictionary should have at least 1 item"):
+        load_settings(written(tmp_path, "emails = {}\nworkflows = {}\n" + without), patches=[])
