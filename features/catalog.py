@@ -29,7 +29,7 @@ _NOT_LEARNT_FROM = frozenset(
     {
         "unanswered_mails", "unanswered_days", "open_click_days", "days_away", "most_views_7d",
         "days_since_view", "open_searches_7d", "open_search_hours", "days_to_signup_anniversary",
-        "anniversary_years", *(feature.name for feature in silence.FEATURES),
+        "anniversary_years", "last_order_value", *(feature.name for feature in silence.FEATURES),
     }
 )  # fmt: skip
 

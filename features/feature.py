@@ -124,6 +124,11 @@ def latest(column: str, is_it: pl.Expr) -> pl.Expr:
     return pl.col(column).filter(has_one).max_by(pl.col("moment").filter(has_one))
 
 
+def of_last(column: str, is_it: pl.Expr) -> pl.Expr:
+    """The value at the newest act that is it, null where that one has none; ties go by event id."""
+    return pl.col(column).filter(is_it).max_by(pl.col("moment").filter(is_it))
+
+
 def most_common(column: str, is_it: pl.Expr) -> pl.Expr:
     """The commonest value over the acts that are it; of equally common ones the first in order."""
     return pl.col(column).filter(is_it & pl.col(column).is_not_null()).mode().min()

@@ -15,6 +15,7 @@ from features.feature import (
     money,
     most_common,
     of,
+    of_last,
     per,
     share,
 )
@@ -67,7 +68,16 @@ FEATURES = (
     ),
     _customer("basket_value", f"money per order{_EVER}", share("spend", "priced_orders"), None),
     _feature(
-        "last_basket_value", "money of the last order", per(latest("amount", _PRICED), MONEY), None
+        "last_basket_value",
+        "money of the last order that has a price in the base currency",
+        per(latest("amount", _PRICED), MONEY),
+        None,
+    ),
+    _feature(
+        "last_order_value",
+        "money of the last order, null where it has no price in the base currency",
+        per(of_last("amount", _ORDER), MONEY),
+        None,
     ),
     _feature(
         "lines_per_order",

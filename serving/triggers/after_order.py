@@ -23,7 +23,7 @@ PURCHASE_THANKS = Trigger(
     because=lambda p: pl.coalesce(
         pl.format(
             "they ordered for {} {} ago",
-            money(pl.col("last_basket_value")),
+            money(pl.col("last_order_value")),
             hours(24 * pl.col("days_since_order")),
         ),
         pl.format("they ordered {} ago", hours(24 * pl.col("days_since_order"))),

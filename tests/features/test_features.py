@@ -94,6 +94,8 @@ ORDERS = history("""
     bob | 2024-01-01 | order | order=9 | product=mug | amount=2000
     bob | 2024-01-01 | order | order=9 | product=mug | amount=100
     bob | 2024-02-01 | order | order=8 | product=mug | amount=1
+    cat | 2024-01-01 | order | order=6 | product=mug | amount=7
+    cat | 2024-02-01 | order | order=7 | product=mug
 """)
 
 
@@ -110,6 +112,9 @@ ORDERS = history("""
         ("ann", "2024-02-11", "basket_value", 7.5),
         ("ann", "2024-02-11", "last_basket_value", 5),
         ("ann", "2024-01-02", "last_basket_value", 12),
+        ("ann", "2024-01-02", "last_order_value", 12),
+        ("cat", "2024-02-11", "last_basket_value", 7),
+        ("cat", "2024-02-11", "last_order_value", None),  # its own has no price
         ("ann", "2024-02-11", "lines_per_order", 1.25),
         ("ann", "2024-02-11", "days_since_order", 1),
         ("ann", "2024-02-11", "days_since_first_order", 41),

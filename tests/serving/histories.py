@@ -49,7 +49,10 @@ def shelf(text: str = SHELF) -> pl.DataFrame:
 
 
 def history(text: str, on_shelf: str = SHELF) -> pl.DataFrame:
-    """Lines "customer | kind | at | what | amount": what is a product, e-mail, consent or query."""
+    """Lines "customer | kind | at | what | amount": what is a product, e-mail, consent or query.
+
+    An amount without a currency ("5", not "5 EUR") is in that of the shop.
+    """
     return to_history(drawn_events(text, prefix="e"), shelf(on_shelf), settings=FEATURES)
 
 
@@ -67,6 +70,7 @@ def drawn_events(text: str, *, prefix: str) -> pl.DataFrame:
 def _event(
     event_id: str, customer: str, kind: str, at: str, what: str, amount: str
 ) -> dict[str, object]:
+    number, _, currency = amount.partition(" ")
     is_product = kind in ("order", "cart_add", "cart_remove", "view", "refund")
     return {
         "event_id": event_id, "customer_id": customer, "kind": kind, "source": "test",
@@ -76,7 +80,8 @@ def _event(
         "email": what if kind in ("send", "click") else None,
         "query": what if kind == "search" else None,
         "order_id": f"{customer} {at}" if kind == "order" else None,
-        "amount": Decimal(amount) if amount else None, "currency": "USD" if amount else None,
+        "amount": Decimal(number) if amount else None,
+        "currency": currency or "USD" if amount else None,
     }  # fmt: skip
 
 
