@@ -10,8 +10,7 @@ their own, so that each is dealt evenly within the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -24,6 +23,7 @@ from serving.experiment_settings import (
     ExperimentSettings,
 )
 from serving.experiments import in_holdout
+from serving.guardrail_settings import TRANSACTIONAL
 from serving.settings import ServingSettings
 from serving.tables import ELEMENT, EXPERIMENT
 
@@ -84,7 +84,7 @@ def assigned(
     for name, one in running.items():
         shares = shares_of(name, one, conditions.shares)
         for row, customer_id, as_of in asked:
-            if _runs(one, as_of) and takes_part(customer_id, name, one):
+            if one.runs_on(as_of.date()) and takes_part(customer_id, name, one):
                 arm = arm_of(customer_id, name, one.seed, shares)
                 found.append((row, name, one.email, one.factor, arm, shares[arm]))
     return pl.DataFrame(found, schema=ASSIGNED, orient="row")
@@ -94,14 +94,15 @@ def with_arms_of_experiments(candidates: pl.DataFrame, dealt: pl.DataFrame) -> p
     """What experiments make of each e-mail: `elements`, `only_hour` and the discount.
 
     `only_hour` is the one local hour that the e-mail may leave at, null = any. An incentive is the
-    discount instead of the e-mail's own; one of nothing takes its coupon with it.
+    discount instead of the e-mail's own; one of nothing takes its coupon with it. What is owed is
+    in no experiment: none may delay it, or give something away with it.
     """
     untouched = {"elements": NO_ELEMENTS, "only_hour": pl.lit(None, pl.Int8)}
     if dealt.is_empty():
         return candidates.with_columns(**untouched)
     of_arm = (
         candidates.lazy()
-        .filter("considered")
+        .filter("considered", pl.col("mail_class") != TRANSACTIONAL)
         .select("row", candidate="arm", email="email")
         .join(dealt.lazy(), on="row")
         .filter((pl.col("of_email") == EVERY_EMAIL) | (pl.col("of_email") == pl.col("email")))
@@ -149,18 +150,5 @@ def _running(
     """Those that run at one of the moments asked about; mostly nothing has to be hashed."""
     if not experiments:
         return {}
-    days = {moment.date() for moment in _moments(questions)}
-    return {name: one for name, one in experiments.items() if any(_on(one, day) for day in days)}
-
-
-def _moments(questions: pl.DataFrame) -> Iterator[datetime]:
-    yield from questions.get_column("as_of").unique()
-
-
-def _runs(one: ExperimentSettings, as_of: datetime) -> bool:
-    return _on(one, as_of.date())
-
-
-def _on(one: ExperimentSettings, day: date) -> bool:
-    """Days are those of UTC, the last one included, as all of chance has them."""
-    return one.started_on <= day <= one.ends_on
+    days = questions.get_column("as_of").dt.date().unique().to_list()
+    return {name: one for name, one in experiments.items() if any(map(one.runs_on, days))}

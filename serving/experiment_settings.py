@@ -6,9 +6,11 @@ import math
 from collections.abc import Mapping
 from datetime import date
 from itertools import combinations
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from serving.guardrail_settings import TRANSACTIONAL
 
 Factor = Literal[
     "subject", "sender_name", "content", "image_share", "cta", "personal", "send_hour", "incentive"
@@ -47,6 +49,10 @@ class ExperimentSettings(BaseModel):
         """The share of each arm; for a bandit, until it has learnt something, all alike."""
         alike = (1 / len(self.arms),) * len(self.arms)
         return dict(zip(self.arms, self.shares or alike, strict=True))
+
+    def runs_on(self, day: date) -> bool:
+        """Days are those of UTC, the last one included, as all of chance has them."""
+        return self.started_on <= day <= self.ends_on
 
     def hour_of(self, arm: str) -> int | None:
         """The only local hour of an arm of send_hour, None = the usual choice."""
@@ -102,10 +108,15 @@ def _is_share(text: str) -> bool:
         return False
 
 
+class HasClass(Protocol):
+    @property
+    def mail_class(self) -> str: ...
+
+
 def refuse_clashes(
     experiments: Mapping[str, ExperimentSettings],
     *,
-    emails: Mapping[str, object],
+    emails: Mapping[str, HasClass],
     quiet_hours: tuple[int, ...],
 ) -> None:
     """ValueError where an experiment names what is not there, or two want the same at once."""
@@ -114,6 +125,11 @@ def refuse_clashes(
             raise ValueError(
                 f"[experiments.{name}] no e-mail is called {one.email}; "
                 f'name some of {", ".join(emails)}, or "{EVERY_EMAIL}" for all'
+            )
+        if one.email in emails and emails[one.email].mail_class == TRANSACTIONAL:
+            raise ValueError(
+                f"[experiments.{name}] {one.email} is transactional: what is owed is in no "
+                "experiment; name another e-mail"
             )
         hours = [one.hour_of(arm) for arm in one.arms] if one.factor == SEND_HOUR else []
         quiet = [str(hour) for hour in hours if hour in quiet_hours]

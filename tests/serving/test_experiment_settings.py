@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
+from tests.serving.shop import shop
 from tests.spec.experiments.dealing import experiment, shop_with
 
 
@@ -39,6 +40,13 @@ def test_what_cannot_be_is_refused(differs, message):
 def test_an_experiment_names_an_email_of_the_catalogue():
     with pytest.raises(ValidationError, match="no e-mail is called card_reminder; name some of"):
         shop_with(test=experiment(email="card_reminder"))
+
+
+def test_what_is_owed_is_in_no_experiment():
+    owed = {"cart_reminder": {"mail_class": "transactional"}}
+    with pytest.raises(ValidationError, match="cart_reminder is transactional"):
+        shop({}, owed, experiments={"test": experiment()})
+    assert shop({}, owed, experiments={"test": experiment(email="*")}).experiments
 
 
 def test_no_arm_lies_in_the_quiet_hours():
