@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Self
+
+from serving.budget_settings import BudgetSettings
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,18 @@ class Conditions:
     delivered_7d: int
     launched_at: datetime | None
     shares: Mapping[str, Mapping[str, float]]
+
+    def under(self, budget: BudgetSettings) -> Self:
+        """These conditions with the prices of those budgets alone that there are now.
+
+        A budget that was taken away costs nothing from then on, not from the next night on.
+        """
+        return replace(
+            self,
+            mail_price=self.mail_price if budget.mails_per_day else 0.0,
+            coupon_price=self.coupon_price if budget.coupons_per_week else 0.0,
+            unsubscribe_price=self.unsubscribe_price if budget.unsubscribes_per_week else 0.0,
+        )
 
     def to_json(self) -> str:
         """One line of JSON, the same for the same conditions."""

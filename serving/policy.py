@@ -79,9 +79,8 @@ def decide(
     candidates = with_arms_of_experiments(inputs.candidates, dealt)
     competing = candidates.lazy().filter("considered")
     windows = with_products(with_window(competing), inputs.picks)
-    arms = with_variant(
-        with_parts(windows, policy, inputs.conditions).collect(engine="in-memory"), settings
-    )
+    priced = with_parts(windows, policy, inputs.conditions.under(settings.budget))
+    arms = with_variant(priced.collect(engine="in-memory"), settings)
     brake = brake_of(inputs.conditions, settings.brake)
     closed = pl.concat([closed_times(inputs.mails, settings, brake), expiries(inputs.questions)])
     instants = valued_instants(arms, inputs.curves, closed, settings=settings, valuation=valuation)

@@ -156,6 +156,7 @@ def wait_reasons(currency: str, policy: PolicySettings) -> Reasons:
                 pl.col("top_prices").round(6),
             ),
             ~none_applies
+            & is_free  # what a guardrail forbids has no price
             & pl.col("best_arm").is_null()
             & ~pl.col("holdout")
             & (value <= 0)

@@ -32,6 +32,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from serving.conditions import Conditions
+from serving.guardrail_settings import TRANSACTIONAL
 from serving.settings import PolicySettings
 
 # Paid for each e-mail that leaves, whatever comes of it, and for each that is planned.
@@ -51,7 +52,8 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Condition
     """Add the parts of each arm's value, as it is at a pull of 1 and at once; counts are expected.
 
     `margin` and `given_brought` are of the orders it brings, `given_anyway` is what it gives away
-    to those who order `anyway` (a chance); the prices are those of `conditions`.
+    to those who order `anyway` (a chance); the prices are those of `conditions`, and none for
+    transactional e-mail, which uses no budget.
     """
     # The merchant's figure is about customers who stay; whoever is about to leave would not have
     # ordered anyway. Where nobody knows the churn, the figure holds as it is.
@@ -60,6 +62,7 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Condition
     earned = policy.margin * pl.col("spend_365d").fill_null(0.0)
     tired = 1 + policy.fatigue * pl.col("sends_7d").fill_null(0.0)
     orders = pl.coalesce("learnt_orders", "orders_per_click")
+    uses_budget = pl.col("mail_class") != TRANSACTIONAL
     return (
         arms.with_columns(
             fit=(1 + policy.fit_weight * (pl.col("chance").fill_null(0.5) - 0.5)).round(9),
@@ -84,9 +87,13 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Condition
             * pl.col("discount_share"),
             unsubscribe_cost=pl.col("unsubscribes")
             * (policy.mailable_value + policy.mailable_share * earned),
-            mail_price=pl.lit(conditions.mail_price),
-            coupon_price=pl.when("gives_away").then(conditions.coupon_price).otherwise(0.0),
-            unsubscribe_price=pl.col("unsubscribes") * conditions.unsubscribe_price,
+            mail_price=pl.when(uses_budget).then(conditions.mail_price).otherwise(0.0),
+            coupon_price=pl.when(uses_budget & pl.col("gives_away"))
+            .then(conditions.coupon_price)
+            .otherwise(0.0),
+            unsubscribe_price=pl.when(uses_budget)
+            .then(pl.col("unsubscribes") * conditions.unsubscribe_price)
+            .otherwise(0.0),
         )
         .with_columns(costs=pl.sum_horizontal(COSTS), prices=pl.sum_horizontal(PRICES))
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from serving.conditions import NO_CONDITIONS
-from tests.serving.shop import NOW, arm_of, curve, decision_for, shop
+from tests.serving.shop import NOW, arm_of, curve, decision_for, reasons_of, shop
 
 EVEN = {"hours": curve(dict.fromkeys(range(24), 0.1)), "churn": None}
 CART = {**EVEN, "cart_waiting_hours": 5.0, "cart_items": 2.0}
@@ -19,9 +19,18 @@ PARTS = (
 PRICED = replace(NO_CONDITIONS, mail_price=0.01, coupon_price=0.05, unsubscribe_price=3.0)
 
 
-def cart(settles_hours=6.0, conditions=NO_CONDITIONS, differs=CART, **figures):
+BUDGET = {"mails_per_day": 1, "coupons_per_week": 1, "unsubscribes_per_week": 1}
+OF_BUDGET = {
+    "mails_per_day": "mail_price",
+    "coupons_per_week": "coupon_price",
+    "unsubscribes_per_week": "unsubscribe_price",
+}
+
+
+def cart(settles_hours=6.0, conditions=NO_CONDITIONS, differs=CART, budget=BUDGET, **figures):
     given = {"half_life_hours": 1e9, "settles_hours": settles_hours, "discount": 0.05, **figures}
-    return decision_for(shop({}, {"cart_reminder": given}), **differs, conditions=conditions)
+    settings = shop({}, {"cart_reminder": given}, budget=budget)
+    return decision_for(settings, **differs, conditions=conditions)
 
 
 def waited(decision):
@@ -83,6 +92,27 @@ def test_prices_are_paid_by_whom_they_are_about():
 def test_a_price_keeps_at_home_what_is_not_worth_it():
     assert cart(conditions=NO_CONDITIONS)["action"] == "send"
     assert cart(conditions=replace(NO_CONDITIONS, mail_price=10.0))["action"] == "wait"
+
+
+@pytest.mark.parametrize("gone", OF_BUDGET)
+def test_the_price_of_a_budget_that_was_taken_away_is_not_paid(gone):
+    arm = arm_of(cart(conditions=PRICED, budget={**BUDGET, gone: 0}), "cart_reminder")
+    assert {name for name in OF_BUDGET.values() if arm[name] == 0} == {OF_BUDGET[gone]}
+
+
+def test_what_is_owed_pays_no_price():
+    dear = replace(PRICED, mail_price=10.0)
+    assert cart(conditions=dear)["action"] == "wait"
+    owed = cart(conditions=dear, mail_class="transactional")
+    assert owed["action"] == "send"
+    assert {arm_of(owed, "cart_reminder")[price] for price in OF_BUDGET.values()} == {0.0}
+
+
+def test_a_price_is_told_of_what_may_go_alone():
+    dear = replace(NO_CONDITIONS, mail_price=10.0)
+    assert set(reasons_of(cart(conditions=dear))) == {"budget_price", "not_worth_it"}
+    denied = cart(conditions=dear, differs={**CART, "email_consent": "denied"})
+    assert "consent" in reasons_of(denied) and "budget_price" not in reasons_of(denied)
 
 
 @pytest.mark.parametrize("conditions", [NO_CONDITIONS, PRICED], ids=["free", "priced"])
