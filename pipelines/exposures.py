@@ -20,9 +20,7 @@ from serving.experiments import in_holdout
 from training.experiment import Units
 
 READ_KINDS = ("send", "deliver", "open", "click", "order", "refund")
-ENTRY = ("customer_id", "arm", "propensity", "learnt", "at")
-# An experiment that every e-mail with variants is, whether somebody called it one or not.
-VARIANTS = "variants"
+ENTRY = ("customer_id", "arm", "learnt", "at")
 
 
 def acts_of(lake: Lake, *, now: datetime, settings: Settings) -> pl.DataFrame:
@@ -96,7 +94,6 @@ def units_of_variants(
         "customer_id",
         "at",
         arm="variant",
-        propensity=pl.lit(1 / len(one.arms)),
         learnt=pl.lit(None, pl.String),
     )
     alike: dict[str | None, list[float]] = {None: list(one.fixed_shares.values())}

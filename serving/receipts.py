@@ -17,6 +17,7 @@ from serving.effective import Effective
 from serving.schemas.decisions import DecisionRequest, Send, Wait
 from serving.schemas.message import Reason
 from serving.store import Record
+from serving.store.exposures import exposures_of
 
 # The part of a decision that its hash is taken of.
 DECIDED = ("customer_id", "action", "email", "variant", "send_at", "products", "slots", "because")
@@ -89,6 +90,7 @@ def record_of(
         send_at=row["send_at"],
         held_until=_held_until(row, settings),
         receipt=receipt_of(row, asked, settings, online=online),
+        exposures=exposures_of({**row, "conditions": json.loads(row["conditions"])}),
         revision=revision,
     )
 

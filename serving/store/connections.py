@@ -21,6 +21,7 @@ from sqlalchemy.exc import (
 )
 
 from features.errors import OnjeError, SettingsError
+from serving.store import exposures
 from serving.store.tables import metadata
 
 # Threads that read at once; each connection keeps its own page cache.
@@ -103,7 +104,10 @@ def connect(url: str, *, patience_s: float) -> Connections:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _beginner(begin))
     with _explained(writer), writer.begin() as connection:
+        are_unread = exposures.are_unread(connection)
         metadata.create_all(connection)
+        if are_unread:
+            exposures.note_all(connection)
         identity = identity_of(file)
     return Connections(reader, writer, file, identity)
 

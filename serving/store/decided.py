@@ -12,6 +12,8 @@ import polars as pl
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from serving.store import exposures
+from serving.store.exposures import Exposure
 from serving.store.inbox import advance, revisions_of
 from serving.store.tables import decisions, requests, reservations
 from serving.tables import MAIL
@@ -39,6 +41,7 @@ class Record:
     send_at: datetime | None
     held_until: datetime | None
     receipt: str
+    exposures: tuple[Exposure, ...]
     revision: int
 
 
@@ -145,6 +148,7 @@ def record_plans(connection: Connection, plans: Sequence[Record]) -> None:
         for plan in plans
     ]
     connection.execute(insert(decisions).on_conflict_do_nothing(), rows)
+    exposures.note(connection, zip(rows, (plan.exposures for plan in plans), strict=True))
 
 
 def decision(connection: Connection, decision_id: str) -> Decided | None:
@@ -219,6 +223,7 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
     _supersede_plans(connection, [new.customer_id for new in kept], but=[])
     rows = [_decision(new, plan=False, state="issued") for new in kept]
     connection.execute(insert(decisions), rows)
+    exposures.note(connection, zip(rows, (new.exposures for new in kept), strict=True))
     answers = [
         {
             "request_id": new.request_id,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
+from sqlalchemy.dialects.sqlite import insert
 
-from serving.store.tables import decisions
+from serving.store.tables import decisions, exposures
 from serving.tables import UTC
 
 EXPOSURES = pl.Schema(
@@ -22,38 +24,83 @@ EXPOSURES = pl.Schema(
         "applies": pl.List(pl.String()),  # the e-mails that applied
         "experiment": pl.String(),
         "arm": pl.String(),
-        "propensity": pl.Float64(),
         "learnt": pl.String(),  # JSON object: the shares of a bandit then; null where it had none
     }
 )
-# How a receipt begins to tell of experiments, if it tells of any.
-TELLS_OF_ONE = '"experiments":[{'
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """The arm of one experiment that a decision was made under; see EXPOSURES."""
+
+    experiment: str
+    arm: str
+    learnt: str | None
+    applies: tuple[str, ...]
+
+
+def exposures_of(receipt: Mapping[str, Any]) -> tuple[Exposure, ...]:
+    """What a receipt tells of experiments."""
+    if not receipt["experiments"]:
+        return ()
+    applies = tuple(arm["email"] for arm in receipt["arms"] if arm["applies"])
+    shares = receipt["conditions"]["shares"]
+    return tuple(
+        Exposure(one["experiment"], one["arm"], _as_json(shares.get(one["experiment"])), applies)
+        for one in receipt["experiments"]
+    )
+
+
+Made = tuple[Mapping[str, Any], Iterable[Exposure]]
+
+
+def note(connection: Connection, made: Iterable[Made]) -> None:
+    """Note the arms of decisions (rows of their table); one that was noted before stays."""
+    rows = [
+        {
+            "decision_id": decision["decision_id"],
+            "customer_id": decision["customer_id"],
+            "as_of": decision["as_of"],
+            "email": decision["email"],
+            "applies": json.dumps(one.applies),
+            "experiment": one.experiment,
+            "arm": one.arm,
+            "learnt": one.learnt,
+        }
+        for decision, under in made
+        for one in under
+    ]
+    if rows:
+        connection.execute(insert(exposures).on_conflict_do_nothing(), rows)
+
+
+def are_unread(connection: Connection) -> bool:
+    """Whether a release kept decisions here that did not note their arms beside them."""
+    there = inspect(connection).get_table_names()
+    return decisions.name in there and exposures.name not in there
+
+
+def note_all(connection: Connection) -> None:
+    """Note the arms of all decisions that are kept, from their receipts."""
+    for row in connection.execute(select(decisions)):
+        receipt = json.loads(row.receipt)
+        if receipt.get("experiments"):
+            note(connection, [(row._asdict(), exposures_of(receipt))])
 
 
 def exposures_since(connection: Connection, since: datetime) -> pl.DataFrame:
     """EXPOSURES of all decisions from `since` on, plans among them; one row per experiment."""
-    # The receipt is the only place that says so; nobody waits for this.
-    wanted = select(decisions).where(
-        decisions.c.as_of >= since, decisions.c.receipt.contains(TELLS_OF_ONE, autoescape=True)
+    wanted = (
+        select(exposures)
+        .where(exposures.c.as_of >= since)
+        .order_by(exposures.c.as_of, exposures.c.decision_id, exposures.c.experiment)
     )
-    rows = [row for found in connection.execute(wanted) for row in _told(found)]
-    return pl.DataFrame(rows, schema=EXPOSURES, orient="row")
+    rows = [
+        {**row, "applies": json.loads(row["applies"])}
+        for row in connection.execute(wanted).mappings()
+    ]
+    return pl.DataFrame(rows, schema=EXPOSURES)
 
 
-def _told(row: Any) -> Iterator[tuple[Any, ...]]:
-    receipt = json.loads(row.receipt)
-    applies = [arm["email"] for arm in receipt["arms"] if arm["applies"]]
-    shares = receipt["conditions"]["shares"]
-    for one in receipt["experiments"]:
-        learnt = shares.get(one["experiment"])
-        yield (
-            row.decision_id,
-            row.customer_id,
-            row.as_of,
-            row.email,
-            applies,
-            one["experiment"],
-            one["arm"],
-            one["propensity"],
-            None if learnt is None else json.dumps(learnt, sort_keys=True),
-        )
+def _as_json(shares: Mapping[str, float] | None) -> str | None:
+    return None if shares is None else json.dumps(shares, sort_keys=True)

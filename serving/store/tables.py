@@ -103,6 +103,20 @@ decisions = Table(
     Column("receipt", Text, nullable=False),
     Index("decisions_of_customer", "customer_id", "as_of"),
 )
+# Under which arm of each experiment a decision was made: receipts say it too, but who learns from
+# experiments would have to read them all.
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("decision_id", String(36), primary_key=True),
+    Column("experiment", String(255), primary_key=True),
+    Column("customer_id", String(255), nullable=False),
+    Column("as_of", Instant, nullable=False, index=True),
+    Column("email", String(255)),
+    Column("applies", Text, nullable=False),
+    Column("arm", String(64), nullable=False),
+    Column("learnt", Text),
+)
 reservations = Table(
     "reservations",
     metadata,

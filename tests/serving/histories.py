@@ -12,7 +12,7 @@ from features.history import to_history
 from features.settings import FeatureSettings
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from serving.answer import answer
-from serving.conditions import NO_CONDITIONS
+from serving.conditions import NO_CONDITIONS, Conditions
 from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
 from serving.scores import Models
@@ -116,6 +116,7 @@ def answers(
     zone: str | None = NEW_YORK,
     valuation: Valuation = OWN,
     on_shelf: str = SHELF,
+    conditions: Conditions = NO_CONDITIONS,
 ) -> pl.DataFrame:
     """The answers to one question about each of the customers named."""
     return answer(
@@ -125,7 +126,7 @@ def answers(
             customers=customers(*names, zone=zone),
             products=shelf(on_shelf),
             mail=mail,
-            conditions=NO_CONDITIONS,
+            conditions=conditions,
             lake_versions={},
         ),
         models,

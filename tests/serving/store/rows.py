@@ -48,6 +48,7 @@ def record(request_id, decision_id=None, customer_id="ann", action="send", revis
         "send_at": NOW + timedelta(hours=3) if action == "send" else None,
         "held_until": NOW + timedelta(hours=51) if action == "send" else None,
         "receipt": '{"why": "test"}',
+        "exposures": (),
         "revision": revision,
     }
     return Record(**(values | more))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from serving.conditions import NO_CONDITIONS
 from serving.store import Store
-from serving.store.exposures import EXPOSURES
 from tests.serving.store.rows import NOW, record
 from tests.serving.store.test_decided import at_once
 
@@ -49,24 +46,3 @@ def test_parts_that_change_at_once_are_all_kept(url):
 
 def _with_share(found, *, number):
     return replace(found, shares={**found.shares, f"test{number}": {"a": 1.0}})
-
-
-def test_exposures_are_read_from_receipts_that_tell_of_an_experiment(store):
-    receipt = {
-        "experiments": [{"experiment": "test", "arm": "a", "propensity": 0.3}],
-        "arms": [
-            {"email": "welcome", "applies": True}, {"email": "review_request", "applies": False},
-        ],
-        "conditions": json.loads(replace(NO_CONDITIONS, shares={"test": {"a": 0.3}}).to_json()),
-    }  # fmt: skip
-    text = json.dumps(receipt, separators=(",", ":"))
-    silent = json.dumps({**receipt, "experiments": []}, separators=(",", ":"))
-    store.record([replace(record("r1", "d1"), receipt=text)], at=NOW)
-    store.record([replace(record("r2", "d2", revision=1), receipt=silent)], at=NOW)
-    found = store.exposures_since(NOW - timedelta(days=1))
-    assert found.schema == EXPOSURES
-    row = found.row(0, named=True)
-    assert found.height == 1
-    assert (row["decision_id"], row["arm"], row["propensity"]) == ("d1", "a", 0.3)
-    assert (row["email"], row["applies"], row["learnt"]) == ("welcome", ["welcome"], '{"a": 0.3}')
-    assert store.exposures_since(LATER).is_empty()
