@@ -10,10 +10,10 @@ import polars as pl
 from features.errors import NotReadyError
 from pipelines.installation import Installation
 from serving.models import ModelShelf
+from serving.promises import standing_of
 from serving.scores import scores_of
 from serving.settings import ServingSettings
-from serving.tables import KEY, UTC
-from serving.workflow_steps import steps_of
+from serving.tables import REQUESTS, UTC
 
 
 def standing(onje: Installation, customer: str, *, as_of: datetime) -> list[dict[str, Any]]:
@@ -37,8 +37,8 @@ def standing(onje: Installation, customer: str, *, as_of: datetime) -> list[dict
     scores = scores_of(
         spine, view.knowledge, models.current, settings=settings, feature_settings=features
     )
-    promised = view.knowledge.mail.join(spine, on="customer_id").select(*KEY, "email")
-    steps = steps_of(scores.people, scores.contacts, promised, settings)
+    nobody_asks = pl.DataFrame(schema=REQUESTS)
+    steps = standing_of(scores, nobody_asks, view.knowledge.mail, settings)
     return _rows(steps.row(0, named=True), settings)
 
 

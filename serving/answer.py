@@ -6,7 +6,6 @@ import json
 
 import polars as pl
 
-from features.acts import IS_ABOUT_EMAIL
 from features.errors import DataError
 from features.hashing import stable_share
 from features.settings import FeatureSettings
@@ -17,13 +16,13 @@ from serving.law import with_law
 from serving.pick_sources import Sources
 from serving.policy import OF_QUESTION, Inputs, decide
 from serving.products import picks_of
+from serving.promises import mails_of, promised_beside, standing_of, turns_of
 from serving.responses import with_responses
 from serving.scores import Models, Scores, scores_of
 from serving.settings import ServingSettings
 from serving.tables import DECISIONS, KEY, PROMISED, REQUESTS
 from serving.valuation import Valuation
 from serving.versions import code_version, features_version
-from serving.workflow_steps import steps_of
 
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
@@ -75,12 +74,40 @@ def decisions_of(
     valuation: Valuation,
 ) -> pl.DataFrame:
     """`answer` where the scores of the requests' (customer_id, as_of) are there already."""
+    turns = turns_of(requests, knowledge.mail)
+    made = [
+        _decided(
+            requests.filter(turns == turn),
+            knowledge,
+            models,
+            scores,
+            settings=settings,
+            feature_settings=feature_settings,
+            valuation=valuation,
+        )
+        for turn in (turns.unique().sort() if len(turns) else [0])
+    ]
+    if len(made) == 1:
+        return made[0]
+    return requests.select("row").join(pl.concat(made), on="row", how="left", maintain_order="left")
+
+
+def _decided(
+    requests: pl.DataFrame,
+    knowledge: Knowledge,
+    models: Models,
+    scores: Scores,
+    *,
+    settings: ServingSettings,
+    feature_settings: FeatureSettings,
+    valuation: Valuation,
+) -> pl.DataFrame:
+    """The same for rows that do not stand beside each other."""
     policy = settings.policy
     people = scores.people.with_row_index("person").with_columns(
         _spread(scores.people.get_column("customer_id"), seed=policy.seed)
     )
-    waiting = _not_own(requests, knowledge.mail).join(people.select(KEY), on="customer_id")
-    steps = steps_of(people, scores.contacts, waiting, settings)
+    steps = standing_of(scores, requests, knowledge.mail, settings)
     people = people.with_columns(steps.drop(KEY))
     asked = requests.select(list(REQUESTS))
     questions = asked.join(people, on=KEY, how="left", maintain_order="left").with_columns(
@@ -117,7 +144,7 @@ def decisions_of(
             candidates=candidates,
             curves=scores.hours,
             picks=picks,
-            mails=_mails(asked, knowledge, people.select("person", *KEY)),
+            mails=mails_of(asked, knowledge, people.select("person", *KEY)),
             conditions=knowledge.conditions,
         ),
         settings=settings,
@@ -170,31 +197,6 @@ def _spread(customers: pl.Series, *, seed: int) -> pl.Series:
     return pl.Series("spread", [stable_share(name, salt) for name in customers], pl.Float64)
 
 
-def _mails(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame) -> pl.DataFrame:
-    """What each person was sent or is promised; a decision never stands in its own way."""
-    # Picked by place: to filter a history that came in many pieces takes thirty times as long.
-    is_send = knowledge.history.get_column("kind") == "send"
-    sent = (
-        knowledge.history.select("customer_id", "channel", "known_at", "event_id", "email", "at")[
-            is_send.arg_true()
-        ]
-        .lazy()
-        .filter(IS_ABOUT_EMAIL)
-        .join(people.lazy(), on="customer_id")
-        .filter(pl.col("known_at") <= pl.col("as_of"))
-        .unique(["person", "event_id"], keep="first", maintain_order=True)
-        .collect(engine="in-memory")
-    )
-    promised = _not_own(requests, knowledge.mail).join(people, on="customer_id")
-    columns = ("person", "as_of", "email", "at")
-    return pl.concat([sent.select(columns), promised.select(columns)])
-
-
-def _not_own(requests: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
-    """The mails promised by other decisions than those that are asked for."""
-    return mail.join(requests, on="decision_id", how="anti")
-
-
 def _features_json(people: pl.DataFrame) -> pl.Expr:
     plumbing = {"person", "spread", "sources", "own_segments", *KEY}
     told = [name for name in people.columns if name not in plumbing]
@@ -203,9 +205,8 @@ def _features_json(people: pl.DataFrame) -> pl.Expr:
 
 def _promised(requests: pl.DataFrame, knowledge: Knowledge) -> pl.DataFrame:
     """`row` and the mails `promised` to its customer; a customer without any has no row."""
-    theirs = knowledge.mail.join(requests.select("row", "customer_id"), on="customer_id")
-    others = theirs.join(
-        requests.select("row", "decision_id"), on=["row", "decision_id"], how="anti"
+    others = promised_beside(requests, knowledge.mail).join(
+        requests.select("row", "customer_id"), on="customer_id"
     )
     by_time = others.sort("row", "at", "decision_id")
     return by_time.group_by("row", maintain_order=True).agg(

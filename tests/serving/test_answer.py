@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from features.errors import DataError
 from serving.answer import answer
@@ -329,3 +330,26 @@ def test_more_restrictions_never_mail_more(acts, restrictions):
     bound = answers(_told([*acts, *restrictions]) + CART, *names)
     for name, was, now in zip(names, free["action"], bound["action"], strict=True):
         assert (was, now) != ("wait", "send"), name
+
+
+def test_two_questions_about_one_customer_are_answered_as_if_each_were_alone():
+    """What one of them promised stands beside the other, in its caps and in its receipt."""
+    first = requests("ann")
+    second = first.with_columns(
+        row=pl.lit(1, pl.UInt32), request_id=pl.lit("r2"), decision_id=pl.lit("d2")
+    )
+    mail = pl.DataFrame([["ann", "d ann", "cart_reminder", NOW]], schema=MAIL, orient="row")
+    knowledge = Knowledge(
+        history(CART), customers("ann", zone=NEW_YORK), shelf(), mail, NO_CONDITIONS, {}
+    )
+
+    def asked(questions):
+        return answer(
+            questions, knowledge, NO_MODELS, settings=SHOP, feature_settings=FEATURES, valuation=OWN
+        )
+
+    together = asked(pl.concat([first, second]))
+    assert_frame_equal(together, pl.concat([asked(first), asked(second)]))
+    assert together["action"].to_list() == ["send", "wait"]
+    assert together["promised"].list.len().to_list() == [0, 1]
+    assert_frame_equal(asked(pl.concat([second, first])), together.reverse())
