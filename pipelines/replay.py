@@ -22,6 +22,7 @@ from serving.conditions import Conditions
 from serving.effective import Effective, ReadSettings
 from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
+from serving.older import missing_in
 from serving.receipts import DECIDED, receipt_of, rows_of
 from serving.schemas.decisions import DecisionRequest
 from serving.scores import FIELDS, REFUSED, Models
@@ -32,8 +33,6 @@ from serving.valuation import OWN
 from training.model import folder
 from training.model.model import Model
 
-# What a receipt needs to be replayed; older releases did not keep all of it.
-NEEDED = ("asked", "conditions", "lake_versions", "online_events", "promised", "versions")
 # Which code decided is told, and no difference by itself.
 OF_CODE = ("versions.code", "versions.features")
 
@@ -131,7 +130,7 @@ def _decided(store: Store, decision_id: str) -> Decided:
             f"no decision {decision_id}; dry runs are not recorded, "
             "and GET /v1/customers/ID lists the newest of a customer"
         )
-    missing = [name for name in NEEDED if name not in decided.receipt]
+    missing = missing_in(decided.receipt)
     if missing:
         raise DataError(
             f"the receipt of {decision_id} has no {', '.join(missing)}: it was written by a "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -12,11 +11,12 @@ import polars as pl
 
 from features.permissions import permissions_as_of
 from serving.answer import decisions_of
-from serving.brake import brake_of
-from serving.conditions import Conditions
 from serving.effective import Effective
-from serving.guardrails import CONSENT, SUPPRESSION
+from serving.guardrails import CONSENT, NO_PRODUCTS, RECENTLY_BOUGHT, SUPPRESSION
+from serving.leaving import ASKED, shut_by
 from serving.models import NO_MODELS
+from serving.older import missing_in
+from serving.promises import mails_of, standing_of
 from serving.reasons import told
 from serving.schemas.message import Reason
 from serving.scores import Scores, scores_of
@@ -38,8 +38,11 @@ CODES: Mapping[str, str] = {
     "bought": "they ordered one of the products it shows since",
     "off_the_shelf": "one of the products it shows is not on the shelf any more",
     "no_longer_applies": "its trigger applies no more",
+    "older_release": "an earlier release made it, whose receipts do not hold what has to be asked",
     "something_happened": "a wait: something happened to them since, so ask again",
 }
+# Which products it shows was decided then, with models; of those `_of_products` says how they are.
+OF_PRODUCTS = frozenset({NO_PRODUCTS.name, RECENTLY_BOUGHT.name})
 # What models said when it was decided; nobody waits for them here.
 SCORED = {
     "churn": pl.Float64(), "email_dormancy": pl.Float64(),
@@ -50,12 +53,16 @@ SCORED = {
 def invalid_because(decided: Decided, view: View, settings: Effective) -> list[Reason]:
     """Why the decision holds no more; none where it still does.
 
-    `view` is of its customer, now. What can be said quickly is said first. The rules of deciding
-    are asked again, without models, only where something has changed since: an event of the
-    customer, the settings, or what holds for all.
+    `view` is of its customer, now. What can be said quickly is said first. Then whatever shuts
+    the instant at which it would leave, its own or this one, is asked every time, for much of it
+    comes by time alone. Whether its e-mail still applies is asked, without models, only where an
+    event of the customer or the settings have changed since.
     """
     if decided.state in ENDED:
         return [Reason(code=decided.state, text=ENDED[decided.state])]
+    lacks = missing_in(decided.receipt)
+    if lacks:
+        return [_reason("older_release", f"its receipt has no {', '.join(lacks)}; decide again")]
     now = view.present[decided.customer_id]
     since = _since(decided, view.knowledge.history)
     quick = list(_quickly(decided, view, since, settings, now))
@@ -64,9 +71,12 @@ def invalid_because(decided: Decided, view: View, settings: Effective) -> list[R
     if decided.action == "wait":
         happened = [_reason("something_happened", "something happened since; ask again")]
         return happened if since.height else []
-    if since.is_empty() and not _is_ruled_otherwise(decided, view, settings):
-        return []
-    return list(_by_the_rules(decided, view, settings, now))
+    scores = _scores(decided, view, settings, now)
+    request = _request(decided, now)
+    shut = list(_shut(decided, request, view, scores, settings, now))
+    if since.is_empty() and settings.fingerprint == decided.receipt["settings"]:
+        return shut
+    return [*shut, *_by_the_rules(decided, request, view, scores, settings)]
 
 
 def _since(decided: Decided, history: pl.DataFrame) -> pl.DataFrame:
@@ -122,48 +132,64 @@ def _of_products(
         yield _reason("off_the_shelf", f"{product} is not on the shelf any more")
 
 
-def _is_ruled_otherwise(decided: Decided, view: View, settings: Effective) -> bool:
-    """Whether the settings, or the brake on marketing, are others than they were."""
-    then = Conditions.from_json(json.dumps(decided.receipt["conditions"]))
-    brakes = [
-        brake_of(conditions, settings.serving.brake).state
-        for conditions in (then, view.knowledge.conditions)
-    ]
-    return settings.fingerprint != decided.receipt["settings"] or brakes[0] != brakes[1]
+def _request(decided: Decided, now: datetime) -> pl.DataFrame:
+    """One row of REQUESTS: may this very e-mail go?"""
+    asked = decided.receipt["asked"]
+    row = {
+        "row": 0, "request_id": asked["request_id"], "decision_id": decided.decision_id,
+        "customer_id": decided.customer_id, "as_of": now, "emails": [decided.email],
+        "earliest": None, "deadline": None,
+    }  # fmt: skip
+    return pl.DataFrame([row], schema=REQUESTS)
+
+
+def _shut(
+    decided: Decided,
+    request: pl.DataFrame,
+    view: View,
+    scores: Scores,
+    settings: Effective,
+    now: datetime,
+) -> Iterator[Reason]:
+    """What shuts the instant at which it would leave; it never leaves before its own."""
+    assert decided.email is not None and decided.send_at is not None
+    standing = standing_of(scores, request, view.knowledge.mail, settings.serving)
+    person = scores.people.with_row_index("person").with_columns(standing.drop(KEY))
+    return shut_by(
+        person,
+        mails_of(request, view.knowledge, person.select("person", *KEY)),
+        view.knowledge.conditions,
+        email=decided.email,
+        at=max(now, decided.send_at),
+        settings=settings.serving,
+    )
 
 
 def _by_the_rules(
-    decided: Decided, view: View, settings: Effective, now: datetime
+    decided: Decided, request: pl.DataFrame, view: View, scores: Scores, settings: Effective
 ) -> Iterator[Reason]:
-    """What the rules of deciding say of this one e-mail now."""
-    asked = decided.receipt["asked"]
-    request = pl.DataFrame(
-        [
-            {
-                "row": 0, "request_id": asked["request_id"], "decision_id": decided.decision_id,
-                "customer_id": decided.customer_id, "as_of": now, "emails": [decided.email],
-                "earliest": None, "deadline": None,
-            }
-        ],
-        schema=REQUESTS,
-    )  # fmt: skip
+    """What deciding again says of this one e-mail, but for what was asked of its instant.
+
+    Its products are those that it was decided with, so what it would show now plays no part.
+    """
     [arm] = decisions_of(
         request,
         view.knowledge,
         NO_MODELS,
-        _scores(decided, view, settings, now),
+        scores,
         settings=settings.serving,
         feature_settings=settings.features,
         valuation=OWN,
     )["arms"].item()
-    only_time = len(set(asked.get("emails", ()))) == 1
+    only_time = len(set(decided.receipt["asked"].get("emails", ()))) == 1
     if not arm["applies"] and not only_time:
         yield _reason(
             "no_longer_applies",
             f"things are others than they were: {decided.email} applies no more",
         )
     for reason in arm["forbidden_by"]:
-        yield _reason(reason["code"], reason["text"])
+        if reason["code"] not in ASKED | OF_PRODUCTS:
+            yield _reason(reason["code"], reason["text"])
 
 
 def _scores(decided: Decided, view: View, settings: Effective, now: datetime) -> Scores:

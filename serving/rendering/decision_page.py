@@ -9,6 +9,7 @@ from typing import Any
 
 from serving.rendering.templates import template
 from serving.store import Decided
+from serving.tables import ARM, DECISIONS
 
 NOTHING = "-"
 
@@ -29,7 +30,7 @@ class Line:
 
 def decision_page(decided: Decided) -> str:
     """The page; it holds nothing of the customer that the receipt does not."""
-    receipt = decided.receipt
+    receipt = _filled(decided.receipt)
     best = receipt["unconstrained_best"]
     return template("decision.html").render(
         decided=decided,
@@ -53,9 +54,23 @@ def decision_page(decided: Decided) -> str:
             **{name: _told(v)[:12] for name, v in receipt["versions"].items()
                if isinstance(v, str)},
             "settings": receipt["settings"][:12],
-            **{f"lake {name}": str(v) for name, v in receipt.get("lake_versions", {}).items()},
+            **{f"lake {name}": str(v) for name, v in receipt["lake_versions"].items()},
         },
     )  # fmt: skip
+
+
+def _filled(receipt: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The receipt with whatever an earlier release did not keep yet: nothing, in its place."""
+    filled = {**dict.fromkeys(DECISIONS), **receipt}
+    for name in ("products", "because", "experiments", "arms"):
+        filled[name] = filled[name] or []
+    no_arm = dict.fromkeys(field.name for field in ARM.fields)
+    filled["arms"] = [{**no_arm, "forbidden_by": [], **arm} for arm in filled["arms"]]
+    filled["features"] = filled["features"] or {}
+    filled["versions"] = {"models": {}, "synthetic": [], **(filled["versions"] or {})}
+    filled["settings"] = receipt.get("settings") or NOTHING
+    filled["lake_versions"] = receipt.get("lake_versions") or {}
+    return filled
 
 
 def _by_value(receipt: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
 
+from serving.rendering.decision_page import decision_page
 from serving.rendering.mail_block import UNSUBSCRIBE_URL, mail_block
 from serving.rendering.sentences import _catalogue, language_of, languages, reason
 from serving.triggers import TRIGGERS
@@ -226,3 +228,14 @@ def test_what_a_customer_is_called_is_escaped(service):
     Checked(html)
     assert "<script" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_a_page_of_an_earlier_release_leaves_out_what_it_did_not_keep(service):
+    answer = service.decide("r1", "ann")
+    made = service.live.store.decision(answer["decision_id"])
+    assert "Why" in decision_page(made)
+    for lacks in made.receipt:
+        kept = {name: value for name, value in made.receipt.items() if name != lacks}
+        assert made.decision_id in decision_page(replace(made, receipt=kept))
+    arms = [{"email": arm["email"]} for arm in made.receipt["arms"]]
+    assert made.decision_id in decision_page(replace(made, receipt={"arms": arms}))

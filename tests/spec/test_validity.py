@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import polars as pl
 import pytest
 
+from serving.older import NEEDED
+from serving.validity import invalid_because
+from tests.serving.drawn import moment
 from tests.spec.replaying import replayed_shop
 from tests.spec.test_replay import NOW, PAST, cart
 
@@ -142,8 +148,6 @@ def test_an_email_that_was_asked_for_by_name_needs_no_trigger(shop):
 
 
 def test_a_plan_gives_way_to_a_live_decision(shop):
-    from tests.serving.drawn import moment
-
     shop.told(cart(event_id="cart", at="2026-03-03T15:00:00Z"))
     shop.night(moment("2026-03-03T16:10"))
     [plan] = shop.store.recent_decisions("ann", limit=5)
@@ -167,3 +171,85 @@ def test_no_answer_is_a_no(shop, decision):
     assert answer.json()["code"] == "store_unavailable"
     assert answer.json()["do"].startswith("do not send it")
     assert "valid" not in answer.json()
+
+
+# What comes of time, or of somebody else's mail.
+
+
+def offered(shop) -> dict:
+    """A recommendation for ann that is promised for later."""
+    asked = shop.service.decide("r1", "ann", emails=["recommendation"])
+    assert asked["action"] == "send"
+    assert moment(asked["send_at"][:16]) > moment(NOW)
+    return asked
+
+
+def test_another_mail_left_meanwhile(shop):
+    asked = offered(shop)
+    shop.told(ann("send", email="campaign_of_another_tool"))
+    assert valid(shop, asked["decision_id"]) == (False, ["cap_24h", "min_gap"])
+    shop.at(asked["send_at"][:16])
+    assert valid(shop, asked["decision_id"]) == (False, ["cap_24h", "min_gap"])
+
+
+def test_the_cap_is_full_meanwhile(shop):
+    asked = offered(shop)
+    for _ in range(10):
+        shop.told(ann("send", email="campaign_of_another_tool"))
+    holds, codes = valid(shop, asked["decision_id"])
+    assert not holds
+    assert {"cap_24h", "cap_7d"} <= set(codes)
+
+
+def test_it_does_not_leave_in_the_night(shop, decision):
+    """The sender was late: it is 3:00 by ann's clock, and nothing else happened."""
+    shop.at("2026-03-04T08:00")
+    assert valid(shop, decision) == (False, ["quiet_hours"])
+    shop.at("2026-03-04T15:00")
+    assert valid(shop, decision) == (True, [])
+
+
+def test_consent_runs_out_by_time_alone(shop):
+    shop.happened("kim | consent | 2024-03-05T00:00 | granted")
+    lake = shop.lake.read("customers")
+    shop.lake.append(
+        "customers",
+        lake.head(1).with_columns(customer_id=pl.lit("kim"), country=pl.lit("KR")),
+    )
+    shop.publish()
+    asked = shop.service.decide("r1", "kim", emails=["recommendation"])
+    assert asked["action"] == "send", asked
+    assert valid(shop, asked["decision_id"]) == (True, [])
+    shop.at("2026-03-04T15:00")
+    assert valid(shop, asked["decision_id"]) == (False, ["consent_expired"])
+
+
+def without(decided, *names):
+    kept = {name: value for name, value in decided.receipt.items() if name not in names}
+    return replace(decided, receipt=kept)
+
+
+@pytest.mark.parametrize("lacks", NEEDED)
+def test_a_receipt_of_an_older_release_holds_no_more(shop, decision, lacks):
+    decided = shop.store.decision(decision)
+    settings = shop.service.live.settings.current
+    view = shop.store.view_of(["ann"], now=moment(NOW), settings=settings.features)
+    assert invalid_because(decided, view, settings) == []
+    [reason] = invalid_because(without(decided, lacks), view, settings)
+    assert (reason.code, lacks in reason.text) == ("older_release", True)
+
+
+def test_products_that_models_chose_are_not_chosen_again(shop):
+    """Without models nothing of the shelf would fit; what the mail shows is there all the same."""
+    asked = shop.service.decide("r1", "ann", emails=["replenishment"])
+    assert "no_products" in {reason["code"] for reason in asked["because"]}
+    decided = shop.store.decision(asked["decision_id"])
+    at = moment("2026-03-03T17:00")
+    made = replace(
+        decided, action="send", email="replenishment", send_at=at,
+        receipt={**decided.receipt, "products": ["soap"], "settings": "others",
+                 "valid_until": "2026-03-06T17:00:00Z"},
+    )  # fmt: skip
+    settings = shop.service.live.settings.current
+    view = shop.store.view_of(["ann"], now=moment(NOW), settings=settings.features)
+    assert invalid_because(made, view, settings) == []
