@@ -12,7 +12,7 @@ import polars as pl
 
 from features.feature import DAY, HOUR
 from serving.brake import Brake, caps_under
-from serving.guardrail_settings import CAPPED, MARKETING
+from serving.guardrail_settings import CAPPED, MARKETING, TRANSACTIONAL
 from serving.settings import ServingSettings
 from serving.tables import UTC
 
@@ -23,7 +23,8 @@ FREQUENCY: Mapping[str, str] = {
     "cap_7d": "no more of a class than its cap in any 7 days",
     "cap_30d": "no more of a class than its cap in any 30 days",
     "min_gap": "hours of peace between two e-mails of a class, and between the classes",
-    "repeat": "the same e-mail does not come again so soon",
+    "repeat": "the same e-mail does not come again so soon; a transactional one does where it is "
+    "asked for by name, or where what it is about happened after it last left",
 }
 CLOSED = pl.Schema(
     {
@@ -37,6 +38,20 @@ CLOSED = pl.Schema(
     }
 )
 Numbers = npt.NDArray[np.int64]
+
+# Of an arm beside a time of CLOSED: a receipt is owed for each order, however soon the next one
+# comes, but not twice for one. A time closed for a repeat lies evenly around the mail before.
+IS_OWED_ANEW = (
+    (pl.col("code") == "repeat")
+    & (pl.col("mail_class") == TRANSACTIONAL)
+    & (
+        pl.col("only_time")
+        | (
+            pl.col("happened_at")
+            > pl.col("closed_from") + (pl.col("closed_until") - pl.col("closed_from")) / 2
+        )
+    )
+).fill_null(False)
 
 
 @dataclass(frozen=True)
@@ -158,12 +173,22 @@ def _gap(counts: tuple[str, ...], of_class: str, gap: float, what: str, whom: st
 
 
 def _when_it_leaves() -> pl.Expr:
-    """ "left 5 hours ago" or "is promised for in 3 hours"."""
+    """ "left 5 hours ago" or "is promised for in 3 hours".
+
+    That a mail left is known a while later; till then it is one that was promised.
+    """
     ago = (pl.col("as_of") - pl.col("at")).dt.total_seconds() / 3600
+    ahead = (-ago).ceil().cast(pl.Int64)
     return (
         pl.when(ago >= 48)
         .then(pl.format("left {} days ago", (ago / 24).floor().cast(pl.Int64)))
-        .when(ago >= 0)
+        .when(ago >= 2)
         .then(pl.format("left {} hours ago", ago.floor().cast(pl.Int64)))
-        .otherwise(pl.format("is promised for in {} hours", (-ago).ceil().cast(pl.Int64)))
+        .when(ago >= 1)
+        .then(pl.lit("left 1 hour ago"))
+        .when(ago >= 0)
+        .then(pl.lit("left, or was promised for, less than an hour ago"))
+        .when(ahead > 1)
+        .then(pl.format("is promised for in {} hours", ahead))
+        .otherwise(pl.lit("is promised for within the hour"))
     )

@@ -106,6 +106,8 @@ def _classes(written: Mapping[str, Any]) -> Iterator[str]:
         "e-mail that is not in the catalogue counts as marketing.\n\n"
         "A transactional e-mail passes caps, gaps, quiet hours, allowed days, the holdout, "
         "exploration, consent, an unsubscribe and a complaint, and goes before any other e-mail; "
+        "it passes `repeat` where it is asked for by name, or where what it is about happened "
+        "after it last left (a receipt for each order, and never two for one); "
         "it never passes a hard bounce or an erasure. A service e-mail needs consent and has caps "
         "of its own, and passes the complaint brake, the sunset of a workflow and a consent that "
         "has to be confirmed anew."

@@ -14,9 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from serving.brake import Brake
+from serving.frequency import IS_OWED_ANEW
 from serving.guardrail_settings import MailClass
 from serving.guardrails import OF_ARMS, OF_CUSTOMERS, braked, clock_rules
-from serving.hours import Floats, Numbers, instants_of, with_pull
+from serving.hours import Floats, Numbers, hours, instants_of, with_pull
 from serving.reasons import Reasons, listed, no_reasons, told
 from serving.settings import ServingSettings
 from serving.tables import REASON
@@ -95,11 +96,19 @@ def _by_frequency(instants: pl.DataFrame, arms: pl.DataFrame, closed: pl.DataFra
         return shut
     pairs = (
         arms.lazy()
-        .select("person", "email", "mail_class", whose=pl.int_range(pl.len()))
+        .select(
+            "person",
+            "email",
+            "mail_class",
+            "only_time",
+            happened_at=pl.col("as_of") - hours(pl.col("since_hours")),
+            whose=pl.int_range(pl.len()),
+        )
         .join(closed.lazy().with_row_index("rule"), on="person")
         .filter(
             pl.col("forbids").is_null() | (pl.col("forbids") == pl.col("email")),
             pl.col("of_class").is_null() | (pl.col("of_class") == pl.col("mail_class")),
+            ~IS_OWED_ANEW,
         )
         # What comes later in this order overrules.
         .sort("closed_until", "code", "text", "rule", descending=[False, True, True, True])
