@@ -48,6 +48,11 @@ def condition(text: str, columns: Iterable[str]) -> pl.Expr:
     `columns` are those that the rows have; of them those of COLUMNS and of own segments may be
     asked for. Raises ValueError in words a merchant understands.
     """
+    return decided(text, columns).fill_null(False)
+
+
+def decided(text: str, columns: Iterable[str]) -> pl.Expr:
+    """The same, null where it cannot be decided: so that neither it nor its opposite holds."""
     return _compiled(text, tuple(name for name in columns if name in COLUMNS or _is_own(name)))
 
 
@@ -83,7 +88,7 @@ def _compiled(text: str, columns: tuple[str, ...]) -> pl.Expr:
             f"features, with AND, OR, NOT, IN, BETWEEN, LIKE; found {text!r}"
         )
     _check_type(text, expression, columns)
-    return expression.fill_null(False)
+    return expression
 
 
 # Whatever a row may hold must be decided, or not, without a fault: also what nobody has seen yet.

@@ -131,8 +131,9 @@ def conditions() -> Iterator[str]:
         "`when` of an e-mail, of a segment and of a workflow's step is a condition in SQL: "
         "comparisons with AND, OR, NOT, IN, BETWEEN, LIKE, IS NULL, CASE, COALESCE, ABS. It reads "
         "one customer at one moment: no sums over customers, no clock, no tables. What cannot be "
-        "decided (a feature that is unknown) does not hold. An unknown name or a fault stops the "
-        "start with a hint.\n"
+        "decided (a feature that is unknown) does not hold, and neither does its opposite; write "
+        "`COALESCE(churn, 0) < 0.5` where unknown is to count as something. An unknown name or a "
+        "fault stops the start with a hint.\n"
     )
     yield (
         "It may ask for every feature of `docs/features.md`, for `segment`, `stage`, `timezone`, "

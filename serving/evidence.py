@@ -62,7 +62,6 @@ def with_evidence(arms: pl.DataFrame, policy: PolicySettings, *, is_own: bool) -
     competing = (
         arms.lazy()
         .filter(
-            "considered",
             pl.col("forbidden_by").list.len() == 0,
             pl.col("worth") > 0,
             pl.col("mail_class") != TRANSACTIONAL,  # what is owed goes anyway

@@ -24,10 +24,7 @@ NO_EMAIL = ""  # among the e-mails that may be drawn
 
 
 def with_variant(arms: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
-    """Add `variant`, dealt to each customer by a stable hash: the same one at every ask.
-
-    Of an e-mail that does not compete, its first one.
-    """
+    """Add `variant`, dealt to each customer by a stable hash: the same one at every ask."""
     salt = f"variant {settings.policy.seed}"
     variants_of = {name: email.variants for name, email in settings.emails.items()}
     first = [variants[0] for variants in variants_of.values()]
@@ -35,8 +32,8 @@ def with_variant(arms: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
     choosing = [name for name, variants in variants_of.items() if variants[1:]]
     among = (
         arms.lazy()
-        .select("email", "customer_id", "considered", place=pl.int_range(pl.len()))
-        .filter("considered", pl.col("email").is_in(choosing))
+        .select("email", "customer_id", place=pl.int_range(pl.len()))
+        .filter(pl.col("email").is_in(choosing))
         .collect(engine="in-memory")
     )
     dealt = [
@@ -125,7 +122,7 @@ def with_choice(
     go is drawn alike with no e-mail at all; the propensities of a question sum to 1.
     """
     # Whatever has an allowed instant may be drawn, also what is worth less than no e-mail.
-    may_go = pl.col("considered") & (pl.col("forbidden_by").list.len() == 0)
+    may_go = pl.col("forbidden_by").list.len() == 0
     eligible = arms.lazy().filter(may_go, pl.col("instant").is_not_null())
     draws, eligible = _owed_first(draws, eligible)
     # A pure question of time has been decided already as to whether it is worth it, and what is

@@ -71,7 +71,6 @@ def valued_instants(
 
     `closed` holds the times that are shut to a person, columns of serving.frequency.CLOSED.
     """
-    arms = arms.filter("considered")
     found = instants_of(arms)
     whose = found.get_column("whose").to_numpy()
     people = arms.get_column("person").cast(pl.Int64).to_numpy()
@@ -230,10 +229,9 @@ def with_best_instants(arms: pl.DataFrame, instants: Instants, brake: Brake) -> 
             }
         )
         top = _best(worth, pull, may_be, starts)
-    considered = arms.lazy().filter("considered")
     forbidding = (*FORBIDDING, braked(brake).reason)
     forbidden = listed(
-        [told(considered, "arm", forbidding), _shut(instants, best, may_be).lazy()],
+        [told(arms.lazy(), "arm", forbidding), _shut(instants, best, may_be).lazy()],
         "arm",
         "forbidden_by",
     )

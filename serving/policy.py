@@ -112,7 +112,7 @@ def _decided(
 ) -> pl.DataFrame:
     policy = settings.policy
     of_chosen = arms.lazy().select(OF_CHOSEN)
-    top = first_per_row(arms.lazy().filter("considered"), "unconstrained_worth").select(
+    top = first_per_row(arms.lazy(), "unconstrained_worth").select(
         "row",
         top_email="email",
         top_at="unconstrained_at",
@@ -122,8 +122,8 @@ def _decided(
         top_prices="prices",
         top_is_worth_it=(pl.col("unconstrained_worth") > 0) | pl.col("only_time"),
     )
-    held = first_per_row(arms.lazy().filter("stands_back"), "worth").select(
-        "row", held_email="email", held_value="value"
+    stood_back = first_per_row(arms.lazy().filter("stands_back"), "worth").select(
+        "row", stood_back_email="email", stood_back_value="value"
     )
     is_send = pl.col("email").is_not_null()
     held_until = pl.col("send_at") + hours(pl.lit(policy.reservation_hours))
@@ -135,7 +135,7 @@ def _decided(
         .join(chosen, on="row", how="left", maintain_order="left")
         .join(of_chosen, on="arm", how="left", maintain_order="left")
         .join(top, on="row", how="left", maintain_order="left")
-        .join(held, on="row", how="left", maintain_order="left")
+        .join(stood_back, on="row", how="left", maintain_order="left")
         .with_columns(
             action=pl.when(is_send).then(pl.lit("send")).otherwise(pl.lit("wait")),
             subject_prefix=subject_prefix,

@@ -109,12 +109,12 @@ def send_reasons(policy: PolicySettings) -> Reasons:
             pl.format(
                 "{} promises {} instead of {}, but that gain is not sure by what e-mails have "
                 "brought so far; at the usual rates {} does best",
-                "held_email",
-                pl.col("held_value").round(4),
+                "stood_back_email",
+                pl.col("stood_back_value").round(4),
                 pl.col("value").round(4),
                 "email",
             ),
-            is_usual & (pl.col("held_value") > pl.col("value")),
+            is_usual & (pl.col("stood_back_value") > pl.col("value")),
         ),
         Reason(
             "instead_of",

@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from features.segments import SEGMENTS, STAGES
-from serving.asked import COLUMNS, OWN, condition
+from serving.asked import COLUMNS, OWN, condition, decided
 
 
 class SegmentSettings(BaseModel):
@@ -36,15 +36,18 @@ def columns_asked(segments: Mapping[str, SegmentSettings]) -> list[str]:
 def with_own_segments(
     people: pl.DataFrame, segments: Mapping[str, SegmentSettings]
 ) -> pl.DataFrame:
-    """Add `is_NAME` of each segment, and `own_segments`, the names of those they are of."""
+    """Add `is_NAME` of each segment, and `own_segments`, the names of those they are of.
+
+    `is_NAME` is null where the condition cannot be decided, so that `NOT is_NAME` is not either.
+    """
     if not segments:
         return people.with_columns(own_segments=pl.lit([], pl.List(pl.String)))
-    held = people.with_columns(
-        condition(segment.when, people.columns).alias(f"{OWN}{name}")
+    told = people.with_columns(
+        decided(segment.when, people.columns).alias(f"{OWN}{name}")
         for name, segment in segments.items()
     )
     named = [pl.when(f"{OWN}{name}").then(pl.lit(name)) for name in segments]
-    return held.with_columns(own_segments=pl.concat_list(named).list.drop_nulls())
+    return told.with_columns(own_segments=pl.concat_list(named).list.drop_nulls())
 
 
 class TonesSettings(BaseModel):

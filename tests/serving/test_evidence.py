@@ -18,7 +18,7 @@ CLICKS = {"usual": (0.10, 0.10), "better": (0.14, 0.08)}  # theirs, everybody's
 def arms(doubt_clicks=0.3, doubt_unsubscribes=0.3, brings=0.3, **better):
     rows = [
         {
-            "row": 0, "arm": place, "place": place, "email": name, "considered": True,
+            "row": 0, "arm": place, "place": place, "email": name,
             "forbidden_by": [], "mail_class": "marketing", "worth": None, "pull": 1.0,
             "waited": 0.0, "settles_hours": 1e9, "learnt": ["clicks"], "coupon": "",
             "learnt_clicks": theirs, "usual_clicks": everybodys, "learnt_orders": None,

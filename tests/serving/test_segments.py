@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from pydantic import ValidationError
 
 from serving.catalogue_docs import journey
+from serving.segment_settings import SegmentSettings, with_own_segments
 from tests.serving.shop import SHOP, arm_of, customer, decision_for, questions_about, shop
 
 BORED = {"days_since_order": 5.0}  # a recommendation applies
@@ -46,6 +48,28 @@ def test_an_email_goes_only_where_its_condition_holds():
 def test_a_condition_may_ask_for_a_segment_of_ones_own():
     assert recommended({"when": "is_big_basket"})["email"] is None
     assert recommended({"when": "is_big_basket"}, basket_value=100.0)["email"] == "recommendation"
+
+
+@pytest.mark.parametrize("when", ["is_wavering", "NOT is_wavering"])
+def test_of_whom_a_segment_cannot_be_decided_its_opposite_does_not_hold_either(when):
+    segments = {"wavering": {"meaning": "may leave", "when": "churn > 0.5"}}
+    settings = shop({}, {"recommendation": {"when": when}}, segments=segments)
+    churns = {"is_wavering": 0.9, "NOT is_wavering": 0.1}
+    for name, churn in churns.items():
+        asked = decision_for(settings, **BORED, churn=churn)
+        assert (asked["email"] == "recommendation") == (name == when)
+    assert decision_for(settings, **BORED, churn=None)["email"] is None
+
+
+def test_own_segments_are_those_that_hold():
+    segments = {name: SegmentSettings(meaning="m", when=when) for name, when in WHICH.items()}
+    people = pl.DataFrame({"churn": [0.9, 0.1, None]})
+    told = with_own_segments(people, segments)
+    assert told["is_wavering"].to_list() == [True, False, None]
+    assert told["own_segments"].to_list() == [["wavering"], ["staying"], ["unknown"]]
+
+
+WHICH = {"wavering": "churn > 0.5", "staying": "NOT churn > 0.5", "unknown": "churn IS NULL"}
 
 
 def test_a_person_writes_to_customers_of_some_segments():
