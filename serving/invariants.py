@@ -29,8 +29,9 @@ from features.localtime import local_of
 from serving.brake import brake_of, caps_under
 from serving.conditions import Conditions
 from serving.frequency import class_of
-from serving.guardrail_settings import CAPPED, DAYS, TRANSACTIONAL, CapsSettings
+from serving.guardrail_settings import CAPPED, DAYS, MARKETING, TRANSACTIONAL, CapsSettings
 from serving.knowledge import Knowledge
+from serving.law import EMAIL, LAWS
 from serving.scores import Scores
 from serving.settings import ServingSettings
 from serving.tables import KEY
@@ -120,7 +121,7 @@ def _sends(decisions: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
 def _asked(
     decisions: pl.DataFrame, sends: pl.DataFrame, grounds: Grounds, settings: ServingSettings
 ) -> Iterator[tuple[str, Collection[str]]]:
-    yield "I1 who may not be mailed is not", _mailable(sends, grounds.people)
+    yield "I1 who may not be mailed is not", _mailable(sends, grounds, settings)
     yield "I2 mail leaves at allowed times", _in_time(sends, settings)
     yield "I3 no cap is broken", _over_caps(sends, grounds, settings)
     yield "I4 one answer to each question", _doubled(decisions)
@@ -135,17 +136,34 @@ def _ids(rows: pl.DataFrame, breaks: pl.Expr) -> Collection[str]:
     return rows.filter(breaks.fill_null(True)).get_column("decision_id").to_list()
 
 
-def _mailable(sends: pl.DataFrame, people: pl.DataFrame) -> Collection[str]:
-    known = sends.select(*KEY, "decision_id", "mail_class").join(
-        people.select(*KEY, "email_consent", "suppressed_by", found=pl.lit(True)),
-        on=KEY,
-        how="left",
+# Whose law the mail goes by.
+_LEGAL = pl.col("slots").struct.field("legal")
+
+
+def _mailable(sends: pl.DataFrame, grounds: Grounds, settings: ServingSettings) -> Collection[str]:
+    of_people = ("email_consent", "suppressed_by", "consent_confirmed_at")
+    known = sends.select(*KEY, "decision_id", "mail_class", "send_at", legal=_LEGAL).join(
+        grounds.people.select(*KEY, *of_people, found=pl.lit(True)), on=KEY, how="left"
     )
     reachable = ~pl.col("suppressed_by").is_in(["bounce", "erase"]).fill_null(False)
     allowed = (pl.col("email_consent") == "granted") & pl.col("suppressed_by").is_null()
     is_transactional = pl.col("mail_class") == TRANSACTIONAL
     may = pl.when(is_transactional).then(reachable).otherwise(allowed) & pl.col("found")
+    is_marketing = pl.col("mail_class") == MARKETING
+    is_stopped = brake_of(grounds.conditions, settings.brake).state == "stopped"
+    may = may & ~(is_marketing & (_runs_out(settings) | pl.lit(is_stopped)))
     return _ids(known, ~may)
+
+
+def _runs_out(settings: ServingSettings) -> pl.Expr:
+    """Consent that was not confirmed for as long as the law of the receipt allows."""
+    overdue = pl.lit(False)
+    for law in LAWS.values():
+        if law.channel == EMAIL and law.confirm_years and settings.law.silence_ends_consent:
+            ends = pl.col("consent_confirmed_at").dt.offset_by(f"{law.confirm_years}y")
+            is_over = (pl.col("send_at") >= ends).fill_null(True)
+            overdue = overdue | ((pl.col("legal") == law.jurisdiction).fill_null(True) & is_over)
+    return overdue
 
 
 def _in_time(sends: pl.DataFrame, settings: ServingSettings) -> Collection[str]:

@@ -173,3 +173,29 @@ def test_the_message_names_rule_and_decisions():
     assert "I6 products can be offered (broken by 1: d bob)" in str(told.value)
     assert "nothing is published" in str(told.value)
     assert json.loads(made["versions"].item(0))["policy"]
+
+
+def by_law(jurisdiction):
+    return pl.col("slots").struct.with_fields(legal=pl.lit(jurisdiction))
+
+
+def test_consent_that_the_law_calls_old_is_found():
+    made, grounds = world()
+    korean = of("ann", email="recommendation", slots=by_law("KR"))(made)
+    american = of("ann", slots=by_law("US"))(korean)
+    years = (NOW - 800 * 24 * HOUR, NOW - 700 * 24 * HOUR, None)
+    for confirmed, breaks in zip(years, (True, False, True), strict=True):
+        people = grounds.people.with_columns(
+            consent_confirmed_at=pl.lit(confirmed, grounds.people.schema["consent_confirmed_at"])
+        )
+        found = rules(korean, replace(grounds, people=people))
+        assert (("I1", "d ann") in found) is breaks
+        assert ("I1", "d ann") not in rules(american, replace(grounds, people=people))
+
+
+def test_marketing_under_a_stopped_brake_is_found():
+    made, grounds = world()
+    sells = of("ann", email="recommendation")(made)
+    stopped = replace(NO_CONDITIONS, delivered_7d=100_000, complaints_7d=90_000)
+    assert ("I1", "d ann") not in rules(sells, grounds)
+    assert ("I1", "d ann") in rules(sells, replace(grounds, conditions=stopped))
