@@ -91,7 +91,8 @@ better-looking one back, `thin_evidence` tells both values.
 - In `explore_emails` of the decisions the e-mail is drawn by chance among those that may go and no
   e-mail, all alike, also where it is worth less than none; of `explore_hours` of the e-mails the
   hour is drawn among those open to it. The reasons `explored_email` and `explored_hour` say so.
-- For `first_days` after the first live decision it is `explore_emails_at_first` of the decisions.
+- For `first_days` after the first live decision it is `explore_emails_at_first` of the decisions,
+  unless `explore_emails` is 0: then nothing is explored in those days either.
   The receipt says which share held (`explore_share`).
 - An experiment (`[experiments.NAME]`) deals its customers to arms by a stable hash, for good; who
   is held out is in none. Arms of `send_hour` shut the other hours of an e-mail where theirs is

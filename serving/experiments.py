@@ -72,10 +72,10 @@ def explore_shares(as_of: pl.Series, policy: PolicySettings, conditions: Conditi
     """The share of choices of an e-mail that chance makes at each moment.
 
     Another in the first days of a shop, when nothing is known of what its e-mails bring; they count
-    from its first live decision.
+    from its first live decision. Whoever leaves nothing to chance means those days too.
     """
     launched_at = conditions.launched_at
-    if not policy.first_days:
+    if not policy.first_days or not policy.explore_emails:
         is_new = pl.Series([False]).new_from_index(0, len(as_of))
     elif launched_at is None:
         is_new = pl.Series([True]).new_from_index(0, len(as_of))

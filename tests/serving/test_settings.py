@@ -94,8 +94,16 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
     "ask_again_hours": (12, seen, {}),
     "holdout_share": (1, bored, {}),
     "explore_emails": (1, partial(bored, **CART), {}),
-    "explore_emails_at_first": (1, partial(bored, **CART), {"first_days": 30}),
-    "first_days": (30, partial(bored, **CART), {"explore_emails_at_first": 1}),
+    "explore_emails_at_first": (
+        1,
+        partial(bored, **CART),
+        {"first_days": 30, "explore_emails": 1e-9},
+    ),
+    "first_days": (
+        30,
+        partial(bored, **CART),
+        {"explore_emails_at_first": 1, "explore_emails": 1e-9},
+    ),
     "explore_hours": (1, bored, {}),
     "seed": (2, recommendation, {}),
 }

@@ -170,6 +170,8 @@ def test_more_is_explored_in_the_first_days_and_the_receipt_says_which_share_hel
     assert held(NOW - 30 * 24 * HOUR) == 0.05
     never = decision_for(shop_with({**chance, "first_days": 0}), **CART)
     assert never["explore_share"] == 0.05
+    nothing = decision_for(shop_with({**chance, "explore_emails": 0}), **CART)
+    assert nothing["explore_share"] == 0
 
 
 def test_a_day_by_day_life_keeps_its_arm():
