@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 
 from features.lake import Lake
@@ -12,20 +12,24 @@ from serving.store.store import Store
 from training.bandit import learnt_shares
 
 
-def learn_shares(lake: Lake, store: Store, *, now: datetime, settings: Settings) -> None:
-    """Keep the shares of all bandits that run at `now` by what their arms have done until then.
+def shares_learnt(
+    lake: Lake, store: Store, *, versions: Mapping[str, int], now: datetime, settings: Settings
+) -> dict[str, dict[str, float]]:
+    """The shares of all bandits that run at `now` by what their arms have done until then.
 
-    Those of experiments that run no more, or are no bandits, are forgotten: receipts keep them.
+    Those of experiments that run no more, or are no bandits, are not among them: receipts keep
+    them. Nothing is written.
     """
     running = {
         name: one
         for name, one in settings.experiments.items()
-        if one.split == "bandit" and one.started_on <= now.date() <= one.ends_on
+        if one.split == "bandit" and one.runs_on(now.date())
     }
-    if running:
-        exposures = store.exposures_since(min(first_moment(one) for one in running.values()))
-        acts = acts_of(lake, now=now, settings=settings)
-    shares = {
+    if not running:
+        return {}
+    exposures = store.exposures_since(min(first_moment(one) for one in running.values()))
+    acts = acts_of(lake, versions=versions, now=now, settings=settings)
+    return {
         name: learnt_shares(
             units_of(name, one, exposures, acts, now=now, settings=settings),
             one.arms,
@@ -33,5 +37,3 @@ def learn_shares(lake: Lake, store: Store, *, now: datetime, settings: Settings)
         )
         for name, one in running.items()
     }
-    if shares != store.conditions().shares:
-        store.change_conditions(lambda found: replace(found, shares=shares))

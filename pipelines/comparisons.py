@@ -105,7 +105,7 @@ def comparisons(
 
     Nothing is written; what came in online since the last `onje compact` is not counted yet.
     """
-    acts = acts_of(lake, now=now, settings=settings)
+    acts = acts_of(lake, versions=lake.versions(), now=now, settings=settings)
     found = settings.experiments
     since = min((first_moment(one) for one in found.values()), default=now)
     exposures = store.exposures_since(since) if found else EXPOSURES.to_frame()

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL
 from features.lake import Lake
-from serving.conditions import Conditions
 from serving.store.complaints import WINDOW
 from serving.store.store import Store
 
 KINDS = ("send", "deliver", "complaint")
 
 
-def keep_delivery(lake: Lake, store: Store, *, version: int | None, as_of: datetime) -> Conditions:
-    """Count complaints and delivered mails of seven days and keep them; the conditions in force.
+@dataclass(frozen=True)
+class Delivery:
+    """`complaints` (event_id, at) of seven days, and how many mails were `delivered` in them."""
+
+    complaints: pl.DataFrame
+    delivered: int
+
+
+def delivery_of(lake: Lake, *, version: int, as_of: datetime) -> Delivery:
+    """What the lake tells of the seven days before `as_of`.
 
     Where the sender tells no deliveries, what was sent counts as delivered.
     """
@@ -33,8 +41,13 @@ def keep_delivery(lake: Lake, store: Store, *, version: int | None, as_of: datet
         .collect()
     )
     many = dict(told.group_by("kind").len().iter_rows())
-    return store.keep_delivery(
-        told.filter(pl.col("kind") == "complaint"),
+    return Delivery(
+        told.filter(pl.col("kind") == "complaint").select("event_id", "at"),
         delivered=many.get("deliver") or many.get("send") or 0,
-        as_of=as_of,
     )
+
+
+def keep_delivery(lake: Lake, store: Store, *, version: int, as_of: datetime) -> None:
+    """Let it be in force from now on."""
+    told = delivery_of(lake, version=version, as_of=as_of)
+    store.keep_delivery(told.complaints, delivered=told.delivered, as_of=as_of)

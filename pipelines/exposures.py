@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -23,17 +24,24 @@ READ_KINDS = ("send", "deliver", "open", "click", "order", "refund")
 ENTRY = ("customer_id", "arm", "learnt", "at")
 
 
-def acts_of(lake: Lake, *, now: datetime, settings: Settings) -> pl.DataFrame:
-    """What happened as far as it is known: HISTORY rows, machines judged, with `decision_id` and
-    `variant`; an answer to a mail names its e-mail where the mail did.
+def acts_of(
+    lake: Lake, *, versions: Mapping[str, int], now: datetime, settings: Settings
+) -> pl.DataFrame:
+    """What happened as far as these versions of the lake's tables know it: HISTORY rows, machines
+    judged, with `decision_id` and `variant`; an answer to a mail names its e-mail where the mail
+    did.
     """
     events = (
-        lake.scan("events")
+        lake.scan("events", version=versions["events"])
         .filter(pl.col("kind").is_in(READ_KINDS), pl.col("known_at") <= now)
         .collect()
         .sort("at", "event_id")
     )
-    products = lake.read("products") if lake.exists("products") else Products.create_empty()
+    products = (
+        lake.read("products", version=versions["products"])
+        if "products" in versions
+        else Products.create_empty()
+    )
     return acts_from(events, products, settings=settings)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +16,11 @@ import polars as pl
 
 from features.errors import NotReadyError
 from features.lake import Lake
-from pipelines.bandits import learn_shares
+from pipelines.bandits import shares_learnt
 from pipelines.budget import budget_told, total, used_by, uses_of_arms, within
 from pipelines.compact import compact
 from pipelines.console import Step
-from pipelines.delivery import keep_delivery
+from pipelines.delivery import delivery_of
 from pipelines.effective import effective
 from pipelines.everybody import ALL_BUCKETS, Everybody, buckets_with, decided
 from pipelines.prices import MOST_CUSTOMERS, NO_PRICES, Prices, limits_of, prices_of
@@ -47,7 +47,8 @@ class Rescored:
     """A finished run; `synthetic` where its lake or one of its models is.
 
     `budget` tells of each budget that there is: what it is of, its limit for one night, how much of
-    it is used, and the price of one more.
+    it is used, and the price of one more. `in_force`: whether its prices, shares of arms and counts
+    of delivered mails hold from now on; those of another policy or of a night that is over do not.
     """
 
     run_id: str
@@ -59,6 +60,7 @@ class Rescored:
     budget: list[dict[str, float | str]]
     missing_models: list[str]
     synthetic: bool
+    in_force: bool
 
 
 def rescore(
@@ -80,15 +82,22 @@ def rescore(
     The folder `out/<run id>` appears whole, and then `out/latest` points to it: a reader sees the
     old output or the new, never a part. The same inputs write the same bytes to the same folder.
     The store gets the plans; whatever it decides live for a customer takes their plan's place.
+    What holds for all alike changes last, and only by Onje's own policy, and not by a night that
+    lies before the last one: what is asked live stands on it.
     """
     # What was told online since the last compaction counts too, a withdrawal of consent first.
     compact(store, lake, step=step)
     versions = _versions(lake)
     mail = store.promised(now=as_of)
-    learn_shares(lake, store, now=as_of, settings=settings)
-    found = keep_delivery(lake, store, version=versions["events"], as_of=as_of)
+    delivery = delivery_of(lake, version=versions["events"], as_of=as_of)
+    shares = shares_learnt(lake, store, versions=versions, now=as_of, settings=settings)
     # Prices follow from all the rest; those of the night before take no part.
-    conditions = NO_PRICES.upon(found)
+    conditions = replace(
+        NO_PRICES.upon(store.conditions()),
+        complaints_7d=delivery.complaints.height,
+        delivered_7d=delivery.delivered,
+        shares=shares,
+    )
     limits = limits_of(settings.budget) if policy == ONJE else {}
     run_id = str(
         uuid5(
@@ -114,10 +123,14 @@ def rescore(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     lake.replace("scores", scores)
-    in_force = effective(settings)
-    store.keep_settings(in_force.fingerprint, in_force.to_json())
-    store.record_plans(_plans(decisions, in_force))
-    store.change_conditions(prices.upon)
+    under = effective(settings)
+    store.keep_settings(under.fingerprint, under.to_json())
+    store.record_plans(_plans(decisions, under))
+    in_force = policy == ONJE and store.keep_night(
+        delivery.complaints,
+        lambda found: prices.upon(replace(found, shares=shares, delivered_7d=delivery.delivered)),
+        as_of=as_of,
+    )
     _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
     wait = decisions.height - send
@@ -131,6 +144,7 @@ def rescore(
         budget=budget_told(decisions, limits, prices, settings.serving),
         missing_models=list(models.missing),
         synthetic=bool(models.synthetic) or lake.is_synthetic(),
+        in_force=in_force,
     )
 
 
@@ -189,13 +203,13 @@ def _inputs(
     )
 
 
-def _plans(decisions: pl.DataFrame, in_force: Effective) -> list[Record]:
+def _plans(decisions: pl.DataFrame, under: Effective) -> list[Record]:
     """What the store keeps of each decision; its request is the run's own."""
     return [
         record_of(
             {"row": None, **row},
             DecisionRequest(request_id=row["decision_id"], customer_id=row["customer_id"]),
-            in_force,
+            under,
             online=(),
             revision=0,
         )

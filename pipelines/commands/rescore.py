@@ -28,7 +28,8 @@ def rescore(
     """Decide for every customer and write plans and scores.
 
     OUT/<run id>/{decisions,scores}.parquet appears whole, then OUT/latest points to it. Plans
-    reserve nothing; a live decision for a customer takes their plan's place.
+    reserve nothing; a live decision for a customer takes their plan's place. What is
+    asked live stands on the prices and shares of the newest night; one before it changes neither.
 
     Examples:
 

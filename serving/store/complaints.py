@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,11 +13,14 @@ from sqlalchemy.dialects.sqlite import insert
 from features.acts import IS_ABOUT_EMAIL
 from serving.conditions import Conditions
 from serving.store.conditions import conditions_of, keep_conditions
+from serving.store.marks import read_mark, write_mark
 from serving.store.tables import complaints
 
 WINDOW = timedelta(days=7)
 # Kept for longer than they count, since a clock may step back.
 KEPT = timedelta(days=30)
+# As of when the last night was that changed what is in force.
+NIGHT = "night"
 
 
 def is_complaint() -> pl.Expr:
@@ -41,10 +45,31 @@ def keep_delivery(
     connection: Connection, told: pl.DataFrame, *, delivered: int, as_of: datetime
 ) -> Conditions:
     """Keep what the lake knows: complaints (event_id, at), and how many mails arrived in 7 days."""
+    _keep(connection, told, as_of)
+    found = replace(conditions_now(connection, as_of), delivered_7d=delivered)
+    keep_conditions(connection, found)
+    return found
+
+
+def keep_night(
+    connection: Connection,
+    told: pl.DataFrame,
+    change: Callable[[Conditions], Conditions],
+    *,
+    as_of: datetime,
+) -> bool:
+    """Keep complaints and `change` of the conditions; False where a later night was kept before."""
+    before = read_mark(connection, NIGHT)
+    if before is not None and as_of < datetime.fromisoformat(before):
+        return False
+    _keep(connection, told, as_of)
+    keep_conditions(connection, change(conditions_now(connection, as_of)))
+    write_mark(connection, NIGHT, as_of.isoformat())
+    return True
+
+
+def _keep(connection: Connection, told: pl.DataFrame, as_of: datetime) -> None:
     connection.execute(delete(complaints).where(complaints.c.at < as_of - KEPT))
     rows = told.select("event_id", "at").rows(named=True)
     if rows:
         connection.execute(insert(complaints).on_conflict_do_nothing(), rows)
-    found = replace(conditions_now(connection, as_of), delivered_7d=delivered)
-    keep_conditions(connection, found)
-    return found

@@ -226,6 +226,16 @@ class Store:
         with self._connections.writing() as connection:
             return complaints.keep_delivery(connection, told, delivered=delivered, as_of=as_of)
 
+    def keep_night(
+        self, told: pl.DataFrame, change: Callable[[Conditions], Conditions], *, as_of: datetime
+    ) -> bool:
+        """Keep the complaints that the lake knows and let `change` of what is in force be in force.
+
+        Unless a later night was kept before: then nothing changes, and False returns.
+        """
+        with self._connections.writing() as connection:
+            return complaints.keep_night(connection, told, change, as_of=as_of)
+
     def keep_conditions(self, conditions: Conditions) -> None:
         """Let these be in force from now on."""
         with self._connections.writing() as connection:

@@ -21,6 +21,8 @@ from pipelines.rescore import ONJE, rescore
 from pipelines.settings import load_settings
 from serving.answer import answer
 from serving.budget_settings import BudgetSettings
+from serving.conditions import NO_CONDITIONS
+from serving.invariants import BrokenInvariant
 from serving.knowledge import Knowledge
 from serving.models import NO_MODELS
 from serving.receipts import decision_hash
@@ -214,3 +216,48 @@ def test_what_is_over_a_budget_becomes_a_wait_the_least_worth_first(night):
     for _, wait, others in sums.rows():
         assert wait + others == pytest.approx(1.0)
     assert gone["propensity"].to_list() == gone["wait_propensity"].to_list()
+
+
+def test_only_a_night_of_onje_s_own_that_is_not_over_changes_what_is_in_force(
+    tmp_path, monkeypatch
+):
+    settings = load_settings(ROOT / "onje.toml", [{"budget": BOUND}])
+    lake = Lake(tmp_path / "lake")
+    lake.append("products", shelf())
+    people = {"customer_id": NAMES, "known_at": [NOW - timedelta(days=300)] * len(NAMES)}
+    lake.append("customers", CUSTOMERS.shape(pl.DataFrame(people)))
+    lake.merge_events(carts())
+    base = {
+        "channel": "email", "source": "test", "customer_id": "c001", "at": NOW - timedelta(days=1),
+        "known_at": NOW - timedelta(days=1),
+    }  # fmt: skip
+    mails = [{**base, "event_id": kind, "kind": kind} for kind in ("deliver", "complaint")]
+    lake.merge_events(EVENTS.shape(pl.DataFrame(mails)))
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}", patience_s=5)
+
+    def night(as_of, policy):
+        return rescore(
+            lake, store, NO_MODELS, as_of=as_of, out=tmp_path / "out", settings=settings,
+            policy=policy, valuation=OWN, step=silently,
+        )  # fmt: skip
+
+    assert not night(NOW, "another").in_force
+    assert store.conditions() == NO_CONDITIONS
+    assert night(NOW, ONJE).in_force
+    kept = store.conditions()
+    assert sum(asdict(kept)[price] for price in COUNTED.values()) > 0
+    assert (kept.delivered_7d, kept.complaints_7d) == (1, 1)
+    assert not night(NOW - timedelta(days=60), ONJE).in_force
+    assert not night(NOW, "another").in_force
+    assert store.conditions() == kept
+    with monkeypatch.context() as broken, pytest.raises(BrokenInvariant):
+        broken.setattr("pipelines.rescore.decided", _never)
+        night(NOW + timedelta(days=20), ONJE)
+    assert store.conditions() == kept
+    later = night(NOW + timedelta(days=20), ONJE)
+    assert later.in_force and store.conditions().delivered_7d == 0
+    store.close()
+
+
+def _never(*_args):
+    raise BrokenInvariant("a row that must never be")
