@@ -34,6 +34,7 @@ class Guardrail:
 
 
 def _on(moment: str) -> pl.Expr:
+    """The day of a permission: an act counts, and is dated, from when it became known."""
     return pl.col(moment).dt.strftime("%Y-%m-%d")
 
 
@@ -46,8 +47,10 @@ CONSENT = Guardrail(
     "transactional ones",
     forbids=(pl.col("email_consent") != "granted").fill_null(True) & ~IS_TRANSACTIONAL,
     because=pl.when(pl.col("email_consent") == "denied")
-    .then(pl.coalesce(pl.format("they said no to e-mail on {}", _on("consent_since")),
-                      pl.lit("they said no to e-mail")))
+    .then(pl.coalesce(
+        pl.format("they said no to e-mail, as we learned on {}", _on("consent_since")),
+        pl.lit("they said no to e-mail"),
+    ))
     .otherwise(pl.lit("nobody knows that they agreed to e-mail")),
 )  # fmt: skip
 
@@ -58,7 +61,7 @@ SUPPRESSION = Guardrail(
     forbids=pl.col("suppressed_by").is_not_null()
     & ~(IS_TRANSACTIONAL & pl.col("suppressed_by").is_in(["unsubscribe", "complaint"])),
     because=pl.format(
-        "{} on {}",
+        "{}, as we learned on {}",
         pl.col("suppressed_by").replace_strict(
             {
                 "unsubscribe": "they unsubscribed",

@@ -19,19 +19,19 @@ CUSTOMERS = {
     "consent": """
         email_consent | consent_since    | email         | because
         granted       | 2025-01-01T00:00 | cart_reminder | -
-        denied        | 2025-06-03T00:00 | -             | they said no to e-mail on 2025-06-03
+        denied        | 2025-06-03T00:00 | -             | they said no to e-mail, as we learned on 2025-06-03
         unknown       | -                | -             | nobody knows that they agreed to e-mail
         -             | -                | -             | nobody knows that they agreed to e-mail
         a new word    | -                | -             | nobody knows that they agreed to e-mail
-    """,
+    """,  # noqa: E501
     "suppression": """
         suppressed_by | suppressed_at    | email         | because
         -             | -                | cart_reminder | -
-        unsubscribe   | 2026-03-01T00:00 | -             | they unsubscribed on 2026-03-01
-        complaint     | 2026-03-01T00:00 | -             | they reported our mail as spam on 2026-03-01
-        bounce        | 2026-03-01T00:00 | -             | our mail came back for good on 2026-03-01
-        erase         | 2026-03-01T00:00 | -             | they asked to be forgotten on 2026-03-01
-        a new word    | -                | -             | they were suppressed on an unknown day
+        unsubscribe   | 2026-03-01T00:00 | -             | they unsubscribed, as we learned on 2026-03-01
+        complaint     | 2026-03-01T00:00 | -             | they reported our mail as spam, as we learned on 2026-03-01
+        bounce        | 2026-03-01T00:00 | -             | our mail came back for good, as we learned on 2026-03-01
+        erase         | 2026-03-01T00:00 | -             | they asked to be forgotten, as we learned on 2026-03-01
+        a new word    | -                | -             | they were suppressed, as we learned on an unknown day
     """,  # noqa: E501
 }
 

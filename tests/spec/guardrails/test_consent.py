@@ -8,12 +8,12 @@ from tests.spec.guardrails.reading import holds
 WHO = """
     email_consent | consent_since    | goes      | because
     granted       | 2025-01-01T00:00 | Tue 11:00 | -
-    denied        | 2025-06-03T00:00 | no        | they said no to e-mail on 2025-06-03
+    denied        | 2025-06-03T00:00 | no        | they said no to e-mail, as we learned on 2025-06-03
     denied        | -                | no        | they said no to e-mail
     unknown       | -                | no        | nobody knows that they agreed to e-mail
     -             | -                | no        | nobody knows that they agreed to e-mail
     a new word    | -                | no        | nobody knows that they agreed to e-mail
-"""
+"""  # noqa: E501
 OWED = """
     email_consent | goes      | because
     denied        | Tue 11:00 | -
