@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -142,22 +143,48 @@ def comparisons(
 def holdout_told(
     acts: pl.DataFrame, store: Store, *, now: datetime, settings: Settings
 ) -> Interval | NotEvaluable:
-    """Margin per customer that mailing has brought since the first live decision."""
+    """Margin per customer that mailing has brought since the first live decision.
+
+    Where the share of customers held out has changed since, those who were held out for a part of
+    the time alone are left out.
+    """
     since = store.conditions().launched_at
     if since is None or since >= now:
         return NotEvaluable("no decision was made live yet")
-    money = money_of_customers(acts, since=since, until=now, settings=settings)
+    shares = _holdout_shares(store, settings)
+    money = money_of_customers(
+        acts, since=since, until=now, holdout_shares=shares, settings=settings
+    )
     if money.is_empty():
         return NotEvaluable("nobody was known before the first live decision")
     treated = money.get_column("treated").to_numpy()
     before = money.get_column("before").to_numpy()
-    return holdout_uplift(
+    found = holdout_uplift(
         money.get_column("after").to_numpy(),
         treated,
         np.arange(len(money)),
         before=before if before.any() else None,
         level=settings.training.experiments.level,
     )
+    if isinstance(found, NotEvaluable) and len(shares) > 1:
+        were = ", ".join(f"{share:g}" for share in sorted(shares))
+        return NotEvaluable(
+            f"{found.reason}; holdout_share was {were} since the first live decision, and only who "
+            "was held out all the time, or never, is counted"
+        )
+    return found
+
+
+def _holdout_shares(store: Store, settings: Settings) -> set[float]:
+    """Those in force now and whenever a live decision was made."""
+    of_today = settings.policy.holdout_share
+    others = store.settings_lived_under(lambda text: _holdout_share(text) != of_today)
+    return {of_today, *map(_holdout_share, others)}
+
+
+def _holdout_share(kept_settings: str) -> float:
+    share: float = json.loads(kept_settings)["serving"]["policy"]["holdout_share"]
+    return share
 
 
 def _compared(
@@ -169,11 +196,9 @@ def _compared(
     now: datetime,
     settings: ComparisonSettings,
 ) -> Comparison:
-    state: State = "running"
-    if now.date() < one.started_on:
-        state = "not begun"
-    elif now.date() > one.ends_on:
-        state = "over"
+    state: State = "not begun" if now.date() < one.started_on else "over"
+    if one.runs_on(now.date()):
+        state = "running"
     return Comparison(
         name=name,
         one=one,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -21,6 +21,7 @@ from serving.experiments import in_holdout
 from training.experiment import Units
 
 READ_KINDS = ("send", "deliver", "open", "click", "order", "refund")
+MILLION = 1_000_000
 ENTRY = ("customer_id", "arm", "learnt", "at")
 
 
@@ -119,26 +120,37 @@ def variants_as_experiment(settings: Settings, email: str, *, days: int) -> Expe
 
 
 def money_of_customers(
-    acts: pl.DataFrame, *, since: datetime, until: datetime, settings: Settings
+    acts: pl.DataFrame,
+    *,
+    since: datetime,
+    until: datetime,
+    holdout_shares: Collection[float],
+    settings: Settings,
 ) -> pl.DataFrame:
     """customer_id, `after` and `before`: margin between the two moments, and as long before.
 
-    Of everybody who did or was sent anything before `since`; `treated`: not held out.
+    Of everybody who did or was sent anything before `since`; `treated`: not held out. Who was held
+    out under one of the `holdout_shares` that were in force, and mailed under another, is neither.
     """
     span = until - since
     is_after = pl.col("at").is_between(since, until, closed="left")
     is_before = pl.col("at").is_between(since - span, since, closed="left")
     customers = acts.filter(pl.col("at") < since).select("customer_id").unique(maintain_order=True)
+    always, ever = (
+        in_holdout(
+            customers.get_column("customer_id"),
+            settings.policy.model_copy(update={"holdout_share": share}),
+        )
+        for share in (min(holdout_shares), max(holdout_shares))
+    )
+    customers = customers.with_columns(treated=~ever).filter(always == ever)
     return customers.join(
         _margins(acts, settings).group_by("customer_id").agg(
-            after=pl.col("margin").filter(is_after).sum(),
-            before=pl.col("margin").filter(is_before).sum(),
+            after=_sum(pl.col("margin").filter(is_after)),
+            before=_sum(pl.col("margin").filter(is_before)),
         ),
         on="customer_id", how="left", maintain_order="left",
-    ).with_columns(
-        pl.col("after", "before").fill_null(0.0),
-        treated=~in_holdout(customers.get_column("customer_id"), settings.policy),
-    )  # fmt: skip
+    ).with_columns(pl.col("after", "before").fill_null(0.0))  # fmt: skip
 
 
 def first_moment(one: ExperimentSettings) -> datetime:
@@ -170,7 +182,7 @@ def _units(
         .join(answers, on="customer_id")
         .filter(pl.col("at") > pl.col("came_at"), pl.col("at") <= pl.col("came_at") + window)
         .group_by("customer_id")
-        .agg(pl.col("what").sum())
+        .agg(_sum(pl.col("what")))
     )
     found = came.join(after, on="customer_id", how="left", maintain_order="left")
     outcome = found.get_column("what").fill_null(0.0)
@@ -208,6 +220,11 @@ def _margins(acts: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         "at",
         margin=pl.when(pl.col("kind") == "order").then(of_order).otherwise(of_refund),
     )
+
+
+def _sum(money: pl.Expr) -> pl.Expr:
+    """The sum in whole millionths: a join may bring its rows in any order, and it must not tell."""
+    return (money * MILLION).round(0).cast(pl.Int64).sum() / MILLION
 
 
 def _about(one: ExperimentSettings) -> list[pl.Expr]:

@@ -181,6 +181,14 @@ def left_to_chance(connection: Connection) -> Explored:
     return Explored(*row)
 
 
+def is_live_under(connection: Connection, fingerprint: str) -> bool:
+    """Whether a decision was made live under the settings of this fingerprint."""
+    # The receipt is the only place that says so; asked of few settings, and nobody waits.
+    made = decisions.c.receipt.contains(fingerprint)
+    wanted = select(decisions.c.decision_id).where(made, decisions.c.plan.is_(False)).limit(1)
+    return connection.scalar(wanted) is not None
+
+
 def cancel(connection: Connection, decision_id: str) -> State | None:
     """Take a decision back and free what it reserved; returns how it stands now, None if unknown.
 

@@ -81,3 +81,8 @@ def kept_settings(connection: Connection, fingerprint: str) -> str | None:
     wanted = select(settings_kept.c.settings).where(settings_kept.c.fingerprint == fingerprint)
     text: str | None = connection.scalar(wanted)
     return text
+
+
+def all_kept_settings(connection: Connection) -> dict[str, str]:
+    """Every settings that decisions were made under, by fingerprint."""
+    return {row.fingerprint: row.settings for row in connection.execute(select(settings_kept))}

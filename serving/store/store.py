@@ -280,6 +280,13 @@ class Store:
         with self._connections.reading() as connection:
             return patches.kept_settings(connection, fingerprint)
 
+    def settings_lived_under(self, wanted: Callable[[str], bool]) -> list[str]:
+        """Of the kept settings that are wanted, those that a decision was made live under."""
+        with self._connections.reading() as connection:
+            kept = patches.all_kept_settings(connection)
+            some = {fingerprint: text for fingerprint, text in kept.items() if wanted(text)}
+            return [some[name] for name in some if decided.is_live_under(connection, name)]
+
     def all_patches(self) -> list[Patch]:
         """The history of changes: also those that were taken back, when and by whom."""
         with self._connections.reading() as connection:

@@ -16,11 +16,13 @@ from features.lake import Lake
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
 from pipelines.bandits import shares_learnt
 from pipelines.cli import application
-from pipelines.comparisons import comparisons, holdout_told
+from pipelines.comparisons import _holdout_shares, comparisons, holdout_told
 from pipelines.console import silently
+from pipelines.effective import effective
 from pipelines.exposures import (
     acts_from,
     acts_of,
+    money_of_customers,
     units_of,
     units_of_variants,
     variants_as_experiment,
@@ -39,6 +41,7 @@ from tests.serving.api.service import SETTINGS_FILE
 from tests.serving.drawn import moment
 from tests.serving.histories import customers, drawn_events, shelf
 from tests.serving.shop import NEW_YORK
+from tests.serving.store.rows import record
 from training.evaluable import NotEvaluable
 from training.evaluate import Interval
 from training.experiment import effect, mismatch
@@ -202,6 +205,71 @@ def test_mailing_at_all_is_judged_by_who_is_held_out(home, store):
     acts = acts_in(Lake(home / "lake"))
     nothing = holdout_told(acts, store, now=LATER, settings=SETTINGS)
     assert isinstance(nothing, NotEvaluable) and "no decision was made live" in nothing.reason
+
+
+def launched(tmp_path, *live_under):
+    """A store with a decision made live under each of these settings, and a plan under none."""
+    store = Store.open(f"sqlite:///{tmp_path / 'store.db'}", patience_s=5)
+    for place, one in enumerate([*live_under, HELD_OUT_NEVER]):
+        in_force = effective(one)
+        store.keep_settings(in_force.fingerprint, in_force.to_json())
+        made = record(
+            f"r{place}", action="wait", receipt=f'{{"settings":"{in_force.fingerprint}"}}'
+        )
+        if one in live_under:
+            store.record([made], at=LAUNCH)
+        else:
+            store.record_plans([made])
+    return store
+
+
+def holding_out(share):
+    return load_settings(SETTINGS_FILE, [{"policy": {"holdout_share": share}}])
+
+
+HELD_OUT_NEVER = holding_out(0)
+LAUNCH = MONDAY + timedelta(days=5)  # when all have got their mail
+OF_ALL = ("customer_id", "treated")
+
+
+def test_who_was_held_out_for_a_part_of_the_time_counts_for_neither_side(home, tmp_path):
+    acts = acts_in(Lake(home / "lake"))
+    few, many = holding_out(0.1), holding_out(0.3)
+
+    def counted(*shares, settings=few):
+        return money_of_customers(
+            acts, since=LAUNCH, until=LATER, holdout_shares=shares, settings=settings
+        )
+
+    of_few, of_many = (dict(counted(share).select(OF_ALL).iter_rows()) for share in (0.1, 0.3))
+    both = dict(counted(0.3, 0.1).select(OF_ALL).iter_rows())
+    assert both == {who: of_few[who] for who in of_few if of_few[who] == of_many[who]}
+    assert 150 < len(of_few) - len(both) < 250
+    store = launched(tmp_path, few, many)
+    shares = _holdout_shares(store, many)
+    assert shares == {0.1, 0.3}  # what only a plan was made under mailed nobody
+    told = holdout_told(acts, store, now=LATER, settings=many)
+    assert told == holdout_told(acts, store, now=LATER, settings=few)
+    none = holdout_told(acts, store, now=LATER, settings=HELD_OUT_NEVER)
+    assert isinstance(none, NotEvaluable)
+    assert "holdout_share was 0, 0.1, 0.3 since the first live decision" in none.reason
+    store.close()
+
+
+def test_money_is_the_same_in_whatever_order_it_came():
+    """Floats added in another order give another sum."""
+    dice = np.random.default_rng(1)
+    lines = "".join(f"ann | order | 2026-03-02T16:{n:02} | bread | {n}.13\n" for n in range(60))
+    lines += "ann | view | 2026-03-01T12:00 | bread\nann | order | 2026-03-01T12:00 | bread | 1\n"
+    acts = acts_from(drawn_events(lines, prefix="m"), shelf(), settings=SETTINGS)
+    found = set()
+    for _ in range(50):
+        mixed = acts[dice.permutation(acts.height)]
+        money = money_of_customers(
+            mixed, since=MONDAY, until=LATER, holdout_shares=[0.0], settings=SETTINGS
+        )  # fmt: skip
+        found |= set(money["after"])
+    assert len(found) == 1 and found != {0.0}
 
 
 def onje(home, *words):
