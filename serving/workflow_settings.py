@@ -34,8 +34,8 @@ class StepSettings(BaseModel):
     """One step: the e-mails of which one goes, once `after_days` have passed since step 1 was sent.
 
     `when` is a condition over the customer's features; a step for which it does not hold is left
-    out. Without one the step is for everybody: the one key that may be absent, because a step stands
-    on one line of TOML, and its absence says what it means.
+    out. Without one the step is for everybody: the one key that may be absent, because a step
+    stands on one line of TOML, and its absence says what it means.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
