@@ -88,6 +88,14 @@ def _explained(fault: Any) -> str:
         return f"- {fault['msg']}"
     *table, key = (str(part) for part in fault["loc"])
     where = f"[{'.'.join(table)}] " if table else ""
+    if key == "[key]" and fault["type"] == "string_pattern_mismatch":  # the name of a table
+        letters = (
+            re.sub(r"[^a-z0-9]+", "_", fault["input"].lower()).strip("_").lstrip("_0123456789")
+        )
+        hint = f", such as {letters[:64]}" if letters else ""
+        return f"- {where}a name is 1 to 64 small letters, digits and _, a letter first{hint}"
+    if key == EMAIL_DEFAULTS and not table:
+        return f"- {key} is a table: [{key}]; found {fault['input']!r}"
     if fault["type"] == "extra_forbidden":
         known = _keys_of(table)
         near = get_close_matches(key, known, n=1)
@@ -101,9 +109,11 @@ def _explained(fault: Any) -> str:
 def _of_defaults(line: str, written: Mapping[str, Any]) -> str:
     """A fault of a key that an e-mail only inherits is told of the table that says it."""
     told = re.fullmatch(r"- \[emails\.(\w+)\] (unknown key )?(\w+)(.*)", line, re.DOTALL)
+    defaults = written.get(EMAIL_DEFAULTS)
     inherits = (
         told is not None
-        and told[3] in written.get(EMAIL_DEFAULTS, {})
+        and isinstance(defaults, Mapping)
+        and told[3] in defaults
         and told[3] not in written["emails"][told[1]]
     )
     return f"- [{EMAIL_DEFAULTS}] {told[2] or ''}{told[3]}{told[4]}" if told and inherits else line

@@ -14,9 +14,12 @@ def with_email_defaults(written: Mapping[str, Any]) -> dict[str, Any]:
     Anything that is no table is left for the validation to tell.
     """
     result = dict(written)
-    defaults = result.pop(EMAIL_DEFAULTS, {})
+    defaults = result.get(EMAIL_DEFAULTS, {})
     emails = result.get("emails")
-    if not isinstance(defaults, Mapping) or not isinstance(emails, Mapping):
+    if not isinstance(defaults, Mapping):
+        return result
+    result.pop(EMAIL_DEFAULTS, None)
+    if not isinstance(emails, Mapping):
         return result
     result["emails"] = {
         name: {**defaults, **email} if isinstance(email, Mapping) else email

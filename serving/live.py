@@ -70,10 +70,20 @@ class Live:
             self.metrics.refused.labels(name).inc()
 
     async def keep_fresh(self) -> None:
-        """Refresh for ever, so that a moved pointer or a new patch is in force within seconds."""
+        """Refresh for ever, so that a moved pointer or a new patch is in force within seconds.
+
+        Whatever goes wrong in it is told and tried again: nothing ends it but the service's end.
+        """
+        told = ""
         while True:
             await asyncio.sleep(self.settings.current.serving.service.reload_seconds)
-            try:
-                await to_thread.run_sync(self.refresh)
-            except (OnjeError, OSError) as problem:
+            [problem] = await asyncio.gather(
+                to_thread.run_sync(self.refresh), return_exceptions=True
+            )
+            if isinstance(problem, OnjeError | OSError):
                 log.error("settings and models stay as they are: %s", problem)
+            elif problem is not None:  # a fault of Onje's own, with its traceback, once
+                self.metrics.refused.labels("refresh").inc()
+                if told != repr(problem):
+                    log.critical("settings and models stay as they are", exc_info=problem)
+            told = repr(problem)

@@ -36,6 +36,12 @@ def test_the_shipped_settings_load():
         ("newest_events =", "# newest_events =", "newest_events is missing"),
         ("[clock]", "[clock", "is not TOML"),
         ('"America/New_York"', '"America/NewYork"', "did you mean America/New_York?"),
+        (
+            "[emails.welcome]",
+            "[emails.Our-Welcome]",
+            "[emails.Our-Welcome] a name is 1 to 64 small letters, digits and _, a letter first, "
+            "such as our_welcome",
+        ),
     ],
 )
 def test_a_fault_is_explained(tmp_path, line, instead, message):
@@ -43,6 +49,11 @@ def test_a_fault_is_explained(tmp_path, line, instead, message):
     with pytest.raises(SettingsError) as error:
         load_settings(written(tmp_path, SHIPPED.replace(line, instead, 1)), patches=[])
     assert message in str(error.value)
+
+
+def test_defaults_that_are_no_table_are_told():
+    with pytest.raises(SettingsError, match=r"email_defaults is a table: \[email_defaults\]"):
+        load_settings(ROOT / "onje.toml", patches=[{"email_defaults": 3}])
 
 
 def test_all_faults_are_told_at_once(tmp_path):

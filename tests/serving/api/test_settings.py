@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+
 from tests.serving.api.service import CART, NOON
 
 
@@ -48,3 +50,36 @@ def test_settings_are_looked_at_by_themselves(service):
         if service.live.settings.current.serving.policy.fatigue == 0.9:
             break
     assert service.live.settings.current.serving.policy.fatigue == 0.9
+
+
+REFUSED = {"emails": {"Mine-Mail": {"trigger": "welcome", "parameters": {}}}}
+
+
+def test_the_running_loop_outlives_settings_that_cannot_be_used(service):
+    store = service.live.store
+    version = store.add_patch(REFUSED, who="mina", at=NOON)
+    service.wait(0.6)
+    assert "such as mine_mail" in service.live.settings.refused
+    assert 'onje_refused_total{what="settings"} 1.0' in service.get("/metrics").text
+    store.undo_patch(version, who="joon", at=NOON)
+    store.add_patch({"policy": {"fatigue": 0.9}}, who="joon", at=NOON)
+    service.wait(0.6)
+    assert service.live.settings.current.serving.policy.fatigue == 0.9
+
+
+def test_the_running_loop_outlives_a_fault_of_its_own_and_tells_it_once(
+    service, monkeypatch, caplog
+):
+    def broken(_):
+        raise ZeroDivisionError("of its own")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.live.settings, "_read", broken)
+        service.wait(0.7)
+    [told] = [one for one in caplog.records if one.levelno == logging.CRITICAL]
+    assert "stay as they are" in told.message and "of its own" in caplog.text
+    counts = service.get("/metrics").text.partition('onje_refused_total{what="refresh"} ')[2]
+    assert float(counts.split("\n")[0]) >= 2
+    service.live.store.add_patch({"policy": {"fatigue": 0.8}}, who="mina", at=NOON)
+    service.wait(0.6)
+    assert service.live.settings.current.serving.policy.fatigue == 0.8
