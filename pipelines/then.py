@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -77,8 +77,10 @@ def settings_then(
         except SettingsError as misfit:
             notes.append(f"{misfit}; those of today stand in for them")
             return today
-        changed = changed_settings(then, today)
-        notes.append(f"settings have changed since, those of then were used: {changed}")
+        changed = changed_settings(then, today) or ["none that a decision reads"]
+        notes.append(
+            "\n  ".join(["settings have changed since, those of then were used:", *changed])
+        )
         return then
     as_of = datetime.fromisoformat(receipt["as_of"])
     in_force = [
@@ -95,30 +97,35 @@ def settings_then(
     return then
 
 
-def changed_settings(then: Effective, now: Effective) -> str:
-    """The settings that are others, with both values."""
-    before, after = dict(_settings(then)), dict(_settings(now))
-    changed = [
-        f"{name} {before.get(name, 'nothing')} then, {after.get(name, 'nothing')} now"
-        for name in dict.fromkeys([*before, *after])
-        if before.get(name) != after.get(name)
-    ]
-    return "; ".join(changed) or "none that a decision reads"
+def changed_settings(then: Effective, now: Effective) -> list[str]:
+    """The settings that are others, with both values; a table that is new or gone as a whole."""
+    return list(_changes(_settings(then), _settings(now), ""))
 
 
-def _settings(effective: Effective) -> list[tuple[str, Any]]:
-    def below(value: Any, name: str) -> list[tuple[str, Any]]:
-        if isinstance(value, dict):
-            return [leaf for key, one in value.items() for leaf in below(one, f"{name}.{key}")]
-        return [(name.removeprefix("."), value)]
+def _changes(then: Mapping[str, Any], now: Mapping[str, Any], table: str) -> Iterator[str]:
+    for name in dict.fromkeys([*then, *now]):
+        before, after = then.get(name), now.get(name)
+        where = f"{table}{name}"
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from _changes(before, after, f"{where}.")
+        elif isinstance(after, Mapping):
+            yield f"{where} is new"
+        elif isinstance(before, Mapping):
+            yield f"{where} is gone"
+        elif before != after:
+            yield f"{where} {_said(before)} then, {_said(after)} now"
 
-    offset = {"clock": {"offset_days": effective.clock_offset.days}}
-    return below(
-        {"features": effective.features.model_dump(mode="json")}
-        | effective.serving.model_dump(mode="json", exclude={"service"})
-        | offset,
-        "",
-    )
+
+def _said(value: Any) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def _settings(effective: Effective) -> dict[str, Any]:
+    return {
+        "features": effective.features.model_dump(mode="json"),
+        **effective.serving.model_dump(mode="json", exclude={"service"}),
+        "clock": {"offset_days": effective.clock_offset.days},
+    }
 
 
 def _online(decided: Decided, store: Store, lake: Lake, notes: list[str]) -> pl.DataFrame:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
 
 import pytest
 
 from features.errors import DataError, NotReadyError
 from pipelines.replay import said
+from tests.serving.api.service import SETTINGS_FILE
 from tests.serving.drawn import moment
 from tests.spec.replaying import replayed_shop
 
@@ -113,9 +115,24 @@ def test_settings_that_were_changed_since_are_named_and_those_of_then_are_used(s
     done = shop.replayed(decision)
     assert done.equal, said(done)
     [note] = done.notes
-    assert "emails.cart_reminder.click_rate 0." in note
-    assert "0.5 now" in note
-    assert "policy.fatigue" in note
+    head, policy, email = note.split("\n  ")
+    assert head == "settings have changed since, those of then were used:"
+    assert policy.startswith("policy.fatigue ") and policy.endswith(" then, 9.0 now")
+    assert email.startswith("emails.cart_reminder.click_rate 0.") and email.endswith("0.5 now")
+
+
+def test_an_email_that_is_new_or_gone_is_one_line(shop):
+    welcome = tomllib.loads(SETTINGS_FILE.read_text("utf-8"))["emails"]["welcome"]
+    decision = decided(shop)
+    shop.change({"emails": {"spring_sale": welcome}}, when="2026-03-04T00:00")
+    done = shop.replayed(decision)
+    [note] = done.notes
+    assert note.split("\n  ")[1:] == ["emails.spring_sale is new"]
+    later = shop.service.decide("r2", "ann")["decision_id"]
+    shop.store.undo_patch(shop.store.patches()[-1].version, who="joon", at=moment(LATER))
+    shop.service.live.refresh()
+    [note] = shop.replayed(later).notes
+    assert note.split("\n  ")[1:] == ["emails.spring_sale is gone"]
 
 
 def test_a_shelf_that_was_changed_since_plays_no_part(shop):
