@@ -16,6 +16,8 @@ from typing import Any
 import polars as pl
 
 from features.catalog import CATALOG, TEXTS
+from features.segments import SEGMENTS, STAGES
+from serving.countries import COUNTRIES
 from serving.shelf_facts import SHELF_FACTS
 
 # What is known of every customer, and may be asked for.
@@ -26,6 +28,14 @@ COLUMNS: Mapping[str, pl.DataType] = {
     **dict.fromkeys(("churn", "email_dormancy", "dormant_within_30d"), pl.Float64()),
     **SHELF_FACTS,
 }
+# Those that can be nothing else: whatever else is compared with them never holds.
+CLOSED: Mapping[str, tuple[str, ...]] = {
+    "segment": tuple(one.name for one in SEGMENTS),
+    "stage": tuple(one.name for one in STAGES),
+    "email_consent": ("granted", "denied", "unknown"),
+    "cart_stage": ("none", "cart", "checkout"),
+    "country": tuple(sorted(COUNTRIES)),
+}
 OWN = "is_"  # and the name of a segment of the merchant's own: whether they are of it
 
 # The parts of which Polars may make a condition; each reads one row. Anything else is refused.
@@ -34,7 +44,7 @@ _FUNCTIONS = {"Sql", "Boolean", "StringExpr", "Abs", "Coalesce", "FillNull", "Ne
               "Floor", "Ceil", "Pow", "MinHorizontal", "MaxHorizontal", "NullIf"}  # fmt: skip
 _OF_MANY_ROWS = {
     "Any", "All", "IsFirstDistinct", "IsLastDistinct", "IsUnique", "IsDuplicated", "HasNulls",
-    "ConcatVertical",
+    "ConcatVertical", "Agg", "Over", "Window", "Rank",
 }  # fmt: skip
 _CLOCK = re.compile(
     r"\b(current_?(date|time|timestamp)|localtime(stamp)?|now|today)\b", re.IGNORECASE
@@ -83,10 +93,14 @@ def _compiled(text: str, columns: tuple[str, ...]) -> pl.Expr:
             hint = f"write a text in single quotes: '{name}'"
         raise ValueError(f"nothing is called {name}; {hint}")
     for part in _parts(tree):
+        why = "this looks at other rows" if part in _OF_MANY_ROWS else f"{part} is not known here"
         raise ValueError(
-            f"a condition reads one customer at a time, and {part} does not; write comparisons of "
+            f"a condition reads one customer at a time, and {why}; write comparisons of "
             f"features, with AND, OR, NOT, IN, BETWEEN, LIKE; found {text!r}"
         )
+    for name, value in _compared_with(expression):
+        if name in CLOSED and value not in CLOSED[name]:
+            raise ValueError(f"no {name} is called '{value}'; {_hint(value, CLOSED[name])}")
     _check_type(text, expression, columns)
     return expression
 
@@ -143,6 +157,36 @@ def _function(function: Any) -> Iterator[str]:
     below = inner if isinstance(inner, str) else next(iter(inner), None) if inner else None
     if below in _OF_MANY_ROWS:
         yield str(below)
+
+
+def _compared_with(expression: pl.Expr) -> Iterator[tuple[str, str]]:
+    """Each column with each text that it is asked to equal, or to be one of."""
+    inputs = expression.meta.pop()
+    if _is_equality(json.loads(expression.meta.serialize(format="json"))):
+        columns = [one.meta.output_name() for one in inputs if one.meta.is_column()]
+        said = [pl.select(one).to_series() for one in inputs if one.meta.is_literal()]
+        flat = [one.explode() if one.dtype == pl.List else one for one in said]  # of an IN
+        texts = [text for one in flat if one.dtype == pl.String for text in one.drop_nulls()]
+        yield from ((name, text) for name in columns for text in texts)
+    for one in inputs:
+        yield from _compared_with(one)
+
+
+def _is_equality(tree: Any) -> bool:
+    match tree:
+        case {"BinaryExpr": {"op": "Eq" | "NotEq" | "EqValidity" | "NotEqValidity"}}:
+            return True
+        case {"Function": {"function": {"Sql": {"IsIn": _}} | {"Boolean": {"IsIn": _}}}}:
+            return True
+    return False
+
+
+def _hint(value: str, known: tuple[str, ...]) -> str:
+    alike = [one for one in known if one.lower() == value.lower()]
+    near = alike or get_close_matches(value, known, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known are {', '.join(known)}" if len(known) < 20 else "write it as ISO 3166 does: 'KR'"
 
 
 def _without_quotes(text: str) -> str:

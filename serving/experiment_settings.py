@@ -19,6 +19,7 @@ Factor = Literal[
 SEND_HOUR = "send_hour"
 INCENTIVE = "incentive"
 EVERY_EMAIL = "*"
+HOLDOUT = "holdout"  # is told among experiments, and always runs
 USUAL = "usual"
 
 Arm = Annotated[str, Field(min_length=1, max_length=64)]
@@ -120,6 +121,11 @@ def refuse_clashes(
     quiet_hours: tuple[int, ...],
 ) -> None:
     """ValueError where an experiment names what is not there, or two want the same at once."""
+    if HOLDOUT in experiments:
+        raise ValueError(
+            f"[experiments.{HOLDOUT}] is what the customers without mail are called; "
+            "choose another name"
+        )
     for name, one in experiments.items():
         if one.email != EVERY_EMAIL and one.email not in emails:
             raise ValueError(

@@ -112,7 +112,7 @@ class EmailSettings(BaseModel):
     send_cost: Amount
     coupon: str
     tone: str
-    parameters: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
+    parameters: dict[str, Amount]
 
     @field_validator("trigger")
     @classmethod

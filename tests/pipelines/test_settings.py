@@ -51,6 +51,25 @@ def test_a_fault_is_explained(tmp_path, line, instead, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        (
+            {"cart_reminder": {"parameters": {"within_hours": -1}}},
+            "[emails.cart_reminder.parameters] within_hours: Input should be greater than or equal",
+        ),
+        (
+            {"welcome": {"when": "segment = 'loyall'"}},
+            "[emails.welcome] when: no segment is called 'loyall'; did you mean 'loyal'?",
+        ),
+    ],
+)
+def test_a_fault_of_an_email_is_explained(patch, said):
+    with pytest.raises(SettingsError) as error:
+        load_settings(ROOT / "onje.toml", patches=[{"emails": patch}])
+    assert said in str(error.value)
+
+
 def test_defaults_that_are_no_table_are_told():
     with pytest.raises(SettingsError, match=r"email_defaults is a table: \[email_defaults\]"):
         load_settings(ROOT / "onje.toml", patches=[{"email_defaults": 3}])

@@ -42,6 +42,11 @@ def test_an_experiment_names_an_email_of_the_catalogue():
         shop_with(test=experiment(email="card_reminder"))
 
 
+def test_no_experiment_is_called_as_those_without_mail_are():
+    with pytest.raises(ValidationError, match="choose another name"):
+        shop_with(holdout=experiment())
+
+
 def test_what_is_owed_is_in_no_experiment():
     owed = {"cart_reminder": {"mail_class": "transactional"}}
     with pytest.raises(ValidationError, match="cart_reminder is transactional"):
