@@ -7,10 +7,10 @@ from datetime import datetime
 
 import polars as pl
 
-from features.errors import NotReadyError, SettingsError
+from features.errors import NotReadyError
 from serving.effective import Effective
 from serving.rendering.mail_block import mail_block
-from serving.rendering.sentences import language_of, languages
+from serving.rendering.sentences import language_of
 from serving.store import Store
 
 
@@ -33,8 +33,6 @@ def render(
     product_url: str | None,
 ) -> Rendered:
     """The block in this language; without one in the customer's own, or else in English."""
-    if language is not None and language not in languages():
-        raise SettingsError(f"no sentences in {language}; there are {', '.join(languages())}")
     decided = store.decision(decision_id)
     if decided is None:
         raise NotReadyError(f"no decision {decision_id}; dry runs are not recorded")

@@ -33,18 +33,20 @@ def render(
 
       onje render 0b9f6d1e-6a55-4f0e-9a43-6d8f2f6b1c11 --locale ko --out mail.html
     """
-    from features.errors import NotReadyError
     from pipelines.effective import effective
     from pipelines.installation import opened
     from pipelines.render import render as rendered
 
+    language = None if locale is None else _language(locale)
+    if product_url is not None:
+        _refuse_odd_link(product_url)
     with opened() as onje:
         done = rendered(
             decision_id,
             store=onje.store,
             settings=effective(onje.settings),
             now=onje.now(),
-            language=None if locale is None else locale.split("-")[0].lower(),
+            language=language,
             product_url=product_url,
         )
     if out is None:
@@ -53,9 +55,35 @@ def render(
         try:
             out.write_text(done.html, "utf-8")
         except OSError as problem:
-            raise NotReadyError(f"{out} cannot be written: {problem.strerror}") from problem
+            raise typer.BadParameter(
+                f"{out} cannot be written: {problem.strerror}", param_hint="--out"
+            ) from problem
     for note in done.notes:
         typer.echo(note, err=True)
+
+
+def _language(locale: str) -> str:
+    from serving.rendering.sentences import languages
+
+    language = locale.split("-")[0].lower()
+    if language not in languages():
+        raise typer.BadParameter(
+            f"no sentences in {language}; there are {', '.join(languages())}",
+            param_hint="--locale",
+        )
+    return language
+
+
+def _refuse_odd_link(link: str) -> None:
+    """What begins with javascript: or data: would be run, or shown as if the shop had said it."""
+    from urllib.parse import urlsplit
+
+    is_plain = link.isprintable() and " " not in link
+    if not is_plain or urlsplit(link).scheme not in ("", "http", "https"):
+        raise typer.BadParameter(
+            f"a link is https://..., http://... or a path, without spaces; found {link!r}",
+            param_hint="--product-url",
+        )
 
 
 def add_to(app: typer.Typer) -> None:

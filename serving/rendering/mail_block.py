@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup, escape
+
 from serving.rendering.sentences import reason, sentence
 from serving.rendering.templates import template
 
 # To be replaced by whoever sends: Onje knows no address, and so no link of theirs.
-UNSUBSCRIBE_URL = "{{unsubscribe_url}}"
+UNSUBSCRIBE_URL = Markup("{{unsubscribe_url}}")
 NO_CENTS = frozenset({"KRW", "JPY", "VND"})
 
 
@@ -23,7 +25,7 @@ class Shown:
     title: str
     brand: str | None
     price: str
-    url: str | None
+    url: Markup | None
 
 
 def mail_block(
@@ -63,9 +65,10 @@ def _shown(
         title=row.get("title") or category,
         brand=row.get("brand"),
         price=_price(row.get("price"), row.get("currency"), language),
+        # Other braces are the sender's, who wrote the link.
         url=None
         if product_url is None
-        else product_url.replace("{id}", quote(product_id, safe="")),
+        else escape(product_url.replace("{id}", quote(product_id, safe=""))),
     )
 
 

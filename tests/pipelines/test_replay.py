@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from features.errors import NotReadyError, SettingsError
+from features.errors import NotReadyError
 from pipelines.cli import application
 from tests.serving.api.service import SETTINGS_FILE
 from tests.spec.replaying import replayed_shop
@@ -63,7 +63,27 @@ def test_what_cannot_be_rendered_is_explained(shop):
     waits = shop.service.decide("waits", "bob", emails=["cart_reminder", "checkout_left"])
     with pytest.raises(NotReadyError, match="is to wait"):
         raise onje("render", waits["decision_id"]).exception
-    with pytest.raises(SettingsError, match="no sentences in fr; there are en, ko"):
-        raise onje("render", decided(shop), "--locale", "fr").exception
     with pytest.raises(NotReadyError, match="no decision x"):
         raise onje("render", "x").exception
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--locale", "fr"], "no sentences in fr; there are en, ko"),
+        (["--out", "/nonexistent/x.html"], "cannot be written"),
+        (["--product-url", "javascript:alert({id})"], "a link is https"),
+        (["--product-url", " javascript:alert({id})"], "a link is https"),
+        (["--product-url", "java\tscript:alert({id})"], "a link is https"),
+        (["--product-url", "data:text/html,{id}"], "a link is https"),
+    ],
+)
+def test_a_wrong_call_of_render_ends_in_2(shop, words, said):
+    done = onje("render", decided(shop), *words)
+    assert done.exit_code == 2
+    assert said in done.stderr.replace("\n", " ")
+
+
+def test_a_link_may_be_a_path(shop):
+    done = onje("render", decided(shop), "--product-url", "/p?id={id}")
+    assert 'href="/p?id=bread"' in done.stdout

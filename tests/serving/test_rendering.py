@@ -110,6 +110,19 @@ def test_the_offer(slots, offer):
     assert f">{offer}<" in block(with_slots(**slots))
 
 
+def test_what_a_title_says_is_no_placeholder_of_the_sender():
+    shelf = [SHELF[0] | {"title": "{{secret}} {%x%}", "brand": "{{brand}}"}]
+    html = mail_block(
+        with_slots(coupon="{{c}}") | {"products": ["p/1"]}, shelf,
+        trigger="cart_reminder", language="en", product_url="https://{{shop}}/{id}",
+    )  # fmt: skip
+    Checked(html)
+    assert html.replace("{{unsubscribe_url}}", "").replace("{{shop}}", "").count("{") == 0
+    assert "&#123;&#123;secret&#125;&#125;" in html
+    assert 'href="https://{{shop}}/p%2F1"' in html
+    assert UNSUBSCRIBE_URL in html
+
+
 def test_whatever_is_printed_is_escaped():
     hostile = RECEIPT | {"slots": RECEIPT["slots"] | {"coupon": HOSTILE}, "products": [HOSTILE]}
     html = block(hostile, product_url="https://shop.example/?p={id}")
