@@ -103,6 +103,8 @@ def _explained(fault: Any) -> str:
         return f"- {where}unknown key {key}; {hint}"
     if fault["type"] == "missing":
         return f"- {where}{key} is missing; every setting stands in the project's onje.toml"
+    if isinstance(fault["input"], Mapping):  # of keys that do not go together: the fault names them
+        return f"- {where}{key}: {fault['msg']}"
     return f"- {where}{key}: {fault['msg']}; found {fault['input']!r}"
 
 

@@ -8,21 +8,29 @@ from typing import Literal
 from serving.conditions import Conditions
 from serving.guardrail_settings import BrakeSettings, CapsSettings
 
+State = Literal["off", "halved", "stopped"]
+
 
 @dataclass(frozen=True)
 class Brake:
     """Whether marketing is slowed down, and of how many e-mails how many were reported."""
 
-    state: Literal["off", "halved", "stopped"]
+    state: State
     complaints: int
     delivered: int
+    least_delivered: int
 
     @property
     def because(self) -> str:
-        """In words: "12 of 9,000 e-mails of the last 7 days were reported as spam"."""
+        """In words: "12 of 9,000 e-mails of the last 7 days were reported as spam".
+
+        Where fewer arrived than are supposed, that is said too.
+        """
+        few = self.delivered < self.least_delivered
+        supposed = f"; so few count as {self.least_delivered:,}" if few else ""
         return (
             f"{self.complaints:,} of {self.delivered:,} e-mails of the last 7 days "
-            "were reported as spam"
+            f"were reported as spam{supposed}"
         )
 
 
@@ -35,9 +43,10 @@ def brake_of(conditions: Conditions, settings: BrakeSettings) -> Brake:
     """
     complaints, delivered = conditions.complaints_7d, conditions.delivered_7d
     share = complaints / max(delivered, settings.least_delivered)
-    if share >= settings.stop_at:
-        return Brake("stopped", complaints, delivered)
-    return Brake("halved" if share >= settings.halve_at else "off", complaints, delivered)
+    state: State = "off"
+    if share >= settings.halve_at:
+        state = "stopped" if share >= settings.stop_at else "halved"
+    return Brake(state, complaints, delivered, settings.least_delivered)
 
 
 def caps_under(brake: Brake, caps: CapsSettings) -> CapsSettings:

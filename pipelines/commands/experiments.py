@@ -87,7 +87,6 @@ def power(
 
       onje experiments power --rate 0.03 --lift 0.1
     """
-    from features.errors import SettingsError
     from pipelines.console import show
     from pipelines.installation import opened
     from training.power import Design, recipients_needed
@@ -99,7 +98,9 @@ def power(
         design = Design(treated_share=share, level=how.level, power=how.power)
         needed = recipients_needed(rate, other, design=design)
     except ValueError as impossible:
-        raise SettingsError(f"{impossible}; give other --rate, --lift or --share") from impossible
+        raise typer.BadParameter(
+            f"{impossible}; give other --rate, --lift or --share", param_hint="--rate"
+        ) from impossible
     result = {
         "customers": needed, "rate": rate, "other_rate": round(other, 9), "share": share,
         "level": how.level, "power": how.power,
@@ -126,7 +127,6 @@ def _show_one(name: str, plot: Path | None, *, as_json: bool) -> None:
     import json
     from difflib import get_close_matches
 
-    from features.errors import SettingsError
     from pipelines.console import say, show_rows
 
     told, _, settings, is_synthetic = _told()
@@ -134,13 +134,19 @@ def _show_one(name: str, plot: Path | None, *, as_json: bool) -> None:
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
-        raise SettingsError(f"no experiment is called {name}; {hint}")
+        raise typer.BadParameter(f"no experiment is called {name}; {hint}", param_hint="NAME")
     one = known[name]
     if plot is not None:
         from training.plots_experiment import effects_plot
 
         how = settings.training.experiments
-        plot.write_bytes(effects_plot(one.units, one.one.arms, how, synthetic=is_synthetic))
+        drawn = effects_plot(one.units, one.one.arms, how, synthetic=is_synthetic)
+        try:
+            plot.write_bytes(drawn)
+        except OSError as problem:
+            raise typer.BadParameter(
+                f"{plot} cannot be written: {problem.strerror}", param_hint="--plot"
+            ) from problem
         say(f"drawn: {plot}")
     if as_json:
         print(json.dumps({**one.as_dict(), "synthetic": is_synthetic}, default=str))

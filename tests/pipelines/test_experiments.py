@@ -292,7 +292,9 @@ def test_the_command_tells_of_all_and_of_one(home, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "example_subject" in onje(home).stdout
     wrong = onje(home, "exampel_subject")
-    assert wrong.exit_code != 0 and "did you mean example_subject?" in str(wrong.exception)
+    assert wrong.exit_code == 2 and "did you mean example_subject?" in wrong.stderr
+    unwritable = onje(home, "example_subject", "--plot", str(tmp_path / "none" / "one.png"))
+    assert unwritable.exit_code == 2 and "cannot be written" in unwritable.stderr
 
 
 def test_the_command_tells_how_many_customers_are_needed(home):
@@ -301,7 +303,7 @@ def test_the_command_tells_how_many_customers_are_needed(home):
     half = onje(home, "power", "--rate", "0.03", "--lift", "0.1", "--share", "0.1", "--json")
     assert json.loads(half.stdout)["customers"] > 200_000
     impossible = onje(home, "power", "--rate", "0.9", "--lift", "0.5")
-    assert impossible.exit_code != 0 and "--rate" in str(impossible.exception)
+    assert impossible.exit_code == 2 and "--rate" in impossible.stderr
 
 
 # In a simulated shop every wording has an effect that is known.

@@ -70,6 +70,14 @@ def test_a_fault_of_an_email_is_explained(patch, said):
     assert said in str(error.value)
 
 
+def test_a_fault_of_a_whole_table_does_not_print_the_table():
+    with pytest.raises(SettingsError) as error:
+        load_settings(ROOT / "onje.toml", patches=[{"brake": {"halve_at": 0.9}}])
+    told = str(error.value)
+    assert "brake: Value error, write halve_at <= stop_at" in told
+    assert "{" not in told and "found" not in told
+
+
 def test_defaults_that_are_no_table_are_told():
     with pytest.raises(SettingsError, match=r"email_defaults is a table: \[email_defaults\]"):
         load_settings(ROOT / "onje.toml", patches=[{"email_defaults": 3}])

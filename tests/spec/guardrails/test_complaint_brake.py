@@ -13,8 +13,8 @@ from tests.spec.guardrails.reading import holds
 
 STOPPED = """
     goes | because
-    no   | no marketing leaves: 6 of 50 e-mails of the last 7 days were reported as spam
-"""
+    no   | no marketing leaves: 6 of 50 e-mails of the last 7 days were reported as spam; so few count as 2,000
+"""  # noqa: E501
 FREE = """
     goes      | because
     Tue 11:00 | -
