@@ -32,6 +32,7 @@ def decision_page(decided: Decided) -> str:
     """The page; it holds nothing of the customer that the receipt does not."""
     receipt = _filled(decided.receipt)
     best = receipt["unconstrained_best"]
+    arms = [_line(arm, receipt) for arm in _by_value(receipt)]
     return template("decision.html").render(
         decided=decided,
         receipt=receipt,
@@ -46,7 +47,8 @@ def decision_page(decided: Decided) -> str:
         is_best=best is None
         or (best["email"], best["send_at"]) == (receipt["email"], receipt["send_at"]),
         propensities=_propensities(receipt),
-        lines=[_line(arm, receipt) for arm in _by_value(receipt)],
+        lines=[one for one in arms if one.applies or one.is_chosen],
+        others=[one for one in arms if not one.applies and not one.is_chosen],
         slots={name: _told(value) for name, value in (receipt["slots"] or {}).items()},
         features={name: _told(value) for name, value in receipt["features"].items()},
         versions={

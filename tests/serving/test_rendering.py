@@ -213,6 +213,18 @@ def test_the_page_says_what_when_why_and_what_else_there_was(service):
     assert f"onje replay {answer['decision_id']}" in text
 
 
+def test_emails_that_do_not_apply_are_one_list(service):
+    answer = decided(service)
+    receipt = service.live.store.decision(answer["decision_id"]).receipt
+    others = [arm["email"] for arm in receipt["arms"] if not arm["applies"]]
+    html = service.get(f"/v1/decisions/{answer['decision_id']}?as=page").text
+    shown, _, rest = html.partition(f"<summary>{len(others)} that do not apply</summary>")
+    assert f"<h3>{answer['email']} (chosen)</h3>" in shown
+    assert shown.count("<h3>") == len(receipt["arms"]) - len(others) < len(others)
+    folded = rest.partition("</details>")[0]
+    assert all(f"<li>{name}" in folded for name in others)
+
+
 def test_the_page_loads_nothing_and_fits_a_phone(service):
     answer = page(service, decided(service)["decision_id"], accept="text/html")
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
