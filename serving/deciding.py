@@ -12,11 +12,13 @@ from uuid import uuid4
 
 import polars as pl
 
+from features.contracts import LATEST_CLOCK_ERROR
 from serving.answer import answer
 from serving.effective import Effective
 from serving.live import Live
 from serving.receipts import answer_of, body_hash, record_of, wait_unrecorded
 from serving.schemas.decisions import DecisionRequest
+from serving.schemas.events import SeenEvent
 from serving.schemas.message import Fault, Reason
 from serving.scores import Models
 from serving.store import Kept, OtherBody, Outrun, Record, Store, StoreUnavailable, View
@@ -33,6 +35,8 @@ ATTEMPTS = 20
 PER_CUSTOMER = 50
 # A mail is promised from when it is decided until it is sent, and keeps others out for so long.
 FARTHEST_EARLIEST = timedelta(days=30)
+# So far ahead of this clock that of a caller may be.
+CLOCKS_DIFFER: timedelta = pl.select(LATEST_CLOCK_ERROR).item()
 
 NO_STORE = Reason(
     code="store_unavailable", text="the store does not answer, so consent cannot be checked"
@@ -59,6 +63,12 @@ TOO_EARLY = Fault(
     code="earliest_too_far",
     found=f"earliest lies more than {FARTHEST_EARLIEST.days} days ahead",
     do="ask when the time is nearer: what is known of the customer will have changed by then",
+)
+FROM_TOMORROW = Fault(
+    code="context_too_late",
+    found="an event of the context lies more than "
+    f"{CLOCKS_DIFFER // timedelta(minutes=1)} minutes ahead",
+    do="give the moment with its offset from UTC, or leave `at` out for just now",
 )
 
 Outcome = bytes | Fault
@@ -165,7 +175,13 @@ def _refused(turn: Mapping[int, DecisionRequest], this: _Pass) -> dict[int, Outc
             )
         elif asked.earliest and asked.earliest > this.now + FARTHEST_EARLIEST:
             faults[place] = TOO_EARLY
+        elif any(seen.at and seen.at > this.now + CLOCKS_DIFFER for seen in _seen(asked)):
+            faults[place] = FROM_TOMORROW
     return faults
+
+
+def _seen(asked: DecisionRequest) -> Sequence[SeenEvent]:
+    return asked.context.events if asked.context else []
 
 
 def _remembered(turn: Mapping[int, DecisionRequest], store: Store) -> dict[int, Outcome]:

@@ -283,6 +283,17 @@ def test_a_mail_is_promised_for_30_days_ahead_at_most(service):
     assert (item["request_id"], item["fault"]["code"]) == ("r2", "earliest_too_far")
 
 
+@pytest.mark.parametrize(("minutes", "status"), [(4, 200), (6, 422), (12 * 60, 422)])
+def test_a_context_may_be_five_minutes_ahead_as_any_event_may(service, minutes, status):
+    at = (NOON + timedelta(minutes=minutes)).isoformat()
+    seen = {"events": [{"kind": "cart_add", "product_id": "pen", "at": at}]}
+    answer = service.post("/v1/decide", decide_body("r1", context=seen))
+    assert answer.status_code == status
+    if status == 422:
+        assert answer.json()["code"] == "context_too_late"
+        assert "more than 5 minutes ahead" in answer.json()["found"]
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_what_chance_decided_is_counted(tmp_path, share):
     drawn = {"explore_emails": share, "explore_emails_at_first": share}
