@@ -133,7 +133,8 @@ def conditions() -> Iterator[str]:
         "one customer at one moment: no sums over customers, no clock, no tables. What cannot be "
         "decided (a feature that is unknown) does not hold, and neither does its opposite; write "
         "`COALESCE(churn, 0) < 0.5` where unknown is to count as something. An unknown name or a "
-        "fault stops the start with a hint.\n"
+        "fault stops the start with a hint, and so does a segment, stage or country that there is "
+        "none of.\n"
     )
     yield (
         "It may ask for every feature of `docs/features.md`, for `segment`, `stage`, `timezone`, "
