@@ -44,7 +44,6 @@ def test_each_parameter_changes_for_whom_an_email_is(trigger, parameter):
     assert set(page.PARAMETERS) == set(TRIGGERS[trigger].parameters)
     usual = whom(trigger, page.PARAMETERS, page.CUSTOMERS)
     others = [
-        whom(trigger, {**page.PARAMETERS, parameter: other}, page.CUSTOMERS)
-        for other in (-1e9, 1e9)
+        whom(trigger, {**page.PARAMETERS, parameter: other}, page.CUSTOMERS) for other in (0, 1e9)
     ]
     assert any(other != usual for other in others)
