@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from features.errors import NotReadyError
+from features.errors import NotReadyError, SettingsError
 from serving.effective import Effective
 from serving.rendering.mail_block import mail_block
 from serving.rendering.sentences import language_of
@@ -38,8 +38,7 @@ def render(
         raise NotReadyError(f"no decision {decision_id}; dry runs are not recorded")
     if decided.email is None:
         raise NotReadyError(f"{decision_id} is to wait: there is no e-mail to show")
-    kept = store.kept_settings(decided.receipt["settings"])
-    emails = (Effective.kept(kept) if kept else settings).serving.emails
+    emails = _settings_then(store, decided.receipt["settings"], settings).serving.emails
     known = store.view_of([decided.customer_id], now=now, settings=settings.features).knowledge
     shown = known.products.filter(pl.col("product_id").is_in(decided.receipt["products"]))
     locales = known.customers.get_column("locale").drop_nulls().to_list()
@@ -53,6 +52,15 @@ def render(
         product_url=product_url,
     )
     return Rendered(html, spoken, list(_notes(decided.receipt["slots"])))
+
+
+def _settings_then(store: Store, fingerprint: str, today: Effective) -> Effective:
+    """Those of the decision; today's where they were not kept, or another release wrote them."""
+    kept = store.kept_settings(fingerprint)
+    try:
+        return Effective.kept(kept) if kept else today
+    except SettingsError:
+        return today
 
 
 def _notes(slots: dict[str, object]) -> list[str]:
