@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
 
+from serving.batching import Batcher
 from serving.body_limit import BodyLimit
 from serving.faults import NoSuchPath, answer_faults
 from serving.live import Live
@@ -29,6 +30,7 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.live = live = await asyncio.to_thread(open_live)
         await asyncio.to_thread(warm_up, live)
+        app.state.batcher = batcher = Batcher(live)
         freshness = asyncio.create_task(live.keep_fresh())
         app.state.is_ready = True
         yield
@@ -36,6 +38,7 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
         freshness.cancel()
         with suppress(asyncio.CancelledError):
             await freshness
+        await batcher.close()
         live.store.close()
 
     app = FastAPI(

@@ -13,16 +13,16 @@ from uuid import uuid4
 import polars as pl
 
 from features.contracts import LATEST_CLOCK_ERROR
-from serving.answer import answer
+from serving.answer import decisions_of
 from serving.effective import Effective
 from serving.live import Live
 from serving.receipts import answer_of, body_hash, record_of, wait_unrecorded
 from serving.schemas.decisions import DecisionRequest
 from serving.schemas.events import SeenEvent
 from serving.schemas.message import Fault, Reason
-from serving.scores import Models
+from serving.scores import Models, scores_of
 from serving.store import Kept, OtherBody, Outrun, Record, Store, StoreUnavailable, View
-from serving.tables import REQUESTS
+from serving.tables import KEY, REQUESTS
 from serving.telling import as_seen
 from serving.valuation import OWN
 
@@ -53,6 +53,11 @@ TOO_BUSY = Fault(
     code="too_busy",
     found="there is more to answer than time allows; this question was not decided",
     do="ask again with the same request_id; ask fewer questions at a time",
+)
+BROKEN = Fault(
+    code="internal",
+    found="a fault of the service itself",
+    do="report it with the time and the path; the log has the rest",
 )
 TOO_MANY = Fault(
     code="too_many_of_customer",
@@ -96,7 +101,7 @@ def decide_together(
     """
     in_force = live.settings.current
     this = _Pass(live.store, live.models.under(in_force.features), in_force, now)
-    outcomes: dict[int, Outcome] = _too_many(asked)
+    outcomes: dict[int, Outcome] = too_many(asked)
     with live.metrics.deciding.time():
         for turn in _turns(asked, but=outcomes.keys()):
             in_time = is_in_time()
@@ -104,7 +109,8 @@ def decide_together(
     return [outcomes[place] for place in range(len(asked))]
 
 
-def _too_many(asked: Sequence[DecisionRequest]) -> dict[int, Outcome]:
+def too_many(asked: Sequence[DecisionRequest]) -> dict[int, Outcome]:
+    """TOO_MANY for those questions, by place, that are one too many about their customer."""
     met = Counter[str]()
     faults: dict[int, Outcome] = {}
     for place, question in enumerate(asked):
@@ -142,7 +148,8 @@ def _turns(
 def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dict[int, Outcome]:
     outcomes = _refused(turn, this)
     try:
-        outcomes |= _remembered(turn, this.store)
+        with live.metrics.stages.labels("read").time():
+            outcomes |= _remembered(turn, this.store)
         for attempt in range(ATTEMPTS):
             pending = {place: asked for place, asked in turn.items() if place not in outcomes}
             if not pending:
@@ -199,17 +206,44 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
     """Decide and record; a question whose customer has changed meanwhile has no outcome yet."""
     questions = list(pending.values())
     in_force = this.settings
-    view = this.store.view_of(
-        [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
-    )
-    decisions = answer(
-        _requests(questions, view),
-        replace(view.knowledge, history=_with_context(questions, view, this)),
-        this.models,
-        settings=in_force.serving,
-        feature_settings=in_force.features,
-        valuation=OWN,
-    )
+    stages = live.metrics.stages
+    with stages.labels("read").time():
+        view = this.store.view_of(
+            [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
+        )
+        requests = _requests(questions, view)
+        knowledge = replace(view.knowledge, history=_with_context(questions, view, this))
+    with stages.labels("scores").time():
+        scores = scores_of(
+            requests.select(KEY),
+            knowledge,
+            this.models,
+            settings=in_force.serving,
+            feature_settings=in_force.features,
+        )
+    with stages.labels("deciding").time():
+        decisions = decisions_of(
+            requests,
+            knowledge,
+            this.models,
+            scores,
+            settings=in_force.serving,
+            feature_settings=in_force.features,
+            valuation=OWN,
+        )
+    with stages.labels("record").time():
+        return _recorded(pending, decisions, view, this, live)
+
+
+def _recorded(
+    pending: Mapping[int, DecisionRequest],
+    decisions: pl.DataFrame,
+    view: View,
+    this: _Pass,
+    live: Live,
+) -> dict[int, Outcome]:
+    """The answers, each kept unless it is a dry run or its customer has changed meanwhile."""
+    in_force = this.settings
     rows = dict(zip(pending, decisions.rows(named=True), strict=True))
     outcomes: dict[int, Outcome] = {}
     records: dict[int, Record] = {}

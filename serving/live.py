@@ -21,8 +21,6 @@ from serving.store import Store
 
 log = logging.getLogger("onje")
 
-# Who would wait behind so many is better told to come again.
-WAITING_PER_THREAD = 16
 # Of the time a request may take; the rest is for what was begun before it ran out.
 SHARE_OF_TIME = 0.8
 
@@ -47,11 +45,6 @@ class Live:
     def now(self) -> datetime:
         """The present as the data has it: a demo's data may live some days behind the clock."""
         return self.clock() - self.settings.current.clock_offset
-
-    def is_crowded(self) -> bool:
-        """More wait for a thread than can be answered while they are still waited for."""
-        threads = self.threads
-        return threads.statistics().tasks_waiting >= threads.total_tokens * WAITING_PER_THREAD
 
     def time_limit(self) -> Callable[[], bool]:
         """Whether there is time left to begin something, for a request that comes now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -17,6 +17,9 @@ class Metrics:
     decisions: Counter
     outrun: Counter
     deciding: Histogram
+    stages: Histogram
+    passes: Histogram
+    waiting: Gauge
     events: Counter
     refused: Counter
     requests: Histogram
@@ -39,6 +42,25 @@ class Metrics:
                 "onje_deciding_seconds",
                 "from questions to recorded answers, per pass",
                 buckets=SECONDS,
+                registry=registry,
+            ),
+            stages=Histogram(
+                "onje_stage_seconds",
+                "what a pass spends its time on; `wait` is that of each request in the line",
+                ["stage"],
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            passes=Histogram(
+                "onje_pass_questions",
+                "questions that shared a pass",
+                buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+                registry=registry,
+            ),
+            waiting=Gauge(
+                "onje_waiting",
+                "requests in the line for the next pass",
+                multiprocess_mode="livesum",
                 registry=registry,
             ),
             events=Counter(

@@ -169,6 +169,9 @@ class ServiceSettings(BaseModel):
 
     workers: Annotated[int, Field(ge=1, le=256)]
     threads: Annotated[int, Field(ge=1, le=64)]
+    largest_batch: Annotated[int, Field(ge=1, le=1_000)]
+    gather_ms: Annotated[float, Field(ge=0, le=1_000)]
+    waiting_most: Annotated[int, Field(ge=1, le=100_000)]
     timeout_seconds: Annotated[int, Field(ge=1, le=60)]
     patience_seconds: Annotated[float, Field(gt=0, le=30)]
     reload_seconds: Annotated[float, Field(gt=0, le=5)]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from serving.deciding import OTHER_BODY, TOO_BUSY, Outcome, decide_together
+from serving.deciding import OTHER_BODY, TOO_BUSY, Outcome
 from serving.faults import Refused, declared
-from serving.live import Live
-from serving.routes.state import LiveNow
+from serving.routes.state import LiveNow, TheLine
 from serving.schemas.decisions import (
     BatchAnswer,
     BatchRequest,
@@ -23,24 +22,27 @@ STATUS = {OTHER_BODY.code: 409, TOO_BUSY.code: 503}
 
 
 @router.post("/decide", response_model=Decision, responses=declared(409, 413, 422, 503))
-async def decide(asked: DecisionRequest, live: LiveNow) -> Response:
+async def decide(asked: DecisionRequest, live: LiveNow, line: TheLine) -> Response:
     """Which e-mail to send this customer next, when and why; or to wait, and why.
 
     The same request_id with the same question gets the same answer, byte for byte.
     """
-    if live.is_crowded():
+    if line.is_crowded():
         raise Refused(503, TOO_BUSY)
-    [outcome] = await _decided([asked], live)
+    # The limit counts from here: waiting in the line is part of what the caller waits for.
+    [outcome] = await line.ask([asked], is_in_time=live.time_limit())
     if isinstance(outcome, Fault):
         raise Refused(STATUS.get(outcome.code, 422), outcome)
     return Response(outcome, media_type=JSON)
 
 
-@router.post("/decide/batch", response_model=BatchAnswer, responses=declared(413, 422))
-async def decide_batch(asked: BatchRequest, live: LiveNow) -> Response:
+@router.post("/decide/batch", response_model=BatchAnswer, responses=declared(413, 422, 503))
+async def decide_batch(asked: BatchRequest, live: LiveNow, line: TheLine) -> Response:
     """Many questions at once. A broken one is answered by its fault and harms no other."""
+    if line.is_crowded():
+        raise Refused(503, TOO_BUSY)
     questions = [item for item in asked.requests if isinstance(item, DecisionRequest)]
-    outcomes = iter(await _decided(questions, live))
+    outcomes = iter(await line.ask(questions, is_in_time=live.time_limit()))
     answers = [
         _item(item.request_id, next(outcomes))
         if isinstance(item, DecisionRequest)
@@ -49,12 +51,6 @@ async def decide_batch(asked: BatchRequest, live: LiveNow) -> Response:
     ]
     # Joined as they are, so that an answer has the same bytes here as it had alone.
     return Response(b'{"answers":[' + b",".join(answers) + b"]}", media_type=JSON)
-
-
-async def _decided(asked: list[DecisionRequest], live: Live) -> list[Outcome]:
-    # The limit counts from here: waiting for a thread is part of what the caller waits for.
-    is_in_time = live.time_limit()
-    return await live.in_thread(decide_together, asked, live, now=live.now(), is_in_time=is_in_time)
 
 
 def _item(request_id: str | None, outcome: Outcome) -> bytes:

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from serving.batching import Batcher
 from serving.live import Live
 
 
@@ -15,3 +16,10 @@ async def _live(request: Request) -> Live:
 
 
 LiveNow = Annotated[Live, Depends(_live)]
+
+
+async def _batcher(request: Request) -> Batcher:
+    return cast(Batcher, request.app.state.batcher)
+
+
+TheLine = Annotated[Batcher, Depends(_batcher)]

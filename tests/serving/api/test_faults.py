@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from serving.live import WAITING_PER_THREAD
 from tests.serving.api.service import CART, NOON
 
 CANARY = "canary-7d1f"
@@ -106,7 +105,7 @@ def test_a_fault_of_ours_is_told_without_its_inside(service, caplog, monkeypatch
     def broken(*_args, **_more):
         raise ZeroDivisionError(CANARY)
 
-    monkeypatch.setattr("serving.routes.decide.decide_together", broken)
+    monkeypatch.setattr("serving.batching.decide_together", broken)
     answer = service.post("/v1/decide", QUESTION)
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert CANARY not in answer.text
@@ -158,26 +157,6 @@ def test_after_the_store_was_deleted_nothing_is_acknowledged(service, tmp_path):
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     answer = service.decide("r1")
     assert (answer["action"], answer["because"][0]["code"]) == ("wait", "store_unavailable")
-
-
-def test_who_would_wait_too_long_is_told_to_come_again(service):
-    # Every thread is taken and none comes free, so whoever is let in waits.
-    live = service.live
-    owners = [object() for _ in range(int(live.threads.total_tokens))]
-    for owner in owners:
-        service.do(live.threads.acquire_on_behalf_of_nowait, owner)
-    room = len(owners) * WAITING_PER_THREAD
-    waiting = [("POST", "/v1/decide", QUESTION | {"request_id": f"r{n}"}) for n in range(room)]
-    under_way = service.soon(waiting)
-    while service.do(live.threads.statistics).tasks_waiting < room:
-        service.wait(0.01)
-    busy = service.post("/v1/decide", QUESTION)
-    assert (busy.status_code, busy.json()["code"]) == (503, "too_busy")
-    assert busy.headers["Retry-After"] == "1"
-    for owner in owners:
-        service.do(live.threads.release_on_behalf_of, owner)
-    assert {answer.status_code for answer in under_way.result()} == {200}
-    assert service.post("/v1/decide", QUESTION).status_code == 200
 
 
 def send_raw(service, raw):

@@ -1,0 +1,221 @@
+"""The line before `decide_together`: what waits there shares one read, one query and one write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from traceback import format_tb
+
+from anyio import CapacityLimiter, to_thread
+
+from serving.deciding import BROKEN, TOO_BUSY, Outcome, decide_together, too_many
+from serving.live import Live
+from serving.schemas.decisions import DecisionRequest
+from serving.schemas.message import Fault
+from serving.settings import ServiceSettings
+
+log = logging.getLogger("onje")
+
+# Passes that one process computes at the same moment: its threads would only take turns.
+PASSES = 1
+# A list of questions takes this part of a pass while others wait for it, too.
+SHARE_OF_LISTS = 4
+
+
+@dataclass(eq=False)
+class _Caller:
+    """One request in the line: its questions by place, those that are in no pass yet on `left`."""
+
+    left: deque[tuple[int, DecisionRequest]]
+    outcomes: list[Outcome | None]
+    is_in_time: Callable[[], bool]
+    told: asyncio.Future[list[Outcome]]
+    since: float = field(default_factory=monotonic)
+
+    def is_gone(self) -> bool:
+        """Nobody waits for the rest any more, or all of it was told."""
+        return self.told.done()
+
+    def tell(self, place: int, outcome: Outcome) -> None:
+        self.outcomes[place] = outcome
+        if not self.told.done() and None not in self.outcomes:
+            self.told.set_result([one for one in self.outcomes if one is not None])
+
+    def fail(self, place: int, problem: BaseException) -> None:
+        """A fault of Onje's own: who asked alone gets it as it is, a list as one of its items."""
+        if len(self.outcomes) > 1:
+            # Where it happened, without its message: that may hold what was sent.
+            at = "".join(format_tb(problem.__traceback__))
+            log.critical("%s in a list of questions\n%s", type(problem).__name__, at)
+            self.tell(place, BROKEN)
+        elif not self.told.done():
+            self.told.set_exception(problem)
+
+    def give_up(self) -> None:
+        """No time is left: whatever was not begun is told so."""
+        while self.left:
+            place, _ = self.left.popleft()
+            self.tell(place, TOO_BUSY)
+
+    def take(self, most: int, met: set[tuple[str, str]]) -> list[tuple[int, DecisionRequest]]:
+        """The next questions, at most so many; what `met` names has to wait for another pass."""
+        taken: list[tuple[int, DecisionRequest]] = []
+        later: deque[tuple[int, DecisionRequest]] = deque()
+        while self.left and len(taken) < most:
+            place, question = self.left.popleft()
+            keys = {("customer", question.customer_id), ("request", question.request_id)}
+            if met & keys:
+                later.append((place, question))
+                # What comes later of the same customer must not overtake.
+            else:
+                taken.append((place, question))
+            met |= keys
+        later.extend(self.left)
+        self.left = later
+        return taken
+
+
+_Chosen = list[tuple[_Caller, int, DecisionRequest]]
+
+
+class Batcher:
+    """One line per process, worked on in its event loop.
+
+    Who comes while nothing is under way is decided at once. Who comes while a pass runs waits for
+    the next one, with all others who do: at most `largest_batch` questions, and of each customer
+    and each request one, so that what is decided first is known to what is decided next. A list
+    takes a part of each pass and then stands in line again, so that those who ask alone wait for
+    one pass and not for a list.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._line: deque[_Caller] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = 0
+        self._threads = CapacityLimiter(PASSES)
+        self._enough = asyncio.Event()
+        self._wanted = 0
+
+    @property
+    def _settings(self) -> ServiceSettings:
+        return self._live.settings.current.serving.service
+
+    def is_crowded(self) -> bool:
+        """More wait than can be answered while they are still waited for."""
+        return len(self._line) >= self._settings.waiting_most
+
+    async def ask(
+        self, questions: Sequence[DecisionRequest], *, is_in_time: Callable[[], bool]
+    ) -> list[Outcome]:
+        """The outcome of each question; TOO_BUSY for those not begun when the time is up."""
+        if not questions:
+            return []
+        refused = too_many(questions)
+        caller = _Caller(
+            deque((n, one) for n, one in enumerate(questions) if n not in refused),
+            [refused.get(n) for n in range(len(questions))],
+            is_in_time,
+            asyncio.get_running_loop().create_future(),
+        )
+        self._line.append(caller)
+        self._live.metrics.waiting.set(len(self._line))
+        if len(self._line) >= self._wanted:
+            self._enough.set()
+        if self._workers < PASSES:
+            self._workers += 1
+            worker = asyncio.create_task(self._work())
+            self._tasks.add(worker)  # the loop itself holds no task
+            worker.add_done_callback(self._tasks.discard)
+        return await caller.told
+
+    async def close(self) -> None:
+        """Return when nothing is under way."""
+        await asyncio.gather(*self._tasks)
+
+    async def _work(self) -> None:
+        try:
+            while chosen := self._next_pass():
+                outcomes = await self._decided([question for _, _, question in chosen])
+                for (caller, place, _), outcome in zip(chosen, outcomes, strict=True):
+                    if isinstance(outcome, bytes | Fault):
+                        caller.tell(place, outcome)
+                    else:
+                        caller.fail(place, outcome)
+                if len(chosen) > 1:
+                    await self._gather(len(chosen))
+        finally:
+            # Counted here, not when the task is seen to be done: who comes in between would wait
+            # for a worker that has looked at the line for the last time.
+            self._workers -= 1
+
+    async def _gather(self, count: int) -> None:
+        """Those just answered mostly ask again at once: give them a moment to share a pass."""
+        self._wanted = count
+        if len(self._line) < count and self._settings.gather_ms:
+            self._enough.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), self._settings.gather_ms / 1000)
+
+    def _next_pass(self) -> _Chosen:
+        """What to decide now, in the order of the line."""
+        room = self._settings.largest_batch
+        portion = max(1, room // SHARE_OF_LISTS)
+        chosen: _Chosen = []
+        met: set[tuple[str, str]] = set()
+        callers = [one for one in self._line if self._is_waited_for(one)]
+        begun: dict[_Caller, None] = {}
+        found = True
+        while found and room:
+            found = False
+            for caller in callers:
+                taken = caller.take(min(room, portion), met)
+                if taken:
+                    found = True
+                    room -= len(taken)
+                    begun.setdefault(caller)
+                    chosen += [(caller, place, question) for place, question in taken]
+                if not room:
+                    break
+        now = monotonic()
+        for caller in begun:
+            self._live.metrics.stages.labels("wait").observe(now - caller.since)
+            caller.since = now
+        kept = [one for one in callers if one.left]
+        self._line = deque(
+            [one for one in kept if one not in begun] + [one for one in kept if one in begun]
+        )
+        self._live.metrics.waiting.set(len(self._line))
+        if chosen:
+            self._live.metrics.passes.observe(len(chosen))
+        return chosen
+
+    def _is_waited_for(self, caller: _Caller) -> bool:
+        if not caller.is_gone() and not caller.is_in_time():
+            caller.give_up()
+        return not caller.is_gone() and bool(caller.left)
+
+    async def _decided(self, questions: Sequence[DecisionRequest]) -> list[Outcome | BaseException]:
+        """One pass; where it fails, each half of it alone, until only what fails has failed."""
+        [told] = await asyncio.gather(
+            to_thread.run_sync(self._decide, questions, limiter=self._threads),
+            return_exceptions=True,
+        )
+        if not isinstance(told, BaseException):
+            return list(told)
+        if len(questions) == 1:
+            return [told]
+        half = len(questions) // 2
+        return [
+            *await self._decided(questions[:half]),
+            *await self._decided(questions[half:]),
+        ]
+
+    def _decide(self, questions: Sequence[DecisionRequest]) -> list[Outcome]:
+        live = self._live
+        return decide_together(questions, live, now=live.now(), is_in_time=lambda: True)
