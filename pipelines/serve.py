@@ -47,8 +47,13 @@ def refuse_a_taken_port(at: Places) -> None:
 
 
 def environment(at: Places) -> dict[str, str]:
-    """The environment of the service: its home, and nothing that phones home or traces."""
+    """The environment of the service: its home, one thread a worker, nothing that phones home.
+
+    Frames of so few rows gain nothing from threads of Polars' own, and workers share processors.
+    """
     quiet = {
+        "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "1"),
+        "OMP_NUM_THREADS": "1",
         "BENTOML_DO_NOT_TRACK": "True",
         "OTEL_SDK_DISABLED": os.environ.get("OTEL_SDK_DISABLED", "true"),
         "ONJE_HOME": str(at.home),

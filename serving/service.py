@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import bentoml
+from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from fastapi import APIRouter
 
 from serving.app import create_app
+from serving.faults import fault_response
 from serving.live import Live
 from serving.orphans import end_with_parent
+from serving.schemas.message import Fault
+
+TOO_LATE = Fault(
+    code="too_busy",
+    found="the answer took longer than [service] timeout_seconds",
+    do="ask again; with the same request_id, a decision that was made meanwhile is the answer",
+)
+
+
+# In these, the middleware that limits a request's time leaves its timer behind when the request is
+# answered: the timer and all that the request left in its context then live until it goes off.
+LEAVES_ITS_TIMERS = ("1.4.39",)
+
+
+def forget_timers() -> None:
+    """Let BentoML's timeout forget a request when it is answered; once is enough.
+
+    Nothing happens under a BentoML that was not looked at: then only the short timeout helps. A
+    test says when the one that is installed needs this no more.
+    """
+    if bentoml.__version__ not in LEAVES_ITS_TIMERS or hasattr(
+        TimeoutMiddleware.__call__, "__wrapped__"
+    ):
+        return
+
+    @wraps(TimeoutMiddleware.__call__)
+    async def timed(self: TimeoutMiddleware, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        try:
+            async with asyncio.timeout(self.timeout) as limit:
+
+                async def begun(message: Any) -> None:
+                    if not limit.expired():
+                        limit.reschedule(None)  # only the beginning of an answer is timed
+                    await send(message)
+
+                await self.app(scope, receive, begun)
+        except TimeoutError:
+            if not limit.expired():
+                raise  # one of the app's own
+            await fault_response(503, TOO_LATE, {})(scope, receive, send)
+
+    TimeoutMiddleware.__call__ = timed
 
 
 def build(
@@ -24,6 +72,7 @@ def build(
     """A service that mounts the app; nothing is opened before a worker starts."""
     # BentoML's tracing costs up to half of the processor time of a small request.
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+    forget_timers()
     app = create_app(open_live, routers=routers)
 
     # Without max_concurrency: a gate there can be held shut by 64 idle connections. A short
