@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import polars as pl
 
-from features.history import category_of
+from serving.stock import Stock, stock_of
 from serving.tables import KEY
 from training.model.model import Model
+
+# Moments as numbers: as objects they are slow to make and to compare.
+_WHOSE = (pl.col("customer_id"), pl.col("as_of").to_physical())
 
 
 @dataclass(frozen=True)
@@ -29,17 +35,56 @@ class Sources:
     due_share: float
     recently_bought_days: float
 
+    @cached_property
+    def stock(self) -> Stock:
+        """What of the shelf is available."""
+        return stock_of(self.shelf, depth=self.category_depth)
+
     def is_due(self) -> pl.Expr:
         return (pl.col("due_ratio") >= self.due_share).fill_null(False) & pl.col("own")
 
     def scored(self, lists: pl.DataFrame) -> pl.LazyFrame:
         """The scored products of each list."""
+        return self.scored_now(lists).lazy()
+
+    def scored_now(self, lists: pl.DataFrame) -> pl.DataFrame:
+        """The same, there already: list, about, item, probability, rank, due, rested."""
+        spans = self._spans
+        found = [spans.get(key, (0, 0)) for key in lists.select(_WHOSE).iter_rows()]
+        first, length = np.array(found, dtype=np.int64).reshape(-1, 2).T
+        place = np.repeat(np.arange(len(found)), length)
+        row = np.arange(len(place)) - np.repeat(np.cumsum(length) - length - first, length)
+        of_list = lists.select("list", "about")[place]
+        return of_list.hstack(self._judged[row].get_columns())
+
+    @cached_property
+    def _judged(self) -> pl.DataFrame:
+        """The scored products, with `due` and `rested`: not ordered lately, unless due again."""
         lately = (pl.col("days_since_order") < self.recently_bought_days).fill_null(False)
-        return (
-            lists.lazy()
-            .join(self.items.lazy(), on=KEY)
-            .with_columns(rested=~lately | self.is_due())
+        is_due = self.is_due()
+        return self._by_key.select(
+            "item", "probability", "rank", due=is_due, rested=~lately | is_due
         )
+
+    @cached_property
+    def _by_key(self) -> pl.DataFrame:
+        """The scored products, those of each customer and moment beside each other.
+
+        Models leave them so; own habits, which stand in for models, need not.
+        """
+        ordered = self.items
+        begins = _begins(ordered)
+        if begins.sum() > ordered.select(_WHOSE)[begins.arg_true()].n_unique():
+            ordered = ordered.sort(KEY, maintain_order=True)
+        return ordered
+
+    @cached_property
+    def _spans(self) -> Mapping[tuple[str, int], tuple[int, int]]:
+        """Where the scored products of each customer and moment begin, and how many there are."""
+        first = _begins(self._by_key).arg_true()
+        length = np.diff(np.append(first.to_numpy(), self._by_key.height))
+        keys: Iterable[tuple[str, int]] = self._by_key.select(_WHOSE)[first].iter_rows()
+        return dict(zip(keys, zip(first.to_list(), length.tolist(), strict=True), strict=True))
 
     def past(self, lists: pl.DataFrame, *kinds: str) -> pl.LazyFrame:
         """Events of these kinds, by list, with their `age`."""
@@ -51,14 +96,12 @@ class Sources:
             .with_columns(age=pl.col("as_of") - pl.col("at"))
         )
 
-    def on_shelf(self, *columns: str) -> pl.LazyFrame:
-        """Available products, with their `category` cut to the depth that categories have here."""
-        return (
-            self.shelf.lazy()
-            .filter("available")
-            .select(
-                "product_id",
-                *columns,
-                category=category_of("category", depth=self.category_depth),
-            )
-        )
+    def on_shelf(self, categories: pl.Series) -> pl.LazyFrame:
+        """Available products of these categories, each cut to the depth that they have here."""
+        return self.stock.among(categories.unique()).lazy()
+
+
+def _begins(frame: pl.DataFrame) -> pl.Series:
+    """Whether a row has another KEY than the one before."""
+    changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in KEY)
+    return frame.select(changes).to_series()

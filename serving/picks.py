@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+import numpy as np
 import polars as pl
 
 from features.cart import CART_DAYS, is_in_cart
 from features.feature import DAY
-from features.history import category_of
 from features.intent import SEARCH_DAYS
 from serving.pick_sources import Sources
 from serving.shelf_facts import NEW_DAYS, dropped
+from serving.stock import NOWHERE
 from serving.tables import KEY
 from serving.triggers import Picks
 from training.model.model import Model
@@ -35,20 +36,15 @@ def _ranked(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
 
 
 def _due(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    return sources.scored(lists).filter(sources.is_due())
+    return sources.scored_now(lists).filter("due").lazy()
 
 
 def _category(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    # The category is cut only of what is listed: cutting that of the whole shelf takes longer.
-    return (
-        sources.scored(lists)
-        .join(
-            sources.shelf.lazy().filter("available").select("product_id", "category"),
-            left_on="item",
-            right_on="product_id",
-        )
-        .filter(category_of("category", depth=sources.category_depth) == pl.col("about"))
-    )
+    scored, stock = sources.scored_now(lists), sources.stock
+    place = stock.places_of(scored.get_column("item"))
+    category = stock.products.get_column("category")[np.maximum(place, 0)]
+    is_about = category.eq(scored.get_column("about")).fill_null(False).to_numpy()
+    return scored.filter(is_about & (place != NOWHERE)).lazy()
 
 
 def _cart(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
@@ -174,7 +170,7 @@ def _new(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """What came out lately in the category the e-mail is about, the newest first."""
     age = pl.col("as_of") - pl.col("released_at")
     new = (
-        sources.on_shelf("released_at")
+        sources.on_shelf(lists.get_column("about"))
         .filter(pl.col("released_at").is_not_null())
         .join(lists.lazy(), left_on="category", right_on="about")
         .filter(age >= pl.duration(), age <= pl.duration(days=NEW_DAYS))
@@ -209,7 +205,7 @@ def _related(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     if others.is_empty():
         return known.lazy()
     alike = (
-        sources.on_shelf()
+        sources.on_shelf(others.get_column("about"))
         .join(others.lazy(), left_on="category", right_on="about")
         .join(bought.lazy(), left_on=["list", "product_id"], right_on=["list", "item"], how="anti")
         .select("list", "product_id")
@@ -236,11 +232,10 @@ def _premium(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     """The dearest quarter of the category the e-mail is about."""
     price = pl.col("price").cast(pl.Float64)
     dearest = (
-        sources.on_shelf("price", "currency")
+        sources.on_shelf(lists.get_column("about"))
         .filter(
             pl.col("price").is_not_null(),
             (pl.col("currency") == sources.currency).fill_null(False),
-            pl.col("category").is_in(lists.get_column("about").unique().implode()),
         )
         .with_columns(price=price)
         .filter(pl.col("price") >= pl.col("price").quantile(DEAREST).over("category"))

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from serving.pick_sources import Sources
 from serving.picks import OFFERED, PICKS
 from serving.settings import LONGEST_LIST
+from serving.stock import NOWHERE
+
+NO_PRODUCTS = pl.DataFrame(
+    schema={
+        "products": pl.List(pl.String), "chances": pl.List(pl.Float64), "fitting": pl.UInt32,
+    }
+)  # fmt: skip
 
 
 def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
@@ -22,31 +31,35 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
         for name, pick in PICKS.items()
         if not (theirs := lists.filter(pl.col("picks") == name)).is_empty()
     ]
-    numbered = lists.lazy().select("list", "person", "picks", "as_of")
+    whose = lists.select("person", "picks")
     if not offered:
-        return numbered.clear().select(
-            "person", "picks", products=pl.lit([], pl.List(pl.String)),
-            chances=pl.lit([], pl.List(pl.Float64)), fitting=pl.lit(0, pl.UInt32),
-        ).collect()  # fmt: skip
-    is_released = pl.col("released_at").is_null() | (pl.col("released_at") <= pl.col("as_of"))
+        return whose.clear().with_columns(NO_PRODUCTS.get_columns())
+    offers = pl.concat(offered).collect(engine="in-memory")
+    order = _in_order_of_rank(offers, lists, sources)
     shown = (
-        pl.concat(offered)
-        .join(
-            sources.shelf.lazy().filter("available").select("product_id", "released_at"),
-            left_on="item",
-            right_on="product_id",
-        )
-        .join(numbered.select("list", "as_of"), on="list")
-        .filter(is_released)
-        .sort("list", "rank")
-        .group_by("list")
+        offers.select("list", "item", "probability", "rested")[order]
+        .group_by("list", maintain_order=True)
         .agg(
             products=pl.col("item").filter("rested").head(LONGEST_LIST),
             chances=pl.col("probability").filter("rested").head(LONGEST_LIST),
             fitting=pl.len(),
         )
     )
-    return numbered.drop("as_of").join(shown, on="list").drop("list").collect(engine="in-memory")
+    return whose[shown.get_column("list")].hstack(shown.drop("list").get_columns())
+
+
+def _in_order_of_rank(
+    offers: pl.DataFrame, lists: pl.DataFrame, sources: Sources
+) -> NDArray[np.int64]:
+    """The rows of what is on the shelf and has come out, by list and rank."""
+    stock = sources.stock
+    place = stock.places_of(offers.get_column("item"))
+    of_list = offers.get_column("list").to_numpy()
+    as_of = lists.get_column("as_of").to_physical().to_numpy()[of_list]
+    there = np.flatnonzero(place != NOWHERE)
+    there = there[stock.released[place[there]] <= as_of[there]]
+    rank = offers.get_column("rank").to_numpy()[there]
+    return there[np.lexsort((rank, of_list[there]))]
 
 
 def with_products(arms: pl.LazyFrame, picks: pl.DataFrame) -> pl.LazyFrame:
