@@ -156,6 +156,7 @@ def with_waits(
             *(pl.lit(None, decisions.schema[name]).alias(name) for name in OF_SENDS),
             action=pl.lit("wait"),
             products=pl.lit([], pl.List(pl.String)),
+            moved_by=pl.lit([], pl.List(REASON)),
             because=pl.concat_list(pl.concat_list(because).cast(pl.List(REASON)), doubts),
             wait_propensity="email_propensity",
             propensity="email_propensity",

@@ -30,7 +30,7 @@ TOLD_OF_CUSTOMER = (
 )  # fmt: skip
 
 # Whoever takes part in nothing, is promised nothing or is unknown has an empty list.
-_LISTS = ("experiments", "own_segments", "elements", "promised", "sources")
+_LISTS = ("experiments", "own_segments", "elements", "promised", "sources", "moved_by")
 
 
 def answer(

@@ -7,23 +7,25 @@ columns; words are laid beside the few that are told of.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.feature import HOUR
 from serving.brake import Brake
-from serving.frequency import IS_OWED_ANEW
-from serving.guardrail_settings import MailClass
+from serving.frequency import CLASSES, REPEAT
+from serving.guardrail_settings import TRANSACTIONAL
 from serving.guardrails import OF_ARMS, OF_CUSTOMERS, braked, clock_rules
-from serving.hours import Floats, Numbers, hours, instants_of, with_pull
+from serving.hours import Floats, Numbers, instants_of, with_pull
 from serving.reasons import Reasons, listed, no_reasons, told
 from serving.settings import ServingSettings
 from serving.tables import REASON
 from serving.valuation import OWN, Valuation, with_worth
 
 Bools = NDArray[np.bool_]
+_CLASSES = {name: number for number, name in enumerate(CLASSES)}
+NOT_NAMED, UNHEARD_OF = -1, -2
 
 FORBIDDING_CUSTOMERS = tuple(rule.reason for rule in OF_CUSTOMERS)
 FORBIDDING = (*FORBIDDING_CUSTOMERS, *(rule.reason for rule in OF_ARMS))
@@ -40,7 +42,8 @@ TOLD = {
     "at": "send_at", "local_at": "local_send_at",
 }  # fmt: skip
 TOLD_OF_BEST = {
-    "at": "unconstrained_at", "pull": "unconstrained_pull", "waited": "unconstrained_waited",
+    "at": "unconstrained_at", "local_at": "unconstrained_local_at",
+    "pull": "unconstrained_pull", "waited": "unconstrained_waited",
     "value": "unconstrained_value", "worth": "unconstrained_worth", "shut": "moved_by",
 }  # fmt: skip
 
@@ -77,7 +80,7 @@ def valued_instants(
     found = with_pull(
         found, people[whose], arms.get_column("half_life_hours").to_numpy()[whose], curves
     ).with_row_index("instant")
-    shut = _by_frequency(found, arms, closed)
+    shut = _by_frequency(found, arms, closed, settings)
     by_clock = clock_rules(settings.policy)
     shut = _by_clock(found, arms, shut, by_clock, after=closed.height)
     reasons = _table(closed, by_clock)
@@ -85,7 +88,9 @@ def valued_instants(
     return _at_hour_of_experiment(Instants(valued, reasons, curves.get_column("source")), arms)
 
 
-def _by_frequency(instants: pl.DataFrame, arms: pl.DataFrame, closed: pl.DataFrame) -> Numbers:
+def _by_frequency(
+    instants: pl.DataFrame, arms: pl.DataFrame, closed: pl.DataFrame, settings: ServingSettings
+) -> Numbers:
     """Of each instant: the row of `closed` that shuts it, or OPEN.
 
     Of the rules that shut an instant the one that lasts longest is named.
@@ -93,51 +98,89 @@ def _by_frequency(instants: pl.DataFrame, arms: pl.DataFrame, closed: pl.DataFra
     shut = np.full(instants.height, OPEN)
     if closed.is_empty() or instants.is_empty():
         return shut
-    pairs = (
-        arms.lazy()
-        .select(
-            "person",
-            "email",
-            "mail_class",
-            "only_time",
-            happened_at=pl.col("as_of") - hours(pl.col("since_hours")),
-            whose=pl.int_range(pl.len()),
-        )
-        .join(closed.lazy().with_row_index("rule"), on="person")
-        .filter(
-            pl.col("forbids").is_null() | (pl.col("forbids") == pl.col("email")),
-            pl.col("of_class").is_null() | (pl.col("of_class") == pl.col("mail_class")),
-            ~IS_OWED_ANEW,
-        )
-        # What comes later in this order overrules.
-        .sort("closed_until", "code", "text", "rule", descending=[False, True, True, True])
-        .select("whose", "rule", "closed_from", "closed_until")
-        .collect(engine="in-memory")
-    )
+    arm_of, rule = _pairs(arms, closed, settings)
     # The instants of an arm lie together and in order, so a time that is closed is a range of them.
     at, whose = (instants.get_column(name).to_physical().to_numpy() for name in ("at", "whose"))
     least = int(at.min())
     span = int(at.max()) - least + 2
     keys = whose * span + (at - least)
-    arm = pairs.get_column("whose").to_numpy() * span
+    arm = arm_of * span
     opens, ends = (
-        pairs.get_column(name).to_physical().to_numpy() - least
+        closed.get_column(name).to_physical().to_numpy()[rule] - least
         for name in ("closed_from", "closed_until")
     )
     begin = np.searchsorted(keys, arm + np.clip(opens, -1, span - 1), side="right")
     end = np.searchsorted(keys, arm + np.clip(ends, 0, span - 1), side="left")
     length = np.maximum(end - begin, 0)
     steps = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    rule = pairs.get_column("rule").cast(pl.Int64).to_numpy()
     shut[np.repeat(begin, length) + steps] = np.repeat(rule, length)
     return shut
+
+
+def _pairs(
+    arms: pl.DataFrame, closed: pl.DataFrame, settings: ServingSettings
+) -> tuple[Numbers, Numbers]:
+    """Arms and the rows of `closed` that are about them; what comes later overrules.
+
+    A receipt is owed for each order, however soon the next one comes, but not twice for one: a time
+    that is closed for a repeat lies evenly around the mail before.
+    """
+    # What lasts longest overrules.
+    order = (
+        closed.select("closed_until", "code", "text", rule=pl.int_range(pl.len()))
+        .sort("closed_until", "code", "text", "rule", descending=[False, True, True, True])
+        .get_column("rule")
+        .to_numpy()
+    )
+    of_person = closed.get_column("person").to_numpy()[order]
+    by_person = np.argsort(of_person, kind="stable")
+    order, of_person = order[by_person], of_person[by_person]
+    people = arms.get_column("person").to_numpy()
+    first = np.searchsorted(of_person, people, side="left")
+    length = np.searchsorted(of_person, people, side="right") - first
+    whose = np.repeat(np.arange(arms.height), length)
+    place = np.arange(len(whose)) - np.repeat(np.cumsum(length) - length - first, length)
+    rule = order[place]
+
+    places = {name: place for place, name in enumerate(settings.emails)}
+    forbids, classes = (
+        np.array([NOT_NAMED if name is None else numbers.get(name, UNHEARD_OF) for name in names])
+        for names, numbers in (
+            (closed.get_column("forbids").to_list(), places),
+            (closed.get_column("of_class").to_list(), _CLASSES),
+        )
+    )
+    mail_class = _class_numbers(arms)
+    is_about = (forbids[rule] == NOT_NAMED) | (
+        forbids[rule] == arms.get_column("place").cast(pl.Int64).to_numpy()[whose]
+    )
+    is_about &= (classes[rule] == NOT_NAMED) | (classes[rule] == mail_class[whose])
+    owed = mail_class == _CLASSES[TRANSACTIONAL]
+    if owed.any():
+        opens, ends = (
+            closed.get_column(name).to_physical().to_numpy()
+            for name in ("closed_from", "closed_until")
+        )
+        since = np.round(arms.get_column("since_hours").to_numpy() * HOUR)
+        happened = arms.get_column("as_of").to_physical().to_numpy() - since
+        is_repeat = (closed.get_column("code") == REPEAT).to_numpy()[rule]
+        only_time = arms.get_column("only_time").to_numpy()
+        happened_since = happened[whose] > (opens + (ends - opens) // 2)[rule]
+        is_about &= ~(owed[whose] & is_repeat & (only_time[whose] | happened_since))
+    whose, rule = whose[is_about], rule[is_about]
+    # Of one arm the rules come in their order, and no instant belongs to two arms.
+    return whose, rule
+
+
+def _class_numbers(arms: pl.DataFrame) -> Numbers:
+    return np.array([_CLASSES[name] for name in arms.get_column("mail_class").to_list()])
 
 
 def _by_clock(
     instants: pl.DataFrame, arms: pl.DataFrame, shut: Numbers, rules: Reasons, *, after: int
 ) -> Numbers:
     """The same, where nothing else shuts it, by the rules of the clock; the first one is named."""
-    classes = arms.get_column("mail_class").cast(pl.Enum(list(get_args(MailClass))))
+    classes = arms.get_column("mail_class").cast(pl.Enum(list(CLASSES)))
     mail_class = classes[instants.get_column("whose")]
     holds = instants.select("hour", "local_at", mail_class.alias("mail_class")).select(
         rule.when.alias(rule.code) for rule in rules

@@ -21,6 +21,7 @@ from serving.instants import (
     with_best_instants,
 )
 from serving.law import expiries, mail_law
+from serving.moved import with_all_that_shut
 from serving.products import with_products
 from serving.reasons import Reasons, doubts, listed, no_reasons, send_reasons, told, wait_reasons
 from serving.settings import ServingSettings
@@ -38,7 +39,7 @@ OF_QUESTION = (
 OF_CHOSEN = (
     "arm", "email", "mail_class", "variant", "ends_at", "products", "picks", "coupon", "tone",
     "discount_share", "reason", "applies", "only_time", "moved_by", "elements",
-    "workflow", "is_step", "about", "by",
+    "workflow", "is_step", "about", "by", "unconstrained_local_at",
 )  # fmt: skip
 
 
@@ -87,6 +88,7 @@ def decide(
     arms = with_best_instants(arms, instants, brake)
     arms = with_evidence(arms, policy, is_own=valuation is OWN)
     arms, chosen = with_choice(arms, draws_of(inputs.questions, policy, inputs.conditions), policy)
+    arms = with_all_that_shut(arms, chosen.get_column("arm"), closed, policy)
     return _decided(
         inputs.questions,
         candidates,

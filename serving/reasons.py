@@ -101,8 +101,13 @@ def send_reasons(policy: PolicySettings) -> Reasons:
         ),
         Reason(
             "moved",
-            pl.format("a better minute was shut: {}", pl.col("moved_by").struct.field("text")),
-            pl.col("moved_by").is_not_null() & is_best_hour,
+            pl.format(
+                "moved from {} to {} by their clock, for the better minute was shut: {}",
+                pl.col("unconstrained_local_at").dt.strftime("%a %Y-%m-%d %H:%M"),
+                pl.col("local_send_at").dt.strftime("%a %Y-%m-%d %H:%M"),
+                pl.col("moved_by").list.eval(pl.element().struct.field("text")).list.join("; "),
+            ),
+            (pl.col("moved_by").list.len() > 0) & is_best_hour,
         ),
         Reason(
             "thin_evidence",

@@ -41,6 +41,8 @@ RECEIPT: Mapping[str, str] = {
     "arms": "every e-mail that was asked about, see below: the eligible ones with their values "
     "and propensities, the others with what forbade them",
     "unconstrained_best": "the e-mail and the moment that would have won if no guardrail stood",
+    "moved_by": "every guardrail that shuts the best minute of the chosen e-mail (its arm's "
+    "`unconstrained_at`), whichever minute it goes at; empty where that is open, and for wait",
     "degraded": "whether a model was missing and rules stood in for it",
     "missing_models": "which ones, and of each whether it was refused",
     "known_customer": "whether anything was known of them; if not, the population answers",
@@ -122,7 +124,8 @@ OF_REASONS: Mapping[str, str] = {
     "segment or of everyone stand in",
     "explored_email": "chance chose the e-mail, or none, to learn what each brings",
     "explored_hour": "chance chose the hour, to learn what each brings",
-    "moved": "a better minute was shut: by quiet hours, a day, a cap or a gap",
+    "moved": "from when to when: the better minute was shut, by quiet hours, a day, a cap, a gap, a "
+    "consent that runs out or an experiment's hour; each that shut it is told, see `moved_by`",
     "instead_of": "another e-mail would have been worth more, but a guardrail forbids it",
     "thin_evidence": "another e-mail may be worth more, but what is known of them is too little to "
     "leave the usual best for it",

@@ -131,6 +131,8 @@ DECISIONS = pl.Schema(
         "valid_until": UTC,
         "arms": pl.List(ARM),
         "unconstrained_best": pl.Struct({"email": pl.String, "send_at": UTC, "value": pl.Float64}),
+        # Of the e-mail chosen: all guardrails that shut its best instant; empty where it is open.
+        "moved_by": pl.List(REASON),
         "degraded": pl.Boolean(),
         "missing_models": pl.List(pl.String()),
         "known_customer": pl.Boolean(),

@@ -26,6 +26,8 @@ class Line:
     applies: bool
     why: str
     forbidden_by: Sequence[str]
+    better_at: str
+    shut_by: Sequence[Mapping[str, Any]]
 
 
 def decision_page(decided: Decided) -> str:
@@ -64,7 +66,7 @@ def decision_page(decided: Decided) -> str:
 def _filled(receipt: Mapping[str, Any]) -> Mapping[str, Any]:
     """The receipt with whatever an earlier release did not keep yet: nothing, in its place."""
     filled = {**dict.fromkeys(DECISIONS), **receipt}
-    for name in ("products", "because", "experiments", "arms"):
+    for name in ("products", "because", "experiments", "arms", "moved_by"):
         filled[name] = filled[name] or []
     no_arm = dict.fromkeys(field.name for field in ARM.fields)
     filled["arms"] = [{**no_arm, "forbidden_by": [], **arm} for arm in filled["arms"]]
@@ -91,15 +93,18 @@ def _by_value(receipt: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _line(arm: Mapping[str, Any], receipt: Mapping[str, Any]) -> Line:
     open_value, any_value = arm["value"], arm["unconstrained_value"]
+    is_chosen = arm["email"] == receipt["email"]
     return Line(
         email=arm["email"],
         value=_money(any_value if open_value is None else open_value),
         send_at=_moment(arm["send_at"] or arm["unconstrained_at"]),
         propensity=_share(arm["propensity"]),
-        is_chosen=arm["email"] == receipt["email"],
+        is_chosen=is_chosen,
         applies=arm["applies"],
         why=arm["because"] or "it does not apply",
         forbidden_by=[reason["text"] for reason in arm["forbidden_by"]],
+        better_at=_moment(arm["unconstrained_at"]),
+        shut_by=receipt["moved_by"] if is_chosen else [],
     )
 
 

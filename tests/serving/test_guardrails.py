@@ -59,13 +59,13 @@ def test_a_customer_who_may_not_be_mailed_is_told_so_even_where_no_email_applies
 FREQUENCY = """
     hours_ago           | email         | code    | because
     -                   | cart_reminder | -       | -
-    21                  | cart_reminder | moved   | a better minute was shut: 1 marketing e-mail in 24 hours is the most, sent and promised together
+    21                  | cart_reminder | moved   | moved from Tue 2026-03-03 11:00 to Tue 2026-03-03 14:30 by their clock, for the better minute was shut: 1 marketing e-mail in 24 hours is the most, sent and promised together
     4                   | -             | cap_24h | 1 marketing e-mail in 24 hours is the most, sent and promised together
     -10                 | -             | cap_24h | 1 marketing e-mail in 24 hours is the most, sent and promised together
     25                  | cart_reminder | -       | -
     30, 60, 90          | -             | cap_7d  | 3 marketing e-mails in 7 days is the most, sent and promised together
     30, 60, 169         | cart_reminder | -       | -
-    30, 60, 160         | cart_reminder | moved   | a better minute was shut: 3 marketing e-mails in 7 days is the most, sent and promised together
+    30, 60, 160         | cart_reminder | moved   | moved from Tue 2026-03-03 11:00 to Tue 2026-03-03 19:30 by their clock, for the better minute was shut: 3 marketing e-mails in 7 days is the most, sent and promised together
 """  # noqa: E501
 
 

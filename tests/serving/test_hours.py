@@ -163,7 +163,8 @@ def test_where_the_best_hour_is_quiet_the_reason_says_so():
     decision = decision_for(**BORED, hours=curve({10: 0.1, 23: 0.9, 19: 0.3}))
     assert decision["local_send_at"] == datetime(2026, 3, 3, 19, 30)
     assert reasons_of(decision)["moved"] == (
-        "a better minute was shut: no mail leaves between 21:00 and 8:00 of their clock"
+        "moved from Tue 2026-03-03 23:30 to Tue 2026-03-03 19:30 by their clock, for the better "
+        "minute was shut: no mail leaves between 21:00 and 8:00 of their clock"
     )
     arm = arm_of(decision, "recommendation")
     assert arm["unconstrained_at"] == moment("2026-03-04T04:30")
@@ -189,3 +190,20 @@ def test_whose_zone_is_unknown_lives_in_the_default_zone_and_is_told_so(zone):
     assert (answer["timezone"].item(), answer["timezone_known"].item()) == (NEW_YORK, False)
     told = {reason["code"]: reason["text"] for reason in answer["because"].item()}
     assert told["unknown_zone"] == "their time zone is unknown; America/New_York is assumed"
+
+
+def test_all_that_shut_the_best_minute_are_told():
+    """The best minute lies in the night, less than a day and a gap after the last mail."""
+    mails = [("newsletter", NOW - 5 * HOUR)]
+    decision = decision_for(**BORED, hours=curve({10: 0.1, 23: 0.9, 19: 0.3}), mails=mails, now=NOW)
+    assert [one["code"] for one in decision["moved_by"]] == ["cap_24h", "min_gap", "quiet_hours"]
+    told = reasons_of(decision)["moved"]
+    began, _, why = told.partition(" by their clock, for the better minute was shut: ")
+    assert began == "moved from Tue 2026-03-03 23:30 to Wed 2026-03-04 19:30"
+    assert why == "; ".join(one["text"] for one in decision["moved_by"])
+
+
+def test_nothing_is_said_to_shut_a_minute_that_is_open():
+    decision = decision_for(**BORED, hours=curve({10: 0.1, 19: 0.3}))
+    assert decision["action"] == "send" and decision["moved_by"] == []
+    assert "moved" not in reasons_of(decision)

@@ -213,6 +213,21 @@ def test_the_page_says_what_when_why_and_what_else_there_was(service):
     assert f"onje replay {answer['decision_id']}" in text
 
 
+def test_the_page_lists_all_that_shut_the_best_minute(service):
+    """A mail of another tool left, so the next one waits: for the cap and for the gap."""
+    decided(service)
+    service.live.store.cancel(service.decide("r1")["decision_id"])
+    service.tell({"customer_id": "ann", "kind": "send", "email": "campaign_of_another_tool"})
+    answer = service.decide("r2", emails=["recommendation"])
+    record = service.get(f"/v1/decisions/{answer['decision_id']}").json()["receipt"]
+    assert {"cap_24h", "min_gap"} <= {one["code"] for one in record["moved_by"]}
+    html = service.get(f"/v1/decisions/{answer['decision_id']}?as=page").text
+    Checked(html)
+    of_best = html.partition("which is shut:")[2].partition("</ul>")[0]
+    for one in record["moved_by"]:
+        assert one["text"] in of_best and f"<code>{one['code']}</code>" in of_best
+
+
 def test_emails_that_do_not_apply_are_one_list(service):
     answer = decided(service)
     receipt = service.live.store.decision(answer["decision_id"]).receipt
