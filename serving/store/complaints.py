@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 import polars as pl
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from features.acts import IS_ABOUT_EMAIL
 from serving.conditions import Conditions
 from serving.store.conditions import conditions_of, keep_conditions
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import complaints
+from serving.store.upsert import insert_for
 
 WINDOW = timedelta(days=7)
 # Kept for longer than they count, since a clock may step back.
@@ -32,7 +32,7 @@ def note(connection: Connection, events: pl.DataFrame) -> None:
     """Note the complaints among events; one that was noted before is noted once."""
     rows = events.filter(is_complaint()).select("event_id", "at").rows(named=True)
     if rows:
-        connection.execute(insert(complaints).on_conflict_do_nothing(), rows)
+        connection.execute(insert_for(connection, complaints).on_conflict_do_nothing(), rows)
 
 
 def conditions_now(connection: Connection, now: datetime) -> Conditions:
@@ -72,4 +72,4 @@ def _keep(connection: Connection, told: pl.DataFrame, as_of: datetime) -> None:
     connection.execute(delete(complaints).where(complaints.c.at < as_of - KEPT))
     rows = told.select("event_id", "at").rows(named=True)
     if rows:
-        connection.execute(insert(complaints).on_conflict_do_nothing(), rows)
+        connection.execute(insert_for(connection, complaints).on_conflict_do_nothing(), rows)

@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import polars as pl
 from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from serving.store import exposures
 from serving.store.exposures import Exposure
 from serving.store.inbox import advance, revisions_of
 from serving.store.tables import decisions, requests, reservations
+from serving.store.upsert import insert_for
 from serving.tables import MAIL
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -147,7 +147,7 @@ def record_plans(connection: Connection, plans: Sequence[Record]) -> None:
         )
         for plan in plans
     ]
-    connection.execute(insert(decisions).on_conflict_do_nothing(), rows)
+    connection.execute(insert_for(connection, decisions).on_conflict_do_nothing(), rows)
     exposures.note(connection, zip(rows, (plan.exposures for plan in plans), strict=True))
 
 
@@ -230,7 +230,7 @@ def mail_of(
 def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None:
     _supersede_plans(connection, [new.customer_id for new in kept], but=[])
     rows = [_decision(new, plan=False, state="issued") for new in kept]
-    connection.execute(insert(decisions), rows)
+    connection.execute(insert_for(connection, decisions), rows)
     exposures.note(connection, zip(rows, (new.exposures for new in kept), strict=True))
     answers = [
         {
@@ -241,7 +241,7 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
         }
         for new in kept
     ]
-    connection.execute(insert(requests), answers)
+    connection.execute(insert_for(connection, requests), answers)
     promised = [
         {
             "decision_id": new.decision_id,
@@ -255,7 +255,7 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
         if new.action == "send"
     ]
     if promised:
-        connection.execute(insert(reservations), promised)
+        connection.execute(insert_for(connection, reservations), promised)
         advance(connection, [new.customer_id for new in kept if new.action == "send"])
 
 

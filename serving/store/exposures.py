@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, inspect, select
-from sqlalchemy.dialects.sqlite import insert
 
 from serving.store.tables import decisions, exposures
+from serving.store.upsert import insert_for
 from serving.tables import UTC
 
 EXPOSURES = pl.Schema(
@@ -71,7 +71,7 @@ def note(connection: Connection, made: Iterable[Made]) -> None:
         for one in under
     ]
     if rows:
-        connection.execute(insert(exposures).on_conflict_do_nothing(), rows)
+        connection.execute(insert_for(connection, exposures).on_conflict_do_nothing(), rows)
 
 
 def are_unread(connection: Connection) -> bool:

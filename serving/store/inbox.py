@@ -8,13 +8,13 @@ from datetime import datetime
 
 import polars as pl
 from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from features.tables import EVENTS
 from serving.store import complaints
 from serving.store.frames import from_lines, to_lines
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import decisions, events, reservations, revisions
+from serving.store.upsert import insert_for
 from serving.tables import UTC
 
 COMPACTION = "compaction"
@@ -61,7 +61,7 @@ def take(connection: Connection, told: pl.DataFrame) -> Taken:
     rows = [{**row, "event": line} for row, line in zip(columns, to_lines(told), strict=True)]
     if not rows:
         return Taken(0, 0)
-    known = insert(events).on_conflict_do_nothing(index_elements=["event_id"])
+    known = insert_for(connection, events).on_conflict_do_nothing(index_elements=["event_id"])
     fresh = connection.execute(known.returning(events.c.event_id), rows).scalars().all()
     new = told.filter(pl.col("event_id").is_in(fresh)).unique("event_id")
     advance(connection, new["customer_id"].unique().to_list())
@@ -89,7 +89,7 @@ def _in_order(connection: Connection, told: pl.DataFrame) -> pl.DataFrame:
 def advance(connection: Connection, customer_ids: Collection[str]) -> None:
     """Let no decision that was begun before now reserve a mail to these customers."""
     if customer_ids:
-        statement = insert(revisions)
+        statement = insert_for(connection, revisions)
         connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["customer_id"], set_={"revision": revisions.c.revision + 1}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from serving.store.tables import marks
+from serving.store.upsert import insert_for
 
 
 def read_mark(connection: Connection, name: str) -> str | None:
@@ -14,7 +14,7 @@ def read_mark(connection: Connection, name: str) -> str | None:
 
 
 def write_mark(connection: Connection, name: str, value: str) -> None:
-    statement = insert(marks).values(name=name, value=value)
+    statement = insert_for(connection, marks).values(name=name, value=value)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
     )

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
 from features.errors import DataError
 from serving.store.tables import settings_kept, settings_patches, settings_undos
+from serving.store.upsert import insert_for
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Patch:
 def add_patch(connection: Connection, patch: Mapping[str, Any], *, who: str, at: datetime) -> int:
     """Keep a change; returns its version. Whoever adds it has checked that the whole holds."""
     row = {"at": at, "who": who, "patch": json.dumps(dict(patch), sort_keys=True)}
-    added = insert(settings_patches).values(row).returning(settings_patches.c.version)
+    added = insert_for(connection, settings_patches).values(row)
+    added = added.returning(settings_patches.c.version)
     version: int = connection.execute(added).scalar_one()
     return version
 
@@ -45,7 +46,7 @@ def undo_patch(connection: Connection, version: int, *, who: str, at: datetime) 
         there_are = ", ".join(map(str, known)) or "none"
         raise DataError(f"no change of settings has version {version}; there are {there_are}")
     row = {"version": version, "at": at, "who": who}
-    connection.execute(insert(settings_undos).on_conflict_do_nothing(), row)
+    connection.execute(insert_for(connection, settings_undos).on_conflict_do_nothing(), row)
 
 
 def patches(connection: Connection) -> list[Patch]:
@@ -73,7 +74,7 @@ def all_patches(connection: Connection) -> list[Patch]:
 def keep_settings(connection: Connection, fingerprint: str, text: str) -> None:
     """Keep settings as they are in force; the same again changes nothing."""
     row = {"fingerprint": fingerprint, "settings": text}
-    connection.execute(insert(settings_kept).on_conflict_do_nothing(), row)
+    connection.execute(insert_for(connection, settings_kept).on_conflict_do_nothing(), row)
 
 
 def kept_settings(connection: Connection, fingerprint: str) -> str | None:

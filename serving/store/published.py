@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
 
 from features.history import newest
 from features.people import as_known
@@ -19,6 +18,7 @@ from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.inbox import advance
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import events, histories, people, shelf
+from serving.store.upsert import insert_for
 from serving.tables import UTC
 
 # Customers whose rows are replaced in one transaction: long enough to be quick, short enough
@@ -148,7 +148,7 @@ def _changed(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[st
 
 def _replace(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
     key, value = (column.name for column in table.columns)
-    statement = insert(table)
+    statement = insert_for(connection, table)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=[key], set_={value: statement.excluded[value]}
