@@ -25,6 +25,7 @@ VERBS = {
     "experiments": "Show what came of experiments, or how many customers one needs.",
     "promote": "Make a challenger the champion, if the gate lets it pass.",
     "rollback": "Go back to the champion before this one.",
+    "pull": "Bring the champions that MLflow names to this machine.",
     "publish": "Load recent histories from the lake into the store.",
     "compact": "Move events that came in online from the store to the lake.",
     "rescore": "Decide for every customer and write plans and scores.",

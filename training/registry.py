@@ -92,6 +92,12 @@ class Registry:
         """Where MLflow keeps its records."""
         return self.tracking_uri or f"sqlite:///{self.home.resolve() / DATABASE}"
 
+    @property
+    def told_uri(self) -> str:
+        """`uri` as it may be told: without what stands before an @, which may be a password."""
+        scheme, mark, rest = self.uri.partition("://")
+        return scheme + mark + rest.rpartition("@")[2]
+
     def record(self, trained: Trained) -> str:
         """Log the run with all its evidence, register the model as challenger; its version."""
         from training.evidence import write_evidence
@@ -213,6 +219,16 @@ class Registry:
             (place.parent / PREVIOUS).unlink(missing_ok=True)
         _write(place.parent / CHAMPION, place.name)
         return place
+
+    def champion(self, name: str) -> str | None:
+        """The version that MLflow says should serve; None where it knows of none."""
+        found = self._aliased(self._client(), name, CHAMPION)
+        return None if found is None else str(found.version)
+
+    def serving(self, name: str) -> str | None:
+        """The version that this machine points at; None where it points at none."""
+        place = champions(self.home).get(name)
+        return None if place is None else place.name
 
     def fetch(self, name: str, version: str) -> Path:
         """The folder of this version on this machine; NotReadyError where it is nowhere."""
