@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import polars as pl
 
 from features.feature import DAY, HOUR
 from serving.brake import Brake, caps_under
-from serving.guardrail_settings import CAPPED, MARKETING, TRANSACTIONAL
+from serving.guardrail_settings import CAPPED, MARKETING, TRANSACTIONAL, MailClass
 from serving.settings import ServingSettings
 from serving.tables import UTC
 
@@ -38,11 +39,14 @@ CLOSED = pl.Schema(
     }
 )
 Numbers = npt.NDArray[np.int64]
+CLASSES = get_args(MailClass)
+REPEAT = "repeat"
+
 
 # Of an arm beside a time of CLOSED: a receipt is owed for each order, however soon the next one
 # comes, but not twice for one. A time closed for a repeat lies evenly around the mail before.
 IS_OWED_ANEW = (
-    (pl.col("code") == "repeat")
+    (pl.col("code") == REPEAT)
     & (pl.col("mail_class") == TRANSACTIONAL)
     & (
         pl.col("only_time")
@@ -87,14 +91,18 @@ def closed_times(mails: pl.DataFrame, settings: ServingSettings, brake: Brake) -
     together than a window, one more must be a window away from the last of them, or from the
     first: promised mails may lie ahead, so both sides count.
     """
-    ordered = mails.with_columns(mail_class=class_of(settings)).sort("person", "at", "email")
-    classes = ordered.get_column("mail_class")
+    if mails.is_empty():
+        return CLOSED.to_frame()
+    ordered = mails.select("person", "as_of", "email", "at").sort("person", "at", "email")
+    emails = ordered.get_column("email").to_list()
+    classes = {name: email.mail_class for name, email in settings.emails.items()}
+    mail_class = np.array([CLASSES.index(classes.get(email, MARKETING)) for email in emails])
     person, at, as_of = (
         ordered.get_column(name).cast(pl.Int64).to_numpy() for name in ("person", "at", "as_of")
     )
-    parts = []
+    told: list[_Shut] = []
     for rule in _rules(settings, brake):
-        among = np.flatnonzero(classes.is_in(rule.counts).to_numpy())
+        among = np.flatnonzero(np.isin(mail_class, [CLASSES.index(name) for name in rule.counts]))
         first, last = among[: max(len(among) - rule.count + 1, 0)], among[rule.count - 1 :]
         shuts = (
             (person[first] == person[last])
@@ -103,45 +111,76 @@ def closed_times(mails: pl.DataFrame, settings: ServingSettings, brake: Brake) -
         )
         first, last = first[shuts], last[shuts]
         if len(first):
-            parts.append(_closed(ordered, rule, first, at[last] - rule.window, at[first]))
-    parts.append(_repeats(ordered, settings))
-    return pl.concat(parts)
+            told.append(_Shut(rule, first, at[last] - rule.window, at[first] + rule.window))
+    again = _windows(settings)
+    window = np.array([again.get(email, 0) for email in emails])
+    again_shut = np.flatnonzero((at + window > as_of) & (window > 0))
+    return _closed(ordered, told, again_shut, window[again_shut], settings)
+
+
+@dataclass(frozen=True)
+class _Shut:
+    """What a rule shuts: for the mails `first` of the ordered ones, from when until when."""
+
+    rule: _Rule
+    first: Numbers
+    opens: Numbers
+    ends: Numbers
 
 
 def _closed(
-    ordered: pl.DataFrame, rule: _Rule, first: Numbers, closed_from: Numbers, at: Numbers
+    ordered: pl.DataFrame,
+    told: list[_Shut],
+    again: Numbers,
+    window: Numbers,
+    settings: ServingSettings,
 ) -> pl.DataFrame:
-    text = pl.lit(rule.before)
-    if rule.tells_when:
-        text = pl.format("{}{}{}", pl.lit(rule.before), _when_it_leaves(), pl.lit(rule.after))
-    return ordered[first].select(
-        "person",
-        forbids=pl.lit(None, pl.String),
-        of_class=pl.lit(rule.of_class),
-        code=pl.lit(rule.code),
-        text=text,
-        closed_from=pl.Series(closed_from).cast(UTC),
-        closed_until=pl.Series(at + rule.window).cast(UTC),
+    """CLOSED of what rules shut, and of mails that must not come `again` within a `window`."""
+    mails = ordered[np.concatenate([*(shut.first for shut in told), again])]
+    at = mails.get_column("at").cast(pl.Int64).to_numpy()[mails.height - len(again) :]
+    emails = mails.get_column("email").to_list()[mails.height - len(again) :]
+
+    def each(of_rule: Callable[[_Rule], str | None]) -> list[str | None]:
+        return [of_rule(shut.rule) for shut in told for _ in range(len(shut.first))]
+
+    days = [
+        f", and comes again after {int(settings.emails[name].repeat_days)} days" for name in emails
+    ]
+    tells = [*each(lambda rule: "when" if rule.tells_when else None), *("when" for _ in emails)]
+    whole = mails.select("person", "as_of", "at").with_columns(
+        pl.Series("tells", tells, pl.String),
+        pl.Series("before", [*each(lambda rule: rule.before), *("it " for _ in emails)], pl.String),
+        pl.Series("after", [*each(lambda rule: rule.after), *days], pl.String),
+    )
+    return pl.DataFrame(
+        [
+            whole.get_column("person").cast(pl.UInt32),
+            pl.Series("forbids", [*each(lambda rule: None), *emails], pl.String),
+            pl.Series(
+                "of_class", [*each(lambda rule: rule.of_class), *(None for _ in emails)], pl.String
+            ),
+            pl.Series(
+                "code", [*each(lambda rule: rule.code), *(REPEAT for _ in emails)], pl.String
+            ),
+            whole.select(_TEXT).to_series(),
+            pl.Series("closed_from", np.concatenate([*(s.opens for s in told), at - window])).cast(
+                UTC
+            ),
+            pl.Series("closed_until", np.concatenate([*(s.ends for s in told), at + window])).cast(
+                UTC
+            ),
+        ]
     )
 
 
-def _repeats(ordered: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
-    days = {name: email.repeat_days for name, email in settings.emails.items()}
-    again = pl.col("email").replace_strict(
-        list(days), list(days.values()), default=None, return_dtype=pl.Float64
-    )
-    window = pl.duration(microseconds=(again * DAY).round(0).cast(pl.Int64))
-    return ordered.filter(pl.col("at") + window > pl.col("as_of"), again > 0).select(
-        "person",
-        forbids="email",
-        of_class=pl.lit(None, pl.String),
-        code=pl.lit("repeat"),
-        text=pl.format(
-            "it {}, and comes again after {} days", _when_it_leaves(), again.cast(pl.Int64)
-        ),
-        closed_from=pl.col("at") - window,
-        closed_until=pl.col("at") + window,
-    )
+@lru_cache(maxsize=8)
+def _windows(settings: ServingSettings) -> Mapping[str, int]:
+    """By e-mail: how long it does not come again, in microseconds."""
+    return {
+        name: round(email.repeat_days * DAY)
+        for name, email in settings.emails.items()
+        if email.repeat_days
+    }
 
 
 @lru_cache(maxsize=8)
@@ -192,3 +231,11 @@ def _when_it_leaves() -> pl.Expr:
         .then(pl.format("is promised for in {} hours", ahead))
         .otherwise(pl.lit("is promised for within the hour"))
     )
+
+
+_TEXT = (
+    pl.when(pl.col("tells").is_null())
+    .then("before")
+    .otherwise(pl.format("{}{}{}", "before", _when_it_leaves(), "after"))
+    .alias("text")
+)

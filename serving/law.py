@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal
 
 import polars as pl
@@ -150,10 +151,22 @@ def with_law(questions: pl.DataFrame, settings: LawSettings) -> pl.DataFrame:
     Consent has to be confirmed before the day on which it is so many years old, by the calendar
     there; where it is not known when it was given or confirmed, that day has come.
     """
-    country = pl.col("country").fill_null(settings.default_country)
-    told = questions.with_columns(legal=jurisdiction_of(country))
+    said = questions.get_column("country").to_list()
+    legal = [_law_of(settings.default_country if name is None else name) for name in said]
+    told = questions.hstack([pl.Series("legal", legal, pl.String)])
     if not settings.silence_ends_consent:
-        return told.with_columns(consent_ends=pl.lit(None, UTC))
+        never = pl.Series("consent_ends", [None], UTC).new_from_index(0, questions.height)
+        return told.hstack([never])
+    return told.with_columns(consent_ends=_CONSENT_ENDS)
+
+
+@lru_cache(maxsize=4096)
+def _law_of(country: str) -> str:
+    found: str = pl.select(jurisdiction_of(pl.lit(country))).item()
+    return found
+
+
+def _consent_ends() -> pl.Expr:
     ends = pl.lit(None, UTC)
     for law in _ROWS:
         if law.channel == EMAIL and law.confirm_years:
@@ -161,7 +174,10 @@ def with_law(questions: pl.DataFrame, settings: LawSettings) -> pl.DataFrame:
             last = day.dt.offset_by(f"{law.confirm_years}y").dt.convert_time_zone("UTC")
             holds = pl.col("legal") == law.jurisdiction
             ends = pl.when(holds).then(pl.coalesce(last, pl.col("as_of"))).otherwise(ends)
-    return told.with_columns(consent_ends=ends)
+    return ends
+
+
+_CONSENT_ENDS = _consent_ends()
 
 
 def expiries(questions: pl.DataFrame) -> pl.DataFrame:
@@ -169,6 +185,8 @@ def expiries(questions: pl.DataFrame) -> pl.DataFrame:
 
     For consent that has to be confirmed before then; `questions` went through with_law.
     """
+    if questions.get_column("consent_ends").null_count() == questions.height:
+        return CLOSED.to_frame()
     running_out = questions.filter(pl.col("consent_ends").is_not_null()).unique(
         "person", keep="first", maintain_order=True
     )

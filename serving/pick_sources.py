@@ -11,10 +11,8 @@ import polars as pl
 
 from serving.stock import Stock, stock_of
 from serving.tables import KEY
+from serving.whose import WHOSE, begins_of
 from training.model.model import Model
-
-# Moments as numbers: as objects they are slow to make and to compare.
-_WHOSE = (pl.col("customer_id"), pl.col("as_of").to_physical())
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Sources:
     def scored_now(self, lists: pl.DataFrame) -> pl.DataFrame:
         """The same, there already: list, about, item, probability, rank, due, rested."""
         spans = self._spans
-        found = [spans.get(key, (0, 0)) for key in lists.select(_WHOSE).iter_rows()]
+        found = [spans.get(key, (0, 0)) for key in lists.select(WHOSE).iter_rows()]
         first, length = np.array(found, dtype=np.int64).reshape(-1, 2).T
         place = np.repeat(np.arange(len(found)), length)
         row = np.arange(len(place)) - np.repeat(np.cumsum(length) - length - first, length)
@@ -72,19 +70,18 @@ class Sources:
 
         Models leave them so; own habits, which stand in for models, need not.
         """
-        ordered = self.items
-        begins = _begins(ordered)
-        if begins.sum() > ordered.select(_WHOSE)[begins.arg_true()].n_unique():
-            ordered = ordered.sort(KEY, maintain_order=True)
-        return ordered
+        first = begins_of(self.items)
+        if len(first) > self.items.select(WHOSE)[first].n_unique():
+            return self.items.sort(KEY, maintain_order=True)
+        return self.items
 
     @cached_property
     def _spans(self) -> Mapping[tuple[str, int], tuple[int, int]]:
         """Where the scored products of each customer and moment begin, and how many there are."""
-        first = _begins(self._by_key).arg_true()
-        length = np.diff(np.append(first.to_numpy(), self._by_key.height))
-        keys: Iterable[tuple[str, int]] = self._by_key.select(_WHOSE)[first].iter_rows()
-        return dict(zip(keys, zip(first.to_list(), length.tolist(), strict=True), strict=True))
+        first = begins_of(self._by_key)
+        length = np.diff(np.append(first, self._by_key.height))
+        keys: Iterable[tuple[str, int]] = self._by_key.select(WHOSE)[first].iter_rows()
+        return dict(zip(keys, zip(first.tolist(), length.tolist(), strict=True), strict=True))
 
     def past(self, lists: pl.DataFrame, *kinds: str) -> pl.LazyFrame:
         """Events of these kinds, by list, with their `age`."""
@@ -99,9 +96,3 @@ class Sources:
     def on_shelf(self, categories: pl.Series) -> pl.LazyFrame:
         """Available products of these categories, each cut to the depth that they have here."""
         return self.stock.among(categories.unique()).lazy()
-
-
-def _begins(frame: pl.DataFrame) -> pl.Series:
-    """Whether a row has another KEY than the one before."""
-    changes = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in KEY)
-    return frame.select(changes).to_series()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL
@@ -18,6 +19,8 @@ def promised_beside(requests: pl.DataFrame, mail: pl.DataFrame) -> pl.DataFrame:
     Caps, steps of workflows and receipts all ask here. Right for every row of `requests` where
     `turns_of` says 0 of all of them.
     """
+    if not _are_promised(requests, mail):
+        return mail
     return mail.join(requests, on=["customer_id", "decision_id"], how="anti")
 
 
@@ -27,6 +30,8 @@ def turns_of(requests: pl.DataFrame, mail: pl.DataFrame) -> pl.Series:
     What one row of a customer promised stands beside their other rows, but not in its own way, so
     where a customer has several rows and one of them is promised, each takes a turn of its own.
     """
+    if not _are_promised(requests, mail):
+        return pl.Series("turn", [0], pl.Int64).new_from_index(0, requests.height)
     whose = ["customer_id", "decision_id"]
     own = requests.join(mail, on=whose, how="semi").get_column("customer_id").unique()
     turn = pl.int_range(pl.len()).over("customer_id")
@@ -38,20 +43,44 @@ def mails_of(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame)
     """What each of `people` (person, KEY) was sent or is promised: person, as_of, email, at."""
     # Picked by place: to filter a history that came in many pieces takes thirty times as long.
     is_send = knowledge.history.get_column("kind") == "send"
+    sends = knowledge.history.select(_OF_SEND)[is_send.arg_true()].filter(IS_ABOUT_EMAIL)
     sent = (
-        knowledge.history.select("customer_id", "channel", "known_at", "event_id", "email", "at")[
-            is_send.arg_true()
-        ]
-        .lazy()
-        .filter(IS_ABOUT_EMAIL)
-        .join(people.lazy(), on="customer_id")
+        _to_people(sends, people)
         .filter(pl.col("known_at") <= pl.col("as_of"))
         .unique(["person", "event_id"], keep="first", maintain_order=True)
-        .collect(engine="in-memory")
     )
-    promised = promised_beside(requests, knowledge.mail).join(people, on="customer_id")
+    promised = _to_people(promised_beside(requests, knowledge.mail), people)
     columns = ("person", "as_of", "email", "at")
     return pl.concat([sent.select(columns), promised.select(columns)])
+
+
+_OF_SEND = ("customer_id", "channel", "known_at", "event_id", "email", "at")
+
+
+def _to_people(mails: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Each row of `mails` once for each of `people` whose customer it went to."""
+    customers = people.get_column("customer_id").to_list()
+    if mails.is_empty():
+        whose = np.zeros(0, dtype=np.int64)
+    elif len(customers) == 1:
+        mails = mails.filter(pl.col("customer_id") == customers[0])
+        whose = np.zeros(mails.height, dtype=np.int64)
+    else:
+        places = people.select("customer_id", __person=pl.int_range(pl.len()))
+        mails = mails.join(places, on="customer_id", maintain_order="left_right")
+        whose = mails.get_column("__person").to_numpy()
+    return mails.drop("__person", strict=False).hstack(
+        people.drop("customer_id")[whose].get_columns()
+    )
+
+
+def _are_promised(requests: pl.DataFrame, mail: pl.DataFrame) -> bool:
+    """Whether any of these decisions is among the mails that are promised; hardly ever."""
+    if mail.is_empty():
+        return False
+    return bool(
+        mail.get_column("decision_id").is_in(requests.get_column("decision_id").implode()).any()
+    )
 
 
 def standing_of(
@@ -61,5 +90,5 @@ def standing_of(
 
     One row per row of `scores.people`, in its order.
     """
-    promised = promised_beside(requests, mail).join(scores.people.select(KEY), on="customer_id")
+    promised = _to_people(promised_beside(requests, mail), scores.people.select(KEY))
     return steps_of(scores.people, scores.contacts, promised, settings)
