@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from pipelines.effective import read_settings
 from pipelines.places import places
+from pipelines.pulling import keep_pulling
 from pipelines.settings import load_settings
 from serving.live import Live
 from serving.opening import open_live
@@ -40,12 +41,15 @@ def routers() -> list[APIRouter]:
 
 def service() -> Any:
     """The service as bentofile.yaml names it."""
-    settings = load_settings(places(os.environ).settings_file, []).service
+    file = load_settings(places(os.environ).settings_file, [])
+    settings = file.service
     return build(
         open_here,
         routers=routers(),
         workers=settings.workers,
         timeout_seconds=settings.timeout_seconds,
+        access=file.access,
+        companions=[partial(keep_pulling, at=places(os.environ))],
     )
 
 

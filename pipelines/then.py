@@ -123,7 +123,7 @@ def _said(value: Any) -> str:
 def _settings(effective: Effective) -> dict[str, Any]:
     return {
         "features": effective.features.model_dump(mode="json"),
-        **effective.serving.model_dump(mode="json", exclude={"service"}),
+        **effective.serving.model_dump(mode="json", exclude={"service", "access"}),
         "clock": {"offset_days": effective.clock_offset.days},
     }
 

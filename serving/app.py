@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from serving.access.description import describe_access
+from serving.access.gate import Gate
 from serving.batching import Batcher
-from serving.body_limit import BodyLimit
 from serving.faults import NoSuchPath, answer_faults
 from serving.live import Live
 from serving.request_metrics import RequestMetrics
 from serving.routes import customers, decide, decisions, events, health, scores
 from serving.warm_up import warm_up
 
-BODY_LIMIT = 1024 * 1024  # bytes
 ROUTERS = (decide, scores, events, decisions, customers, health)
 
 
-def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -> FastAPI:
+# What runs beside the app for as long as it does, and does not end by itself.
+Companion = Callable[[Live], Coroutine[None, None, None]]
+
+
+def create_app(
+    open_live: Callable[[], Live],
+    *,
+    routers: Sequence[APIRouter],
+    companions: Sequence[Companion] = (),
+) -> FastAPI:
     """The app. `open_live` is called when it starts, in the process that will serve.
 
-    `routers` are mounted beside its own: pages and webhooks of layers above this one.
+    `routers` are mounted beside its own: pages and webhooks of layers above this one; `companions`
+    run beside it.
     """
 
     @asynccontextmanager
@@ -31,13 +41,16 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
         app.state.live = live = await asyncio.to_thread(open_live)
         await asyncio.to_thread(warm_up, live)
         app.state.batcher = batcher = Batcher(live)
-        freshness = asyncio.create_task(live.keep_fresh())
+        beside = [
+            asyncio.create_task(run) for run in (live.keep_fresh(), *(c(live) for c in companions))
+        ]
         app.state.is_ready = True
         yield
         app.state.is_ready = False
-        freshness.cancel()
-        with suppress(asyncio.CancelledError):
-            await freshness
+        for task in beside:
+            task.cancel()
+        # One that failed has told so; the others end by being told to.
+        await asyncio.gather(*beside, return_exceptions=True)
         await batcher.close()
         live.store.close()
 
@@ -52,10 +65,11 @@ def create_app(open_live: Callable[[], Live], *, routers: Sequence[APIRouter]) -
         lifespan=lifespan,
     )
     app.state.is_ready = False
-    app.add_middleware(BodyLimit, limit=BODY_LIMIT)
-    app.add_middleware(RequestMetrics)
+    app.add_middleware(Gate)
+    app.add_middleware(RequestMetrics)  # the last added is the first asked; it only counts
     answer_faults(app)
     for router in (*(module.router for module in ROUTERS), *routers):
         app.include_router(router)
     app.router.routes.append(NoSuchPath())
+    describe_access(app)
     return app

@@ -13,10 +13,18 @@ from pydantic import ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
-from serving.settings import ServingSettings
+from serving.access.settings import AccessSettings
+from serving.settings import ServiceSettings, ServingSettings
 from serving.store import Store
 
 log = logging.getLogger("onje")
+
+
+# How the service was run then neither decided anything nor is it run so again.
+DECIDES_NOTHING = {
+    "service": ServiceSettings.model_construct(),
+    "access": AccessSettings.model_construct(),
+}
 
 
 @dataclass(frozen=True)
@@ -41,12 +49,12 @@ class Effective:
 
     @classmethod
     def kept(cls, text: str) -> Self:
-        """What `to_json` wrote; SettingsError where this release has other settings."""
+        """What `to_json` wrote of what decides; SettingsError where this release has other such."""
         said = json.loads(text)
         try:
             return cls(
                 features=FeatureSettings.model_validate(said["features"]),
-                serving=ServingSettings.model_validate(said["serving"]),
+                serving=ServingSettings.model_validate({**said["serving"], **DECIDES_NOTHING}),
                 clock_offset=timedelta(days=said["clock_offset_days"]),
                 fingerprint=said["fingerprint"],
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,24 +22,26 @@ log = logging.getLogger("onje")
 RETRY_AFTER_S = {"store_unavailable": 5, "too_busy": 1}
 
 WHAT_HAPPENED = {
+    401: "no key, or none that holds",
+    403: "the key is not for this; the scope that is asked stands at each path",
     404: "nothing of this id",
+    408: "the body did not arrive in time",
     409: "it conflicts with what was decided before",
     413: "the body is too large",
+    415: "the body is not told to be plain JSON",
     422: "the request is not what it should be",
+    429: "more requests than this caller may make; Retry-After says when to come",
     503: "the store cannot be reached, or too many questions wait; Retry-After says when to come",
 }
+NO_SUCH_PATH = Fault(code="no_such_path", found="no such path", do="see /v1/docs for all paths")
+NO_SUCH_METHOD = Fault(
+    code="no_such_method", found="another method", do="see /v1/docs for the methods"
+)
 # Where the framework refuses by itself, without one of our codes.
 REFUSED = {
     400: (422, Fault(code="unreadable", found="the body cannot be read", do="send UTF-8 JSON")),
-    404: (404, Fault(code="no_such_path", found="no such path", do="see /v1/docs for all paths")),
-    405: (
-        405,
-        Fault(code="no_such_method", found="another method", do="see /v1/docs for the methods"),
-    ),
-    413: (
-        413,
-        Fault(code="too_large", found="more than 1 MiB", do="send fewer items at a time"),
-    ),
+    404: (404, NO_SUCH_PATH),
+    405: (405, NO_SUCH_METHOD),
 }
 
 
@@ -58,10 +61,6 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def unknown(what: str, found: str, do: str) -> Refused:
     return Refused(404, Fault(code=f"unknown_{what}", found=found, do=do))
-
-
-def too_large() -> JSONResponse:
-    return _response(*REFUSED[413])
 
 
 class NoSuchPath(Route):
@@ -128,7 +127,12 @@ def answer_faults(app: FastAPI) -> None:
         return _response(500, fault)
 
 
-def _response(status: int, fault: Fault) -> JSONResponse:
+def fault_response(status: int, fault: Fault, headers: Mapping[str, str]) -> JSONResponse:
+    """The one shape of an error, with these headers and when to come again."""
     seconds = RETRY_AFTER_S.get(fault.code)
-    headers = {"Retry-After": str(seconds)} if seconds else None
-    return JSONResponse(fault.model_dump(), status, headers)
+    again = {"Retry-After": str(seconds)} if seconds else {}
+    return JSONResponse(fault.model_dump(), status, {**again, **headers})
+
+
+def _response(status: int, fault: Fault) -> JSONResponse:
+    return fault_response(status, fault, {})

@@ -14,6 +14,7 @@ from anyio import CapacityLimiter, to_thread
 from prometheus_client import CollectorRegistry
 
 from features.errors import OnjeError
+from serving.access.admission import Admission
 from serving.effective import SettingsShelf
 from serving.metrics import Metrics
 from serving.models import ModelShelf
@@ -41,6 +42,7 @@ class Live:
     metrics: Metrics
     registry: CollectorRegistry
     threads: CapacityLimiter
+    gate: Admission
 
     def now(self) -> datetime:
         """The present as the data has it: a demo's data may live some days behind the clock."""
@@ -57,6 +59,7 @@ class Live:
 
     def refresh(self) -> None:
         """Take over new settings and models, if there are any that can be used."""
+        self.gate.keys.refresh()
         if self.settings.refresh():
             self.metrics.refused.labels("settings").inc()
         for name in self.models.refresh(self.settings.current.features):

@@ -23,6 +23,8 @@ class Metrics:
     events: Counter
     refused: Counter
     requests: Histogram
+    pulls: Counter
+    turned_away: Counter
 
     @classmethod
     def on(cls, registry: CollectorRegistry) -> Self:
@@ -80,6 +82,18 @@ class Metrics:
                 "requests by route and status, from their arrival to their answer",
                 ["route", "status"],
                 buckets=SECONDS,
+                registry=registry,
+            ),
+            pulls=Counter(
+                "onje_model_pulls",
+                "looks for champions that MLflow has moved, by what came of them",
+                ["outcome"],
+                registry=registry,
+            ),
+            turned_away=Counter(
+                "onje_turned_away",
+                "requests refused at the gate, by status and reason: keys, scopes, limits, bodies",
+                ["status", "reason"],
                 registry=registry,
             ),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from anyio import CapacityLimiter
 from prometheus_client import CollectorRegistry
 
+from serving.access.admission import Admission
 from serving.effective import ReadSettings, SettingsShelf
 from serving.live import Clock, Live
 from serving.metrics import Metrics
@@ -31,6 +32,8 @@ def open_live(
     settings = SettingsShelf(store, read)
     models = ModelShelf(home)
     models.refresh(settings.current.features)
+    gate = Admission(store)
+    gate.keys.refresh()
     return Live(
         store=store,
         models=models,
@@ -39,4 +42,5 @@ def open_live(
         metrics=Metrics.on(registry),
         registry=registry,
         threads=CapacityLimiter(settings.current.serving.service.threads),
+        gate=gate,
     )

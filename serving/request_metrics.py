@@ -6,6 +6,8 @@ from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.access.noted import PATH
+
 
 class RequestMetrics:
     """Observes each request when it is answered; what no route knows counts as "none"."""
@@ -29,7 +31,6 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noted)
         finally:
-            route = scope.get("route")
-            labels = (route.path_format if route else "none", str(status))
+            labels = (scope.get(PATH, "none"), str(status))
             live = scope["app"].state.live
             live.metrics.requests.labels(*labels).observe(monotonic() - began)

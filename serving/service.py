@@ -11,8 +11,11 @@ from typing import Any
 import bentoml
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from fastapi import APIRouter
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.app import create_app
+from serving.access.settings import AccessSettings
+from serving.access.sockets import allow_connections, guard_connections
+from serving.app import Companion, create_app
 from serving.faults import fault_response
 from serving.live import Live
 from serving.orphans import end_with_parent
@@ -68,12 +71,15 @@ def build(
     routers: Sequence[APIRouter],
     workers: int,
     timeout_seconds: int,
+    access: AccessSettings,
+    companions: Sequence[Companion] = (),
 ) -> Any:
     """A service that mounts the app; nothing is opened before a worker starts."""
     # BentoML's tracing costs up to half of the processor time of a small request.
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")
     forget_timers()
-    app = create_app(open_live, routers=routers)
+    guard_connections(access)
+    app = create_app(open_live, routers=routers, companions=companions)
 
     # Without max_concurrency: a gate there can be held shut by 64 idle connections. A short
     # timeout: BentoML keeps each request's objects in memory for as long as it lasts. Without its
@@ -92,8 +98,21 @@ def build(
 
         def __init__(self) -> None:
             end_with_parent()
+            allow_connections(access.connections)
 
         def __is_ready__(self) -> bool:
             return bool(app.state.is_ready)
 
+    Onje.add_asgi_middleware(StraightTo, ours=app)
     return Onje
+
+
+class StraightTo:
+    """Hands every request to our app, so that no route of BentoML's own is open to anybody."""
+
+    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
+        self._bentoml = app
+        self._ours = ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._bentoml if scope["type"] == "lifespan" else self._ours)(scope, receive, send)

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from serving.access.settings import AccessSettings
 from serving.budget_settings import BudgetSettings
 from serving.experiment_settings import ExperimentSettings, refuse_clashes
 from serving.guardrail_settings import (
@@ -175,6 +176,7 @@ class ServiceSettings(BaseModel):
     timeout_seconds: Annotated[int, Field(ge=1, le=60)]
     patience_seconds: Annotated[float, Field(gt=0, le=30)]
     reload_seconds: Annotated[float, Field(gt=0, le=5)]
+    pull_seconds: Annotated[float, Field(ge=0, le=86_400)]
     warm_up_customers: Annotated[int, Field(ge=0, le=1_000)]
 
 
@@ -186,6 +188,7 @@ class DecidingTables(BaseModel):
     policy: PolicySettings
     emails: Annotated[dict[Name, EmailSettings], Field(min_length=1)]
     service: ServiceSettings
+    access: AccessSettings
     caps: CapsSettings
     brake: BrakeSettings
     budget: BudgetSettings
@@ -220,7 +223,7 @@ class ServingSettings(DecidingTables):
     @cached_property
     def policy_version(self) -> str:
         """SHA-256 of whatever decides; the e-mails in their order."""
-        decides = self.model_dump_json(exclude={"service"})
+        decides = self.model_dump_json(exclude={"service", "access"})
         return sha256(decides.encode()).hexdigest()
 
     @cached_property

@@ -21,6 +21,7 @@ class Scope(StrEnum):
 class Door(StrEnum):
     """What a route asks where it is no scope."""
 
+    ALWAYS = "always"  # open, and never counted: whether the service is alive
     OPEN = "open"  # nobody is asked for a key; the route checks signatures or tokens itself
     METRICS = "metrics"  # as `[access] metrics` says
     DOCS = "docs"  # as `[access] docs` says
@@ -42,8 +43,8 @@ SCOPE_OF: dict[tuple[str, str], Scope | Door] = {
     ("GET", "/v1/unsubscribe/{token}"): Door.OPEN,
     ("POST", "/v1/unsubscribe/{token}"): Door.OPEN,
     ("GET", "/v1/health"): Scope.READ,
-    ("GET", "/livez"): Door.OPEN,
-    ("GET", "/readyz"): Door.OPEN,
+    ("GET", "/livez"): Door.ALWAYS,
+    ("GET", "/readyz"): Door.ALWAYS,
     ("GET", "/metrics"): Door.METRICS,
     ("GET", "/v1/docs"): Door.DOCS,
     ("GET", "/v1/openapi.json"): Door.DOCS,

@@ -12,9 +12,10 @@ import polars as pl
 from features.contracts import History, Products
 from features.history import to_history
 from features.settings import FeatureSettings
+from serving.access.keys import Key
 from serving.conditions import Conditions
 from serving.knowledge import Knowledge
-from serving.store import complaints, decided, inbox, patches, published
+from serving.store import complaints, decided, inbox, keys, patches, published
 from serving.store.conditions import (
     change_conditions,
     conditions_of,
@@ -28,6 +29,7 @@ from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
 from serving.store.published import Shelf
+from serving.store.revisions import revisions_of
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Store:
             persons = published.persons_of(connection, customer_ids)
             online = inbox.online_events_of(connection, customer_ids)
             mail = decided.mail_of(connection, customer_ids, now)
-            revisions = inbox.revisions_of(connection, customer_ids)
+            revisions = revisions_of(connection, customer_ids)
             conditions = complaints.conditions_now(connection, now)
             publication = published.publication(connection) or {}
             # Another thread may read another shelf meanwhile: this view keeps to its own.
@@ -226,6 +228,11 @@ class Store:
         with self._connections.writing() as connection:
             return complaints.keep_delivery(connection, told, delivered=delivered, as_of=as_of)
 
+    def is_newest_night(self, as_of: datetime) -> bool:
+        """Whether no night later than this one was kept."""
+        with self._connections.reading() as connection:
+            return complaints.is_newest_night(connection, as_of)
+
     def keep_night(
         self, told: pl.DataFrame, change: Callable[[Conditions], Conditions], *, as_of: datetime
     ) -> bool:
@@ -250,6 +257,27 @@ class Store:
         """Which arms of experiments decisions from `since` on were made under."""
         with self._connections.reading() as connection:
             return exposures_since(connection, since)
+
+    # Keys of callers
+
+    def all_keys(self) -> list[Key]:
+        with self._connections.reading() as connection:
+            return keys.all_keys(connection)
+
+    def add_key(self, key: Key) -> None:
+        with self._connections.writing() as connection:
+            keys.add_key(connection, key)
+
+    def change_key(self, key_id: str, change: Callable[[Key], Key]) -> Key:
+        """Let `change` of this key be kept; DataError where no key has this id."""
+        with self._connections.writing() as connection:
+            changed = change(keys.key_of(connection, key_id))
+            keys.change_key(connection, changed)
+            return changed
+
+    def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        with self._connections.writing() as connection:
+            keys.note_uses(connection, uses)
 
     # Settings changed while running
 

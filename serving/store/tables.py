@@ -36,6 +36,9 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_microseconds(value)
 
 
+# A number that the database counts; SQLite counts only what it calls INTEGER, which has 64 bits.
+Counted = BigInteger().with_variant(Integer(), "sqlite")
+
 metadata = MetaData()
 
 # What was published from the lake: the past of each customer, who they are, what is for sale.
@@ -63,7 +66,7 @@ shelf = Table(
 events = Table(
     "events",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Counted, primary_key=True),
     Column("event_id", String(255), nullable=False, unique=True),
     Column("customer_id", String(255), nullable=False, index=True),
     Column("known_at", Instant, nullable=False),
@@ -159,6 +162,21 @@ settings_undos = Table(
     Column("version", Integer, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("who", String(255), nullable=False),
+)
+# Keys of callers: of their secrets only SHA-256. After a rotation both hashes count for a while.
+keys = Table(
+    "keys",
+    metadata,
+    Column("key_id", String(32), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("scopes", String(255), nullable=False),  # names with spaces between
+    Column("secret_hash", String(64), nullable=False),
+    Column("older_hash", String(64)),
+    Column("older_until", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
 )
 marks = Table(
     "marks",

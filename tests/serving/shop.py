@@ -11,6 +11,7 @@ from typing import Any, get_args
 import polars as pl
 
 from features.catalog import CATALOG, TEXTS
+from serving.access.settings import AccessSettings
 from serving.candidates import candidates_of
 from serving.conditions import NO_CONDITIONS, Conditions
 from serving.email_defaults import with_email_defaults
@@ -63,6 +64,7 @@ def shop(
             "policy": {**WRITTEN["policy"], **policy},
             "emails": tables,
             "service": ServiceSettings.model_construct(),
+            "access": AccessSettings.model_construct(),
             **others,
         }
     )

@@ -248,7 +248,8 @@ def test_the_version_of_the_policy_follows_what_decides():
     turned = SHOP.model_copy(update={"emails": dict(reversed(SHOP.emails.items()))})
     assert (
         ServingSettings.model_validate(
-            turned.model_dump(exclude={"service"}) | {"service": SHOP.service}
+            turned.model_dump(exclude={"service", "access"})
+            | {"service": SHOP.service, "access": SHOP.access}
         ).policy_version
         != SHOP.policy_version
     )  # the order breaks ties, so it decides

@@ -13,11 +13,15 @@ from anyio.from_thread import start_blocking_portal
 from prometheus_client import CollectorRegistry
 
 from pipelines.effective import read_settings
+from serving.access.keys import new_key
+from serving.access.scopes import Scope
 from serving.app import create_app
 from serving.opening import open_live
 from tests.serving.store.rows import customers, event, history, products
 
 SETTINGS_FILE = Path(__file__).parents[3] / "onje.toml"
+# Made anew in each home with all scopes, for whoever does not ask as somebody else.
+KEY_NAME = "tests"
 NOON = datetime(2024, 5, 1, 16, tzinfo=UTC)  # in New York, where these customers live
 
 
@@ -62,6 +66,14 @@ class Service:
 
         return self._portal.call(done)
 
+    def make_key(self, *, scopes=tuple(Scope), lasts=None, known=True):
+        """A key as text; the service knows it at once, unless it shall not yet be `known`."""
+        key, text = new_key(name=KEY_NAME, scopes=scopes, lasts=lasts, now=self.now)
+        self.live.store.add_key(key)
+        if known:
+            self.live.gate.keys.refresh()
+        return text
+
     def get(self, path):
         return self.at_once([("GET", path, None)])[0]
 
@@ -94,7 +106,8 @@ class Service:
 
     def _client(self):
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://onje")
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.AsyncClient(transport=transport, base_url="http://onje", headers=headers)
 
     def decide(self, request_id, customer_id="ann", **more):
         body = {"request_id": request_id, "customer_id": customer_id, **more}
@@ -115,6 +128,7 @@ def running(home: Path, **more):
     with start_blocking_portal() as portal:
         service = Service(home, portal, **more)
         with portal.wrap_async_context_manager(service.app.router.lifespan_context(service.app)):
+            service.key = service.make_key()
             yield service
 
 
