@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from features.errors import OnjeError
 from pipelines.models import MODELS
 from pipelines.places import Places, places
 from serving.orphans import end_with_parent
 from training.registry import DATABASE, Registry
+
+if TYPE_CHECKING:
+    from training.registry_pull import Pulled
 
 # Serving comes first.
 NICENESS = 10
@@ -33,10 +37,11 @@ class Round:
     problem: str | None
     seen: str | None
     moved: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def pull_once(at: Places) -> dict[str, str]:
-    """Bring here what moved; version by name of the model."""
+def pull_once(at: Places) -> Pulled:
+    """Bring here what moved."""
     from training.registry_pull import pull_moved
 
     return pull_moved(Registry(at.home, at.tracking_uri), MODELS)
@@ -53,9 +58,8 @@ def last_round(home: Path) -> Round | None:
 
 def keep_round(home: Path, done: Round) -> None:
     """Whole or not at all."""
-    told = {"at": done.at.isoformat(), "problem": done.problem, "seen": done.seen}
     unfinished = _kept(home).with_name(f".pulled.{os.getpid()}")
-    unfinished.write_text(json.dumps(told | {"moved": done.moved}))
+    unfinished.write_text(json.dumps(asdict(done) | {"at": done.at.isoformat()}))
     unfinished.replace(_kept(home))
 
 
@@ -79,7 +83,7 @@ def main() -> int:
     for name, value in IMPATIENT.items():
         os.environ.setdefault(name, value)
     try:
-        print(json.dumps(pull_once(places(os.environ))))
+        print(json.dumps(asdict(pull_once(places(os.environ)))))
     except OnjeError as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code

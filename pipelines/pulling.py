@@ -60,11 +60,13 @@ async def pull_if_due(live: Live, at: Places, *, every: timedelta) -> None:
     except OSError as problem:
         done = Round(datetime.now(UTC), f"{type(problem).__name__} under {folder}", None)
         before = None
-    live.metrics.pulls.labels("failed" if done.problem else "moved" if done.moved else "same").inc()
+    failed = done.problem is not None or bool(done.refused)
+    live.metrics.pulls.labels("failed" if failed else "moved" if done.moved else "same").inc()
     if done.moved:
         log.info("champions moved: %s", done.moved)
-    if done.problem is not None and (before is None or before.problem != done.problem):
-        log.error("champions stay as they are: %s", done.problem)  # once, not every minute
+    told = None if before is None else (before.problem, before.refused)
+    if failed and told != (done.problem, done.refused):  # once, not every minute
+        log.error("champions stay as they are: %s", done.problem or done.refused)
 
 
 async def _round(at: Places, *, now: datetime, seen: str | None) -> Round:
@@ -83,11 +85,9 @@ async def _round(at: Places, *, now: datetime, seen: str | None) -> Round:
             await child.wait()
     lines = (said if child.returncode == 0 else complaint).decode(errors="replace").splitlines()
     last = lines[-1] if lines else f"it ended with {child.returncode}"
-    return (
-        Round(now, None, seen, json.loads(last))
-        if child.returncode == 0
-        else Round(now, last, seen)
-    )
+    if child.returncode != 0:
+        return Round(now, last, seen)
+    return Round(now, None, seen, **json.loads(last))
 
 
 def _path() -> str:
