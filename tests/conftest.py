@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from features.lake import Lake
+from tests import postgres
 
 HOUSEHOLDS = 300
 
@@ -44,3 +45,18 @@ def small_home(some_households, tmp_path_factory):
 def now():
     """A day after the demo's data ends."""
     return datetime(2018, 1, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A PostgreSQL server that tests may make databases on, but not stop."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path):
+    """Where a store may be made: what a test says of it holds on both databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    return request.getfixturevalue("postgresql").new_database()

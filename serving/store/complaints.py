@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, select
 from features.acts import IS_ABOUT_EMAIL
 from serving.conditions import Conditions
 from serving.store.conditions import conditions_of, keep_conditions
+from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
 from serving.store.tables import complaints
 from serving.store.upsert import insert_for
@@ -30,7 +31,7 @@ def is_complaint() -> pl.Expr:
 
 def note(connection: Connection, events: pl.DataFrame) -> None:
     """Note the complaints among events; one that was noted before is noted once."""
-    rows = events.filter(is_complaint()).select("event_id", "at").rows(named=True)
+    rows = events.filter(is_complaint()).select("event_id", "at").sort("event_id").rows(named=True)
     if rows:
         connection.execute(insert_for(connection, complaints).on_conflict_do_nothing(), rows)
 
@@ -45,10 +46,17 @@ def keep_delivery(
     connection: Connection, told: pl.DataFrame, *, delivered: int, as_of: datetime
 ) -> Conditions:
     """Keep what the lake knows: complaints (event_id, at), and how many mails arrived in 7 days."""
+    hold(connection, Lock.CONDITIONS)
     _keep(connection, told, as_of)
     found = replace(conditions_now(connection, as_of), delivered_7d=delivered)
     keep_conditions(connection, found)
     return found
+
+
+def is_newest_night(connection: Connection, as_of: datetime) -> bool:
+    """Whether no later night was kept."""
+    before = read_mark(connection, NIGHT)
+    return before is None or as_of >= datetime.fromisoformat(before)
 
 
 def keep_night(
@@ -59,8 +67,8 @@ def keep_night(
     as_of: datetime,
 ) -> bool:
     """Keep complaints and `change` of the conditions; False where a later night was kept before."""
-    before = read_mark(connection, NIGHT)
-    if before is not None and as_of < datetime.fromisoformat(before):
+    hold(connection, Lock.CONDITIONS)
+    if not is_newest_night(connection, as_of):
         return False
     _keep(connection, told, as_of)
     keep_conditions(connection, change(conditions_now(connection, as_of)))
@@ -70,6 +78,6 @@ def keep_night(
 
 def _keep(connection: Connection, told: pl.DataFrame, as_of: datetime) -> None:
     connection.execute(delete(complaints).where(complaints.c.at < as_of - KEPT))
-    rows = told.select("event_id", "at").rows(named=True)
+    rows = told.select("event_id", "at").sort("event_id").rows(named=True)
     if rows:
         connection.execute(insert_for(connection, complaints).on_conflict_do_nothing(), rows)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from serving.conditions import NO_CONDITIONS, Conditions
+from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
 
 MARK = "conditions"
@@ -24,6 +25,7 @@ def change_conditions(
     connection: Connection, change: Callable[[Conditions], Conditions]
 ) -> Conditions:
     """Let `change` of those in force be in force, within a writing transaction."""
+    hold(connection, Lock.CONDITIONS)
     changed = change(conditions_of(connection))
     keep_conditions(connection, changed)
     return changed
@@ -31,6 +33,7 @@ def change_conditions(
 
 def note_launch(connection: Connection, at: datetime) -> None:
     """Note that a decision was made live, unless one was before."""
+    hold(connection, Lock.CONDITIONS)
     found = conditions_of(connection)
     if found.launched_at is None:
         keep_conditions(connection, replace(found, launched_at=at))

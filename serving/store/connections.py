@@ -1,15 +1,16 @@
-"""Connections to the database: many readers, one writer, and one error when it is not there."""
+"""Connections to the database: many readers, few writers, and one error when it is not there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, make_url, text
 from sqlalchemy.exc import (
+    ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
@@ -21,13 +22,13 @@ from sqlalchemy.exc import (
 )
 
 from features.errors import OnjeError, SettingsError
-from serving.store import exposures
-from serving.store.tables import metadata
+from serving.store import postgresql, sqlite
+from serving.store.schema import bring_up_to_date, is_up_to_date
 
-# Threads that read at once; each connection keeps its own page cache.
-READERS = 8
 # Faults of ours, not of the database: they must be seen as what they are.
 OUR_FAULTS = (IntegrityError, ProgrammingError, DataError)
+# So long at the most another process may be bringing the tables up to date.
+MIGRATING_S = 60.0
 
 
 class StoreUnavailable(OnjeError):
@@ -38,115 +39,130 @@ class StoreUnavailable(OnjeError):
 
 @dataclass(frozen=True)
 class Connections:
-    """Two pools over one database: `reader` sees a snapshot, `writer` is one connection.
+    """Two pools over one database: `reader` sees one moment, `writer` commits durably.
 
-    `identity` is that of `file` when it was opened; without it, or with another file in its place,
-    every transaction raises StoreUnavailable.
+    `look` finds what a driver does not: a SQLite file that was deleted or replaced. What it says
+    is raised as StoreUnavailable, and so is every fault of a database that cannot be reached,
+    written or locked in time. `see` is what an operator looks at then.
     """
 
     reader: Engine
     writer: Engine
-    file: Path
-    identity: tuple[int, int]
+    place: str
+    see: str
+    look: Callable[[], str | None]
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A transaction in which every statement sees the same state."""
-        self._see_the_same_file()
-        with _explained(self.reader), self.reader.begin() as connection:
+    def reading(self, *, unhurried: bool = False) -> Iterator[Connection]:
+        """A transaction in which every statement sees the same state.
+
+        `unhurried`: its statements may take longer than patience lasts.
+        """
+        with self._transaction(self.reader, unhurried) as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its start; durable when it ends."""
-        self._see_the_same_file()
-        with _explained(self.writer), self.writer.begin() as connection:
+    def writing(self, *, unhurried: bool = False) -> Iterator[Connection]:
+        """A transaction that is durable when it ends; on SQLite it holds the write lock."""
+        with self._transaction(self.writer, unhurried) as connection:
             yield connection
 
     def close(self) -> None:
         self.reader.dispose()
         self.writer.dispose()
 
-    def _see_the_same_file(self) -> None:
-        # SQLite goes on writing into a file that was deleted, and would acknowledge what is lost.
+    @contextmanager
+    def _transaction(self, engine: Engine, unhurried: bool) -> Iterator[Connection]:
+        problem = self.look()
+        if problem:
+            raise StoreUnavailable(problem)
         try:
-            found = identity_of(self.file)
-        except OSError:
-            found = None
-        if found != self.identity:
+            with engine.begin() as connection:
+                if unhurried and connection.dialect.name == "postgresql":
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
+                yield connection
+        except OUR_FAULTS:
+            raise
+        except (DBAPIError, PoolTimeoutError) as fault:
             raise StoreUnavailable(
-                f"the store's file {self.file} is gone or was replaced; restart the service"
-            )
+                f"the store at {self.place} does not answer: {_said(fault)}; see {self.see}"
+            ) from fault
 
 
 def connect(url: str, *, patience_s: float) -> Connections:
-    """Open the database at `url`, a SQLite file, and lay its tables if they are not there.
+    """Open the database at `url` and bring its tables up to date.
 
     A transaction waits `patience_s` seconds for its turn, then raises StoreUnavailable.
     """
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite" or not address.database:
-        raise SettingsError(f"the store is at {url!r}; give a file: sqlite:////var/onje/store.db")
-    file = Path(address.database).absolute()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    common: dict[str, Any] = {
-        "connect_args": {"timeout": patience_s},
-        "pool_timeout": patience_s,
-        "max_overflow": 0,
-        # A fault's message would hold the values: ids of customers, receipts, in the log.
-        "hide_parameters": True,
-    }
-    reader = create_engine(address, pool_size=READERS, **common)
-    # One writer per process: SQLite lets one write at a time, and waiting in the pool is fair
-    # and cheap where waiting for the file's lock is a poll.
-    writer = create_engine(address, pool_size=1, **common)
-    for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _beginner(begin))
-    with _explained(writer), writer.begin() as connection:
-        are_unread = exposures.are_unread(connection)
-        metadata.create_all(connection)
-        if are_unread:
-            exposures.note_all(connection)
-        identity = identity_of(file)
-    return Connections(reader, writer, file, identity)
-
-
-def identity_of(file: Path) -> tuple[int, int]:
-    """What a file is, whatever its name: its device and its number there."""
-    found = file.stat()
-    return found.st_dev, found.st_ino
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions by itself, too late and too weakly: most of concurrent
-    # writers then fail as locked. `_beginner` begins them.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")  # an acknowledged write survives a power cut
-
-
-def _beginner(statement: str) -> Any:
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(statement)
-
-    return begin
-
-
-@contextmanager
-def _explained(engine: Engine) -> Iterator[None]:
-    """Turn what the driver says of a database that is gone, full or locked into one error."""
+    address = address_of(url)
+    connections = _opened(address, patience_s)
     try:
-        yield
-    except OUR_FAULTS:
+        with connections.reading() as connection:
+            is_ready = is_up_to_date(connection)
+        if not is_ready:
+            # Another process may be at it, and it may take a while.
+            patient = _opened(address, max(patience_s, MIGRATING_S))
+            try:
+                bring_up_to_date(partial(patient.writing, unhurried=True))
+            finally:
+                patient.close()
+        connections.look()  # from here on it is this file
+    except BaseException:
+        connections.close()
         raise
-    except (DBAPIError, PoolTimeoutError) as fault:
-        raise StoreUnavailable(
-            f"the store at {engine.url.database} does not answer: {_said(fault)}; "
-            "see that the disk has room, that the file may be written and who holds its lock"
-        ) from fault
+    return connections
+
+
+def _opened(address: URL, patience_s: float) -> Connections:
+    opened = _on_sqlite if address.get_backend_name() == "sqlite" else _on_postgresql
+    return opened(address, patience_s)
+
+
+def address_of(url: str) -> URL:
+    """The address that `url` names; SettingsError where it is of another kind of database."""
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        address = URL.create("none")
+    if address.drivername == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+    known = {"sqlite": bool(address.database), "postgresql+psycopg": True}
+    if not known.get(address.drivername) or address.database == ":memory:":
+        raise SettingsError(
+            f"the store is at {address.render_as_string() if address.host else url!r}; give a "
+            "file, sqlite:////var/onje/store.db, or a database, "
+            "postgresql://onje@db.example.com/onje"
+        )
+    return address
+
+
+def _on_sqlite(address: URL, patience_s: float) -> Connections:
+    file = sqlite.file_of(address)
+    reader, writer = sqlite.engines(address, patience_s)
+    return Connections(
+        reader,
+        writer,
+        place=str(file),
+        see="that the disk has room, that the file may be written and who holds its lock",
+        look=sqlite.SameFile(file),
+    )
+
+
+def _on_postgresql(address: URL, patience_s: float) -> Connections:
+    reader, writer = postgresql.engines(address, patience_s)
+    return Connections(
+        reader,
+        writer,
+        place=postgresql.place_of(address),
+        see="that the server runs, can be reached and may be written, and who holds its locks",
+        look=lambda: None,
+    )
 
 
 def _said(fault: SQLAlchemyError) -> str:
-    # Only the driver's own sentence: SQLAlchemy's message also holds statement and values.
-    return str(fault.orig) if isinstance(fault, DBAPIError) else "all connections are taken"
+    """Only the driver's own sentence: SQLAlchemy's message also holds statement and values."""
+    if not isinstance(fault, DBAPIError):
+        return "all connections are taken"
+    diagnosis: Any = getattr(fault.orig, "diag", None)  # PostgreSQL's details name values, too
+    primary: str | None = getattr(diagnosis, "message_primary", None)
+    return primary or " ".join(str(fault.orig).split())

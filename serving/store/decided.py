@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from serving.store import exposures
 from serving.store.exposures import Exposure
-from serving.store.inbox import advance, revisions_of
+from serving.store.revisions import advance_held, hold_revisions
 from serving.store.tables import decisions, requests, reservations
 from serving.store.upsert import insert_for
 from serving.tables import MAIL
@@ -111,8 +111,9 @@ def record(
     is still on the revision that was read: else another decision may have reserved a mail
     meanwhile, or the customer may have unsubscribed. A wait promises nothing, so it stands.
     """
-    answered = remembered(connection, {r.request_id: r.body_hash for r in records})
-    current = revisions_of(connection, [r.customer_id for r in records])
+    current = hold_revisions(connection, [r.customer_id for r in records])
+    asked = {r.request_id: r.body_hash for r in records}
+    answered = remembered(connection, asked)
     results: list[Kept | OtherBody | Outrun] = []
     kept: list[Record] = []
     for new in records:
@@ -123,26 +124,45 @@ def record(
         else:
             results.append(Kept(new.answer))
             kept.append(new)
+    # One request for two customers is not kept apart by their revisions.
+    elsewhere = _keep_answers(connection, kept, at)
+    if elsewhere:
+        answered = remembered(connection, {name: asked[name] for name in elsewhere})
+        results = [
+            answered.get(new.request_id, result)
+            for new, result in zip(records, results, strict=True)
+        ]
+        kept = [new for new in kept if new.request_id not in elsewhere]
     if kept:
-        _write(connection, kept, at)
+        _write(connection, kept)
     return results
 
 
 def record_plans(connection: Connection, plans: Sequence[Record]) -> None:
     """Keep the decisions of a night: they reserve nothing, and the plans before give way to them.
 
-    A plan gives way itself to what was decided live since it was made. The same night again
-    changes nothing.
+    A plan gives way itself to what was decided live since it was made, and to the plan of a later
+    night. The same night again changes nothing.
     """
+    if not plans:
+        return
     customer_ids = [plan.customer_id for plan in plans]
-    _supersede_plans(connection, customer_ids, but=[plan.decision_id for plan in plans])
-    decided_live = _newest_live(connection, customer_ids)
+    hold_revisions(connection, customer_ids)  # nobody is decided on live meanwhile
+    _supersede_plans(
+        connection,
+        customer_ids,
+        but=[plan.decision_id for plan in plans],
+        as_of=max(plan.as_of for plan in plans),
+    )
+    decided_live = _newest(connection, customer_ids, plan=False)
+    planned = _newest(connection, customer_ids, plan=True)
     rows = [
         _decision(
             plan,
             plan=True,
             state="superseded"
             if decided_live.get(plan.customer_id, LONG_AGO) >= plan.as_of
+            or planned.get(plan.customer_id, LONG_AGO) > plan.as_of
             else "issued",
         )
         for plan in plans
@@ -227,11 +247,8 @@ def mail_of(
     return pl.DataFrame(rows, schema=MAIL, orient="row")
 
 
-def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None:
-    _supersede_plans(connection, [new.customer_id for new in kept], but=[])
-    rows = [_decision(new, plan=False, state="issued") for new in kept]
-    connection.execute(insert_for(connection, decisions), rows)
-    exposures.note(connection, zip(rows, (new.exposures for new in kept), strict=True))
+def _keep_answers(connection: Connection, kept: Sequence[Record], at: datetime) -> set[str]:
+    """Keep what is answered; returns the ids of requests that were answered meanwhile."""
     answers = [
         {
             "request_id": new.request_id,
@@ -239,9 +256,20 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
             "answer": new.answer,
             "at": at,
         }
-        for new in kept
+        for new in sorted(kept, key=lambda new: new.request_id)
     ]
-    connection.execute(insert_for(connection, requests), answers)
+    if not answers:
+        return set()
+    fresh = insert_for(connection, requests).on_conflict_do_nothing()
+    kept_now = connection.execute(fresh.returning(requests.c.request_id), answers).scalars()
+    return {row["request_id"] for row in answers} - set(kept_now)
+
+
+def _write(connection: Connection, kept: Sequence[Record]) -> None:
+    _supersede_plans(connection, [new.customer_id for new in kept], but=[], as_of=None)
+    rows = [_decision(new, plan=False, state="issued") for new in kept]
+    connection.execute(insert_for(connection, decisions), rows)
+    exposures.note(connection, zip(rows, (new.exposures for new in kept), strict=True))
     promised = [
         {
             "decision_id": new.decision_id,
@@ -256,7 +284,7 @@ def _write(connection: Connection, kept: Sequence[Record], at: datetime) -> None
     ]
     if promised:
         connection.execute(insert_for(connection, reservations), promised)
-        advance(connection, [new.customer_id for new in kept if new.action == "send"])
+        advance_held(connection, [new.customer_id for new in kept if new.action == "send"])
 
 
 def _decision(new: Record, *, plan: bool, state: State) -> dict[str, Any]:
@@ -288,26 +316,34 @@ def _decided(row: Row[Any]) -> Decided:
 
 
 def _supersede_plans(
-    connection: Connection, customer_ids: Collection[str], *, but: Collection[str]
+    connection: Connection,
+    customer_ids: Collection[str],
+    *,
+    but: Collection[str],
+    as_of: datetime | None,
 ) -> None:
-    """Let the plans of these customers give way, except for the decision ids in `but`."""
-    connection.execute(
-        update(decisions)
-        .where(
-            decisions.c.customer_id.in_(customer_ids),
-            decisions.c.decision_id.not_in(but),
-            decisions.c.plan,
-            decisions.c.state == "issued",
-        )
-        .values(state="superseded")
-    )
+    """Let the plans of these customers give way, except for the decision ids in `but`.
+
+    With `as_of`, only those of this moment and before.
+    """
+    gives_way = [
+        decisions.c.customer_id.in_(customer_ids),
+        decisions.c.decision_id.not_in(but),
+        decisions.c.plan,
+        decisions.c.state == "issued",
+    ]
+    if as_of is not None:
+        gives_way.append(decisions.c.as_of <= as_of)
+    connection.execute(update(decisions).where(*gives_way).values(state="superseded"))
 
 
-def _newest_live(connection: Connection, customer_ids: Collection[str]) -> dict[str, datetime]:
-    """As of when each of these customers was last decided on live; without who never was."""
+def _newest(
+    connection: Connection, customer_ids: Collection[str], *, plan: bool
+) -> dict[str, datetime]:
+    """As of when each of these customers was last decided on, live or by a plan of a night."""
     wanted = (
         select(decisions.c.customer_id, func.max(decisions.c.as_of).label("as_of"))
-        .where(decisions.c.customer_id.in_(customer_ids), ~decisions.c.plan)
+        .where(decisions.c.customer_id.in_(customer_ids), decisions.c.plan.is_(plan))
         .group_by(decisions.c.customer_id)
     )
     return {row.customer_id: row.as_of for row in connection.execute(wanted)}

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, func, select, update
 from features.tables import EVENTS
 from serving.store import complaints
 from serving.store.frames import from_lines, to_lines
+from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
-from serving.store.tables import decisions, events, reservations, revisions
+from serving.store.revisions import VALUES_AT_ONCE, advance
+from serving.store.tables import decisions, events, reservations
 from serving.store.upsert import insert_for
 from serving.tables import UTC
 
 COMPACTION = "compaction"
-# A statement takes a limited number of values.
-VALUES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def take(connection: Connection, told: pl.DataFrame) -> Taken:
     Whatever a customer's events say, none is known before one that was told before it: an
     unsubscribe that is told after the clock stepped back must not seem older than a consent.
     """
+    hold(connection, Lock.EVENTS)
     told = _in_order(connection, told)
     columns = told.select("event_id", "customer_id", "known_at").rows(named=True)
     rows = [{**row, "event": line} for row, line in zip(columns, to_lines(told), strict=True)]
@@ -86,28 +87,6 @@ def _in_order(connection: Connection, told: pl.DataFrame) -> pl.DataFrame:
     return told.with_columns(known_at=pl.when(is_behind).then(just_after).otherwise("known_at"))
 
 
-def advance(connection: Connection, customer_ids: Collection[str]) -> None:
-    """Let no decision that was begun before now reserve a mail to these customers."""
-    if customer_ids:
-        statement = insert_for(connection, revisions)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["customer_id"], set_={"revision": revisions.c.revision + 1}
-            ),
-            [{"customer_id": customer_id, "revision": 1} for customer_id in sorted(customer_ids)],
-        )
-
-
-def revisions_of(connection: Connection, customer_ids: Collection[str]) -> dict[str, int]:
-    """The revision of each customer; 0 for whom nothing has happened online.
-
-    Within a writing transaction nobody else can move them until it ends.
-    """
-    wanted = select(revisions).where(revisions.c.customer_id.in_(customer_ids)).with_for_update()
-    moved = {row.customer_id: row.revision for row in connection.execute(wanted)}
-    return {customer_id: moved.get(customer_id, 0) for customer_id in customer_ids}
-
-
 def online_events_of(connection: Connection, customer_ids: Collection[str]) -> Online:
     """All events of these customers that no publication holds yet."""
     wanted = select(events.c.customer_id, events.c.event_id, events.c.known_at, events.c.event)
@@ -136,6 +115,7 @@ def uncompacted(connection: Connection, limit: int) -> Inbox:
 
 def mark_compacted(connection: Connection, numbers: Sequence[int]) -> int:
     """Note that the lake has these events now; returns the number of this compaction."""
+    hold(connection, Lock.COMPACTION)
     # Counted in a mark of its own, never from the rows: those go, and a number must not return.
     compaction = last_compaction(connection) + 1
     write_mark(connection, COMPACTION, str(compaction))
@@ -154,7 +134,7 @@ def last_compaction(connection: Connection) -> int:
 def _settle(connection: Connection, sends: pl.DataFrame) -> None:
     # From here on the history itself counts the mail; its reservation would count it twice.
     sent = sends["decision_id"].drop_nulls().unique().to_list()
-    for table in (reservations, decisions):
+    for table in (decisions, reservations):  # in the order in which `cancel` takes them
         connection.execute(
             update(table)
             .where(table.c.decision_id.in_(sent), table.c.state != "cancelled")

@@ -15,8 +15,9 @@ from features.people import as_known
 from features.tables import CUSTOMERS, HISTORY
 from serving.store.connections import Connections
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
-from serving.store.inbox import advance
+from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
+from serving.store.revisions import advance
 from serving.store.tables import events, histories, people, shelf
 from serving.store.upsert import insert_for
 from serving.tables import UTC
@@ -75,6 +76,7 @@ def publish(
                 _replace(connection, people, changed)
                 advance(connection, [row["customer_id"] for row in changed])
     with connections.writing() as connection:
+        hold(connection, Lock.PUBLICATION)
         version = (connection.scalar(select(func.max(shelf.c.version))) or 0) + 1
         connection.execute(delete(shelf))
         connection.execute(

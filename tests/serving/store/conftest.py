@@ -10,8 +10,8 @@ from serving.store import Store
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'store.db'}"
+def url(store_url):
+    return store_url
 
 
 @pytest.fixture

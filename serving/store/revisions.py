@@ -1,0 +1,68 @@
+"""How often what we know of a customer has changed, and who may change it now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from sqlalchemy import Connection, select
+
+from serving.store.tables import revisions
+from serving.store.upsert import insert_for
+
+# A statement takes a limited number of values.
+VALUES_AT_ONCE = 500
+
+
+def revisions_of(connection: Connection, customer_ids: Collection[str]) -> dict[str, int]:
+    """The revision of each customer; 0 for whom nothing has happened yet."""
+    moved: dict[str, int] = {}
+    for some in _some_at_a_time(sorted(set(customer_ids))):
+        wanted = select(revisions).where(revisions.c.customer_id.in_(some))
+        moved |= {row.customer_id: row.revision for row in connection.execute(wanted)}
+    return {customer_id: moved.get(customer_id, 0) for customer_id in customer_ids}
+
+
+def hold_revisions(connection: Connection, customer_ids: Collection[str]) -> dict[str, int]:
+    """Like `revisions_of`, and nobody else can move them until this transaction ends.
+
+    Customers without a row get one first, since only a row can be locked. Both steps go by
+    customer_id and everybody takes them in this order, so no two wait for each other.
+    """
+    wanted = sorted(set(customer_ids))
+    if connection.dialect.name == "sqlite":  # a writing transaction is alone
+        return revisions_of(connection, wanted)
+    there: set[str] = set()
+    for some in _some_at_a_time(wanted):
+        known = select(revisions.c.customer_id).where(revisions.c.customer_id.in_(some))
+        there |= set(connection.scalars(known))
+    missing = [{"customer_id": one, "revision": 0} for one in wanted if one not in there]
+    if missing:
+        connection.execute(insert_for(connection, revisions).on_conflict_do_nothing(), missing)
+    held: dict[str, int] = {}
+    for some in _some_at_a_time(wanted):
+        rows = select(revisions).where(revisions.c.customer_id.in_(some))
+        rows = rows.order_by(revisions.c.customer_id).with_for_update()
+        held |= {row.customer_id: row.revision for row in connection.execute(rows)}
+    return held
+
+
+def advance(connection: Connection, customer_ids: Collection[str]) -> None:
+    """Let no decision that was begun before now reserve a mail to these customers."""
+    if connection.dialect.name != "sqlite":
+        hold_revisions(connection, customer_ids)
+    advance_held(connection, customer_ids)
+
+
+def advance_held(connection: Connection, customer_ids: Collection[str]) -> None:
+    """Like `advance`, for customers whose revisions this transaction holds already."""
+    moved_on = insert_for(connection, revisions).on_conflict_do_update(
+        index_elements=["customer_id"], set_={"revision": revisions.c.revision + 1}
+    )
+    rows = [{"customer_id": one, "revision": 1} for one in sorted(set(customer_ids))]
+    if rows:
+        connection.execute(moved_on, rows)
+
+
+def _some_at_a_time(customer_ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(customer_ids), VALUES_AT_ONCE):
+        yield customer_ids[start : start + VALUES_AT_ONCE]
