@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,6 +15,8 @@ PLACES = {
     "ONJE_STORE_URL": "database of the store (default sqlite:///$ONJE_HOME/store.db)",
     "ONJE_HOST": "address the service listens on (default 127.0.0.1)",
     "ONJE_PORT": "port the service listens on (default 3000)",
+    "ONJE_SECRET": "root secret of 32 or more bytes (default $ONJE_HOME/secret, made at first use)",
+    "ONJE_KEY": "a key for the examples of these pages; Onje itself does not read it",
     "ONJE_SHARED_DATA": "folder of real data for tests and benchmarks",
 }
 
@@ -31,6 +33,7 @@ class Places:
     tracking_uri: str | None
     host: str
     port: int
+    own_secret: str | None = field(repr=False)
 
     @property
     def lake(self) -> Path:
@@ -77,6 +80,7 @@ def places(environment: Mapping[str, str]) -> Places:
         tracking_uri=tracking_uri,
         host=environment.get("ONJE_HOST") or "127.0.0.1",
         port=int(port),
+        own_secret=environment.get("ONJE_SECRET") or None,
     )
 
 

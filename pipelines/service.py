@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from pipelines.effective import read_settings
 from pipelines.places import places
 from pipelines.pulling import keep_pulling
+from pipelines.root_secret import root_secret
 from pipelines.settings import load_settings
 from serving.live import Live
 from serving.opening import open_live
@@ -31,6 +32,7 @@ def open_here() -> Live:
         read=partial(read_settings, at.settings_file),
         clock=lambda: datetime.now(UTC),
         registry=REGISTRY,
+        secret=root_secret(at),
     )
 
 

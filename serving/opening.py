@@ -12,6 +12,7 @@ from serving.effective import ReadSettings, SettingsShelf
 from serving.live import Clock, Live
 from serving.metrics import Metrics
 from serving.models import ModelShelf
+from serving.secret import Secret
 from serving.store import Store
 
 
@@ -22,6 +23,7 @@ def open_live(
     read: ReadSettings,
     clock: Clock,
     registry: CollectorRegistry,
+    secret: Secret,
 ) -> Live:
     """The store at `store_url`, the settings over it and the champions under `home`/models.
 
@@ -43,4 +45,5 @@ def open_live(
         registry=registry,
         threads=CapacityLimiter(settings.current.serving.service.threads),
         gate=gate,
+        secret=secret,
     )

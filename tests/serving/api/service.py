@@ -17,6 +17,7 @@ from serving.access.keys import new_key
 from serving.access.scopes import Scope
 from serving.app import create_app
 from serving.opening import open_live
+from serving.secret import Secret
 from tests.serving.store.rows import customers, event, history, products
 
 SETTINGS_FILE = Path(__file__).parents[3] / "onje.toml"
@@ -43,6 +44,7 @@ class Service:
                 read=self._read,
                 clock=lambda: self.now,
                 registry=CollectorRegistry(),
+                secret=Secret(b"the root secret of all API tests"),
             ),
             routers=[],
         )
