@@ -6,7 +6,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export BENTOML_DO_NOT_TRACK := True
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-all docs bench bench-models serve lab lock clean
+.PHONY: help run test check check-all docs bench bench-models bench-serve soak serve lab lock clean
 
 help: ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -54,6 +54,12 @@ docs: .venv/dev.done ## print the pages that come from code
 
 bench: .venv/dev.done ## measure against floors and baselines, write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-serve: .venv/dev.done ## the service on 500,000 customers, alone and 64 at once, beside doing nothing
+	@$(BIN)/python -m benchmarks.serving $(ARGS)
+
+soak: .venv/dev.done ## an hour of load, overload and killed workers: memory, open files, nothing lost
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench-models: .venv/dev.done ## every model beside its baselines and the peers' libraries, one table
 	@$(BIN)/python -m benchmarks.models $(ARGS)

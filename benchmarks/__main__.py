@@ -7,12 +7,7 @@ coverage policies]` works on the installation of ONJE_HOME, so type `onje demo -
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from benchmarks import (
@@ -29,25 +24,8 @@ from benchmarks import (
 )
 from benchmarks.copies import copied
 from benchmarks.model_rows import as_json
+from benchmarks.page import TITLES, keep
 from pipelines.console import progress
-from pipelines.retrain import code_version
-
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "benchmarks.md"
-RESULTS = ROOT / ".onje" / "benchmarks.json"
-
-TITLES = {
-    "newcomer": "From clone to first decision",
-    "serving": "The service",
-    "rescoring": "The night",
-    "deciding": "Deciding",
-    "features": "Features",
-    "models": "Models",
-    "training": "Training",
-    "worlds": "Worlds",
-    "coverage": "Coverage",
-    "policies": "Policies",
-}
 
 
 def main(words: list[str]) -> None:
@@ -56,18 +34,15 @@ def main(words: list[str]) -> None:
     unknown = set(names) - set(TITLES)
     if unknown:
         sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(TITLES)}")
-    found: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    done: dict[str, tuple[str, Any]] = {}
     for name in names:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        found[name] = {"when": f"{datetime.now(UTC):%Y-%m-%d}", "code": code_version()}
-        found[name] |= dict(zip(("table", "figures"), measured(name), strict=True))
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(json.dumps(found, default=str))
-    PAGE.write_text(page(found), "utf-8")
+        done[name] = measured(name)
+        keep(name, *done[name])
     if "--json" in words:
-        print(json.dumps({name: found[name]["figures"] for name in names}, default=str))
+        print(json.dumps({name: figures for name, (_, figures) in done.items()}, default=str))
     else:
-        print("\n\n".join(f"{TITLES[name]}\n\n{found[name]['table']}" for name in names))
+        print("\n\n".join(f"{TITLES[name]}\n\n{table}" for name, (table, _) in done.items()))
 
 
 def measured(name: str) -> tuple[str, Any]:
@@ -95,39 +70,14 @@ def measured(name: str) -> tuple[str, Any]:
     if name == "coverage":
         run = coverage.run()
         return coverage.table(run), run
-    module = {"features": features, "serving": serving, "training": training}[name]
+    if name == "serving":
+        with progress(quiet=False) as step:
+            figures = serving.run(serving.CUSTOMERS, step=step, changes={}, seconds=serving.SECONDS)
+        return serving.table(figures), figures
+    module = {"features": features, "training": training}[name]
     with copied() as onje:
         run = module.run(onje)
     return module.table(run), run
-
-
-def page(found: dict[str, Any]) -> str:
-    """The page of all figures, those measured earlier included."""
-    parts = [
-        "# Benchmarks\n\n",
-        "<!-- written by `make bench` -->\n\n",
-        f"Measured on {machine()}. Shared machines are noisy: read ratios within one table, not ",
-        "seconds across tables. Repeat with `make bench`, or `make bench ARGS=serving`.\n",
-    ]
-    for name, title in TITLES.items():
-        if name in found:
-            one = found[name]
-            intro = (sys.modules[f"benchmarks.{name}"].__doc__ or "").strip()
-            parts.append(f"\n## {title}\n\n{intro}\n\n{one['table']}\n\n")
-            parts.append(f"{one['when']}, code {one['code']}\n")
-    return "".join(parts)
-
-
-def machine() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    model = subprocess.run(
-        ["sh", "-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
-    return (
-        f"{os.cpu_count()} cores ({model or platform.machine()}), {memory:.0f} GiB, "
-        f"Python {platform.python_version()}"
-    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,12 +31,12 @@ from pipelines.console import Step, progress
 from pipelines.delivery import keep_delivery
 from pipelines.installation import PATIENCE_S, Installation, opened
 from pipelines.models import TRAINERS
-from pipelines.places import places
+from pipelines.places import Places, places
 from pipelines.retrain import Retrained, Skipped, retrain
 from pipelines.simulator.into_lake import into_lake
 from pipelines.simulator.past_mail import send_history
 from pipelines.simulator.run import begin
-from pipelines.simulator.world import World, create
+from pipelines.simulator.world import START, create
 from pipelines.simulator.worlds import known_world
 from serving.scores import NEEDED
 from serving.store import Store
@@ -58,40 +58,40 @@ def big_store(customers: int, *, step: Step) -> Path:
         return home
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    with at_home(home) as onje:
-        world = _teach(onje, step)
-        onje.set_clock((datetime.now(UTC) - world.start).days, who="big_store", at=_now())
-    with at_home(home) as onje:
+    settings = places(os.environ).settings_file
+    with at_home(home, settings) as onje:
+        _teach(onje, step)
+        set_clock(onje)
+    with at_home(home, settings) as onje:
         _fill(onje, customers, step)
-        keep_delivery(
-            onje.lake, onje.store, version=onje.lake.versions()["events"], as_of=world.start
-        )
+        events = onje.lake.versions()["events"]
+        keep_delivery(onje.lake, onje.store, version=events, as_of=START)
     (home / DONE).write_text(f"{customers} customers, synthetic\n")
     return home
 
 
 @contextmanager
-def at_home(home: Path) -> Iterator[Installation]:
-    """The installation there, which the environment names meanwhile."""
+def at_home(home: Path, settings: Path) -> Iterator[Installation]:
+    """The installation there under these settings, which the environment names meanwhile."""
     before = {name: os.environ.get(name) for name in ("ONJE_HOME", "ONJE_SETTINGS")}
-    # The settings are those that hold here, wherever the home is.
-    settings = places(os.environ).settings_file
     os.environ |= {"ONJE_HOME": str(home), "ONJE_SETTINGS": str(settings)}
     try:
         with opened() as onje:
             yield onje
     finally:
         for name, value in before.items():
-            os.environ.pop(name)
+            del os.environ[name]
             if value is not None:
                 os.environ[name] = value
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def set_clock(onje: Installation) -> None:
+    """Let it be the day on which the simulated past ends."""
+    now = datetime.now(UTC)
+    onje.set_clock((now - START).days, who="big store", at=now)
 
 
-def _teach(onje: Installation, step: Step) -> World:
+def _teach(onje: Installation, step: Step) -> None:
     """The simulated shop in the lake, and the models that learn from it."""
     world = create(
         known_world("default"), customers=TAUGHT, history_weeks=WEEKS, weeks=0, seed=SEED
@@ -111,7 +111,6 @@ def _teach(onje: Installation, step: Step) -> World:
         step=step,
     )
     _refuse_missing(learnt)
-    return world
 
 
 def _registry(onje: Installation):  # type: ignore[no-untyped-def]
@@ -153,7 +152,7 @@ def _fill(onje: Installation, customers: int, step: Step) -> None:
     starts = range(0, customers, BLOCK)
     step(doing, 0, len(starts))
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
-        done = processes.map(_publish_block, repeat(onje.places.home), starts, repeat(customers))
+        done = processes.map(_publish_block, repeat(onje.places), starts, repeat(customers))
         for place, _ in enumerate(done):
             step(doing, place + 1, len(starts))
 
@@ -161,11 +160,11 @@ def _fill(onje: Installation, customers: int, step: Step) -> None:
 _TEMPLATES: dict[Path, tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]] = {}
 
 
-def _publish_block(home: Path, start: int, customers: int) -> None:
-    with at_home(home) as onje:
-        if home not in _TEMPLATES:
-            _TEMPLATES[home] = templates(onje)
-        history, people, products = _TEMPLATES[home]
+def _publish_block(at: Places, start: int, customers: int) -> None:
+    with at_home(at.home, at.settings_file) as onje:
+        if at.home not in _TEMPLATES:
+            _TEMPLATES[at.home] = templates(onje)
+        history, people, products = _TEMPLATES[at.home]
         numbers = np.arange(start, min(start + BLOCK, customers))
         pasts, persons = block(history, people, numbers)
         store = Store.open(onje.places.store_url, patience_s=6 * PATIENCE_S)
@@ -241,11 +240,6 @@ def _lines(chance: np.ndarray, *, most: int) -> np.ndarray:
 
     drawn = MEDIAN_LINES * np.exp(SPREAD * ndtri(chance))
     return np.clip(np.rint(drawn), 1, min(MOST_LINES, most)).astype(np.int64)
-
-
-def told(home: Path) -> Mapping[str, object]:
-    """What lies there."""
-    return {"home": str(home), "bytes": (home / "store.db").stat().st_size, "synthetic": True}
 
 
 def main(words: list[str]) -> None:
