@@ -30,6 +30,7 @@ VERBS = {
     "compact": "Move events that came in online from the store to the lake.",
     "rescore": "Decide for every customer and write plans and scores.",
     "serve": "Start the service.",
+    "keys": "Make, list, rotate and revoke the keys that the service asks for.",
     "replay": "Decide again what was decided, and say what differs.",
     "render": "Show the e-mail of a decision as a small block of HTML.",
 }

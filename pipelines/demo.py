@@ -105,18 +105,18 @@ def with_clock(onje: Installation, *, now: datetime) -> Installation:
     return replace(onje, settings=load_settings(onje.places.settings_file, patches))
 
 
-def ask(address: str, customer_id: str) -> dict[str, Any]:
+def ask(address: str, key: str, customer_id: str) -> dict[str, Any]:
     """What next for this customer? A question for real: it is recorded and reserves the mail."""
     question = {"request_id": f"demo-{time.time_ns()}", "customer_id": customer_id}
-    answer = httpx.post(f"{address}/v1/decide", json=question, timeout=10)
+    answer = httpx.post(f"{address}/v1/decide", json=question, headers=_with(key), timeout=10)
     answer.raise_for_status()
     decision: dict[str, Any] = answer.json()
     return decision
 
 
-def receipt_of(address: str, decision_id: str) -> dict[str, Any]:
+def receipt_of(address: str, key: str, decision_id: str) -> dict[str, Any]:
     """The decision as it was recorded, with everything that explains it."""
-    answer = httpx.get(f"{address}/v1/decisions/{decision_id}", timeout=10)
+    answer = httpx.get(f"{address}/v1/decisions/{decision_id}", headers=_with(key), timeout=10)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()["receipt"]
     return found
@@ -170,6 +170,10 @@ def titles_of(lake: Lake) -> Callable[[list[str]], dict[str, str]]:
         return dict(found.select("product_id", "name").drop_nulls().rows())
 
     return names
+
+
+def _with(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 def _fate(arm: dict[str, Any]) -> str:

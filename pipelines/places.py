@@ -12,7 +12,8 @@ from features.errors import SettingsError
 PLACES = {
     "ONJE_HOME": "folder of lake, store, models and MLflow's files (default .onje, see below)",
     "ONJE_SETTINGS": "the settings file (default $ONJE_HOME/onje.toml, else onje.toml, see below)",
-    "ONJE_STORE_URL": "database of the store (default sqlite:///$ONJE_HOME/store.db)",
+    "ONJE_STORE_URL": "database of the store: sqlite:///FILE or postgresql://USER@HOST/DATABASE "
+    "(default sqlite:///$ONJE_HOME/store.db)",
     "ONJE_HOST": "address the service listens on (default 127.0.0.1)",
     "ONJE_PORT": "port the service listens on (default 3000)",
     "ONJE_SECRET": "root secret of 32 or more bytes (default $ONJE_HOME/secret, made at first use)",
@@ -20,6 +21,7 @@ PLACES = {
     "ONJE_SHARED_DATA": "folder of real data for tests and benchmarks",
 }
 
+STORE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 TRACKING_SCHEMES = ("http://", "https://", "sqlite://", "postgresql", "mysql", "databricks")
 
 
@@ -63,9 +65,11 @@ def places(environment: Mapping[str, str]) -> Places:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise SettingsError(f"ONJE_PORT is {port!r}; give a port from 1 to 65535")
     store_url = environment.get("ONJE_STORE_URL") or f"sqlite:///{home / 'store.db'}"
-    if not store_url.startswith("sqlite:///") or store_url.endswith((":memory:", "///")):
+    if not store_url.startswith(STORE_SCHEMES) or store_url.endswith((":memory:", "///")):
+        scheme = store_url.split("//")[0]  # what follows may hold a password
         raise SettingsError(
-            f"ONJE_STORE_URL is {store_url!r}; write sqlite:////absolute/path/to/store.db"
+            f"ONJE_STORE_URL is {scheme!r} and more; write sqlite:////absolute/path/to/store.db, "
+            "or postgresql://user@host/database"
         )
     tracking_uri = environment.get("MLFLOW_TRACKING_URI") or None
     if tracking_uri and not tracking_uri.startswith(TRACKING_SCHEMES):

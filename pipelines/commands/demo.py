@@ -33,6 +33,7 @@ def demo(
     from pipelines.demo import ask, prepare, receipt_of, titles_of, told
     from pipelines.ingest.into_lake import ingest_completejourney
     from pipelines.installation import opened
+    from pipelines.keys import demo_key
     from pipelines.serve import SERVICE, beside, running
 
     # Whoever ends the demo ends its service with it, be it by Ctrl-C or by a signal to terminate.
@@ -41,34 +42,37 @@ def demo(
         with progress(quiet=as_json) as step:
             ready = prepare(onje, ingest=ingest_completejourney, now=datetime.now(UTC), step=step)
         at = onje.places
+        key = demo_key(onje.store, now=datetime.now(UTC))
         with running(at, log=at.home / "service.log", service=SERVICE) as service:
             address = service.address
-            decision = ask(address, ready.customer_id)
-            receipt = receipt_of(address, decision["decision_id"])
+            decision = ask(address, key, ready.customer_id)
+            receipt = receipt_of(address, key, decision["decision_id"])
             if as_json:
                 print(json.dumps({**decision, "seconds": ready.seconds}), flush=True)
             else:
                 print(f"\n{told(decision, receipt, titles_of(onje.lake))}\n", flush=True)
             if not once:
                 with beside(at, log=at.home / "mlflow.log") as mlflow:
-                    say(_invitation(address, mlflow, ready.another_id))
+                    say(_invitation(address, mlflow, key, ready.another_id))
                     with suppress(KeyboardInterrupt):
                         service.stay()
 
 
-def _invitation(address: str, mlflow: str, customer: str) -> str:
+def _invitation(address: str, mlflow: str, key: str, customer: str) -> str:
     question = f'{{"request_id": "NAME", "customer_id": "{customer}", "dry_run": true}}'
     event = (
         f'{{"events": [{{"kind": "cart_add", "customer_id": "{customer}", '
         '"product_id": "1082185", "quantity": 1}]}'
     )
-    curl = "curl -s -H 'content-type: application/json'"
+    curl = "curl -s -H \"Authorization: Bearer $ONJE_KEY\" -H 'content-type: application/json'"
     return f"""The service stays up until Ctrl-C:
   API        {address}/v1/docs
   MLflow     {mlflow} (takes some seconds to start)
 
-Nothing applies to household {customer} now. Ask, tell that it put bananas into its cart, ask again:
+Nothing applies to household {customer} now. Ask, tell that it put bananas into its cart, ask again.
+In another terminal, with a key that is shown here once and holds until the next demo:
 
+  export ONJE_KEY={key}
   {curl} {address}/v1/decide -d '{question.replace("NAME", "mine-1")}'
   {curl} {address}/v1/events -d '{event}'
   {curl} {address}/v1/decide -d '{question.replace("NAME", "mine-2")}'

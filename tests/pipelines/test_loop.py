@@ -4,7 +4,7 @@ import json
 import shutil
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pipelines.demo import ask, prepare, receipt_of, titles_of, told, with_clock
 from pipelines.doctor import mend
 from pipelines.effective import effective
 from pipelines.installation import Installation
+from pipelines.keys import demo_key
 from pipelines.models import MODELS, TRAINERS
 from pipelines.places import places
 from pipelines.publish import publish
@@ -371,11 +372,12 @@ def test_the_demo_ends_in_a_decision_that_a_person_can_read(onje, now, monkeypat
         now=now + timedelta(days=3000), step=silently,
     )  # fmt: skip
     assert "train" in ready.seconds and ready.customer_id != ready.another_id
+    key = demo_key(ready.onje.store, now=datetime.now(UTC))
     with serve.running(at, log=at.home / "service.log", service=serve.SERVICE) as service:
         address = service.address
-        decision = ask(address, ready.customer_id)
-        receipt = receipt_of(address, decision["decision_id"])
-        again = ask(address, ready.customer_id)
+        decision = ask(address, key, ready.customer_id)
+        receipt = receipt_of(address, key, decision["decision_id"])
+        again = ask(address, key, ready.customer_id)
     text = told(decision, receipt, titles_of(onje.lake))
     assert decision["action"] == "send" and f"Send    {decision['email']}" in text
     assert decision["because"][0]["text"] in text
