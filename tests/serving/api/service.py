@@ -29,7 +29,7 @@ NOON = datetime(2024, 5, 1, 16, tzinfo=UTC)  # in New York, where these customer
 class Service:
     """One process of Onje on `home`; several may share it."""
 
-    def __init__(self, home: Path, portal, *, patches=()) -> None:
+    def __init__(self, home: Path, portal, *, patches=(), routers=()) -> None:
         self.now = NOON
         self._portal = portal
         fixed = {
@@ -46,7 +46,7 @@ class Service:
                 registry=CollectorRegistry(),
                 secret=Secret(b"the root secret of all API tests"),
             ),
-            routers=[],
+            routers=routers,
         )
 
     @property
@@ -105,6 +105,20 @@ class Service:
                 return await client.request(**request)
 
         return self._portal.call(ask)
+
+    def ask_as(self, headers, **request):
+        """The answer to a request with these headers and no key of the tests' own."""
+
+        async def ask():
+            async with self._client() as client:
+                del client.headers["Authorization"]
+                return await client.request(headers=headers, **request)
+
+        return self._portal.call(ask)
+
+    def do_async(self, work, *args):
+        """Run the coroutine function `work` in the service's own loop."""
+        return self._portal.call(work, *args)
 
     def _client(self):
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
