@@ -90,6 +90,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self.retry_after: str | None = None  # of the last answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -104,6 +105,10 @@ class Connection(asyncio.Protocol):
         length = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
         if len(self._buffer) < end + 4 + length:
             return
+        again = head.find(b"retry-after:")
+        self.retry_after = (
+            head[again + 12 :].split(b"\r\n", 1)[0].strip().decode() if again >= 0 else None
+        )
         body, self._buffer = self._buffer[end + 4 : end + 4 + length], b""
         if self._answer is not None and not self._answer.done():
             self._answer.set_result((int(head[9:12]), body))
@@ -112,6 +117,10 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionResetError("the service closed the connection"))
+
+    @property
+    def is_lost(self) -> bool:
+        return self._transport is None
 
     def ask(self, request: bytes) -> asyncio.Future[tuple[int, bytes]]:
         """Status and body of the answer; ConnectionResetError where none can come."""

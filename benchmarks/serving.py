@@ -49,6 +49,7 @@ class Bench:
     key: str
     customers: int
     workers: int
+    store: Path
 
     def ask(self, path: str, *, at_once: int, seconds: float, recorded: bool) -> Load:
         """Ask one path, with new request ids each time."""
@@ -101,7 +102,9 @@ def started(customers: int, changes: Mapping[str, str], *, step: Step) -> Iterat
         at = places(os.environ)
         try:
             with running(at, log=home / "service.log", service="benchmarks.service:Onje") as up:
-                yield Bench(up, written, customers, onje.settings.service.workers)
+                yield Bench(
+                    up, written, customers, onje.settings.service.workers, home / "store.db"
+                )
         finally:
             del os.environ["ONJE_PORT"]
 
