@@ -98,6 +98,12 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
     )
 
 
+def applies_to(people: pl.DataFrame, email: str, settings: ServingSettings) -> bool:
+    """Whether an e-mail of the catalogue applies to one person, whatever is asked."""
+    [arm] = (one for one in _arms(settings) if one.email == email)
+    return bool(people.select(arm.applies.fill_null(False)).item())
+
+
 def asks_only_for_time() -> pl.Expr:
     """Of a question: exactly one e-mail is named, so whether it goes is decided already."""
     return (pl.col("emails").list.n_unique() == 1).fill_null(False)

@@ -11,14 +11,11 @@ from features.localtime import local_of
 from serving.brake import brake_of
 from serving.conditions import Conditions
 from serving.frequency import closed_times
-from serving.guardrails import COMPLAINT_BRAKE, OF_INSTANTS, SUNSET, braked, clock_rules
+from serving.guardrails import SUNSET, braked, clock_rules
 from serving.law import expiries, with_law
 from serving.reasons import told
 from serving.schemas.message import Reason
 from serving.settings import ServingSettings
-
-# Codes that are asked here, whatever deciding again says of them.
-ASKED = frozenset({*OF_INSTANTS, SUNSET.name, COMPLAINT_BRAKE[0]})
 
 
 def shut_by(
@@ -43,7 +40,7 @@ def shut_by(
     local = local_of(asked.get_column("at"), asked.get_column("timezone")).alias("local_at")
     asked = asked.with_columns(local).with_columns(hour=pl.col("local_at").dt.hour().cast(pl.Int64))
     rules = (SUNSET.reason, braked(brake).reason, *clock_rules(settings.policy))
-    for code, text in told(asked.lazy(), "person", rules).select("code", "text").collect().rows():
+    for code, text in told(asked, "person", rules).select("code", "text").rows():
         yield Reason(code=code, text=text)
     law = expiries(with_law(person, settings.law))
     closed = pl.concat([closed_times(mails, settings, brake), law]).filter(

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
-from features.permissions import permissions_as_of
-from serving.answer import decisions_of
+from serving.candidates import applies_to
 from serving.effective import Effective
-from serving.guardrails import CONSENT, NO_PRODUCTS, RECENTLY_BOUGHT, SUPPRESSION
-from serving.leaving import ASKED, shut_by
-from serving.models import NO_MODELS
+from serving.guardrails import CONSENT, SUPPRESSION
+from serving.known_now import KnownNow
+from serving.leaving import shut_by
 from serving.older import missing_in
-from serving.promises import mails_of, standing_of
 from serving.reasons import told
 from serving.schemas.message import Reason
-from serving.scores import Scores, scores_of
+from serving.stock import NOWHERE, stock_of
 from serving.store import Decided, View
-from serving.tables import KEY, REQUESTS, UTC
-from serving.valuation import OWN
 
 ENDED = {
     "sent": "this mail was sent",
@@ -41,13 +35,8 @@ CODES: Mapping[str, str] = {
     "older_release": "an earlier release made it, whose receipts do not hold what has to be asked",
     "something_happened": "a wait: something happened to them since, so ask again",
 }
-# Which products it shows was decided then, with models; of those `_of_products` says how they are.
-OF_PRODUCTS = frozenset({NO_PRODUCTS.name, RECENTLY_BOUGHT.name})
-# What models said when it was decided; nobody waits for them here.
-SCORED = {
-    "churn": pl.Float64(), "email_dormancy": pl.Float64(),
-    "dormant_on": UTC, "dormant_within_30d": pl.Float64(),
-}  # fmt: skip
+# What a sender or a mailbox tells of a mail that left: by it no trigger ceases to apply.
+OF_DELIVERY = ("send", "deliver")
 
 
 def invalid_because(decided: Decided, view: View, settings: Effective) -> list[Reason]:
@@ -63,20 +52,15 @@ def invalid_because(decided: Decided, view: View, settings: Effective) -> list[R
     lacks = missing_in(decided.receipt)
     if lacks:
         return [_reason("older_release", f"its receipt has no {', '.join(lacks)}; decide again")]
-    now = view.present[decided.customer_id]
+    known = KnownNow(decided, view, settings)
     since = _since(decided, view.knowledge.history)
-    quick = list(_quickly(decided, view, since, settings, now))
+    quick = list(_quickly(known, since))
     if quick:
         return quick
     if decided.action == "wait":
         happened = [_reason("something_happened", "something happened since; ask again")]
         return happened if since.height else []
-    scores = _scores(decided, view, settings, now)
-    request = _request(decided, now)
-    shut = list(_shut(decided, request, view, scores, settings, now))
-    if since.is_empty() and settings.fingerprint == decided.receipt["settings"]:
-        return shut
-    return [*shut, *_by_the_rules(decided, request, view, scores, settings)]
+    return [*_shut(known), *_outlived(known, since)]
 
 
 def _since(decided: Decided, history: pl.DataFrame) -> pl.DataFrame:
@@ -86,11 +70,10 @@ def _since(decided: Decided, history: pl.DataFrame) -> pl.DataFrame:
     return history.filter((pl.col("known_at") > decided.as_of) | at_once)
 
 
-def _quickly(
-    decided: Decided, view: View, since: pl.DataFrame, settings: Effective, now: datetime
-) -> Iterator[Reason]:
+def _quickly(known: KnownNow, since: pl.DataFrame) -> Iterator[Reason]:
+    decided, settings = known.decided, known.settings
     until = datetime.fromisoformat(decided.receipt["valid_until"])
-    if now > until:
+    if known.now > until:
         yield _reason("expired", f"it was valid until {until:%Y-%m-%d %H:%M} UTC")
     if decided.email is None:
         return
@@ -100,123 +83,64 @@ def _quickly(
         return
     if not email.enabled:
         yield _reason("switched_off", f"{decided.email} is switched off in onje.toml")
-    yield from _forbidden(decided, view, mail_class=email.mail_class, now=now)
+    yield from _forbidden(known.permissions, mail_class=email.mail_class)
     shown = decided.receipt["products"]
     if shown:
-        yield from _of_products(shown, since, view.knowledge.products, now)
+        yield from _of_products(shown, since, known)
 
 
-def _forbidden(decided: Decided, view: View, *, mail_class: str, now: datetime) -> Iterator[Reason]:
+def _forbidden(permissions: pl.DataFrame, *, mail_class: str) -> Iterator[Reason]:
     """What the customer themselves has put an end to."""
-    spine = _spine(decided.customer_id, now)
-    person = permissions_as_of(view.knowledge.history, spine).with_columns(
-        mail_class=pl.lit(mail_class), row=0
-    )
+    person = permissions.with_columns(mail_class=pl.lit(mail_class), row=0)
     rules = (CONSENT.reason, SUPPRESSION.reason)
-    for code, text in told(person.lazy(), "row", rules).select("code", "text").collect().rows():
+    for code, text in told(person, "row", rules).select("code", "text").rows():
         yield _reason(code, text)
 
 
-def _of_products(
-    shown: Collection[str], since: pl.DataFrame, products: pl.DataFrame, now: datetime
-) -> Iterator[Reason]:
+def _of_products(shown: Collection[str], since: pl.DataFrame, known: KnownNow) -> Iterator[Reason]:
     bought = since.filter((pl.col("kind") == "order") & pl.col("product_id").is_in(shown))
     for product in bought.get_column("product_id").unique().sort():
         yield _reason("bought", f"they ordered {product} since")
-    there = products.filter(
-        pl.col("product_id").is_in(shown),
-        pl.col("available"),
-        pl.col("released_at").is_null() | (pl.col("released_at") <= now),
-    )
-    for product in sorted(set(shown) - set(there.get_column("product_id"))):
-        yield _reason("off_the_shelf", f"{product} is not on the shelf any more")
+    stock = stock_of(known.knowledge.products, depth=known.settings.features.category_depth)
+    ordered = sorted(set(shown))
+    released = stock.products.get_column("released_at")
+    for product, place in zip(ordered, stock.places_of(ordered).tolist(), strict=True):
+        out = None if place == NOWHERE else released[place]
+        if place == NOWHERE or (out is not None and out > known.now):
+            yield _reason("off_the_shelf", f"{product} is not on the shelf any more")
 
 
-def _request(decided: Decided, now: datetime) -> pl.DataFrame:
-    """One row of REQUESTS: may this very e-mail go?"""
-    asked = decided.receipt["asked"]
-    row = {
-        "row": 0, "request_id": asked["request_id"], "decision_id": decided.decision_id,
-        "customer_id": decided.customer_id, "as_of": now, "emails": [decided.email],
-        "earliest": None, "deadline": None,
-    }  # fmt: skip
-    return pl.DataFrame([row], schema=REQUESTS)
-
-
-def _shut(
-    decided: Decided,
-    request: pl.DataFrame,
-    view: View,
-    scores: Scores,
-    settings: Effective,
-    now: datetime,
-) -> Iterator[Reason]:
+def _shut(known: KnownNow) -> Iterator[Reason]:
     """What shuts the instant at which it would leave; it never leaves before its own."""
+    decided = known.decided
     assert decided.email is not None and decided.send_at is not None
-    standing = standing_of(scores, request, view.knowledge.mail, settings.serving)
-    person = scores.people.with_row_index("person").with_columns(standing.drop(KEY))
     return shut_by(
-        person,
-        mails_of(request, view.knowledge, person.select("person", *KEY)),
-        view.knowledge.conditions,
+        known.person,
+        known.mails,
+        known.knowledge.conditions,
         email=decided.email,
-        at=max(now, decided.send_at),
-        settings=settings.serving,
+        at=max(known.now, decided.send_at),
+        settings=known.settings.serving,
     )
 
 
-def _by_the_rules(
-    decided: Decided, request: pl.DataFrame, view: View, scores: Scores, settings: Effective
-) -> Iterator[Reason]:
-    """What deciding again says of this one e-mail, but for what was asked of its instant.
+def _outlived(known: KnownNow, since: pl.DataFrame) -> Iterator[Reason]:
+    """Whether its trigger, or its step of a workflow, applies no more.
 
-    Its products are those that it was decided with, so what it would show now plays no part.
+    Who asked for this one e-mail by name asked for its time alone.
     """
-    [arm] = decisions_of(
-        request,
-        view.knowledge,
-        NO_MODELS,
-        scores,
-        settings=settings.serving,
-        feature_settings=settings.features,
-        valuation=OWN,
-    )["arms"].item()
+    decided = known.decided
+    assert decided.email is not None
     only_time = len(set(decided.receipt["asked"].get("emails", ()))) == 1
-    if not arm["applies"] and not only_time:
+    happened = (~since.get_column("kind").is_in(OF_DELIVERY)).any()
+    is_same = known.settings.fingerprint == decided.receipt["settings"]
+    if only_time or (is_same and not happened):
+        return
+    if not applies_to(known.everything, decided.email, known.settings.serving):
         yield _reason(
             "no_longer_applies",
             f"things are others than they were: {decided.email} applies no more",
         )
-    for reason in arm["forbidden_by"]:
-        if reason["code"] not in ASKED | OF_PRODUCTS:
-            yield _reason(reason["code"], reason["text"])
-
-
-def _scores(decided: Decided, view: View, settings: Effective, now: datetime) -> Scores:
-    """What is known now, with what the models said then."""
-    scores = scores_of(
-        _spine(decided.customer_id, now),
-        view.knowledge,
-        NO_MODELS,
-        settings=settings.serving,
-        feature_settings=settings.features,
-    )
-    then: Mapping[str, Any] = decided.receipt["features"]
-    said = {
-        name: datetime.fromisoformat(then[name]) if dtype == UTC and then[name] else then[name]
-        for name, dtype in SCORED.items()
-        if name in then
-    }
-    people = scores.people.with_columns(
-        pl.lit(value, SCORED[name]).alias(name) for name, value in said.items()
-    )
-    return replace(scores, people=people)
-
-
-def _spine(customer_id: str, now: datetime) -> pl.DataFrame:
-    return pl.DataFrame(
-        [[customer_id], [now]], schema=dict(zip(KEY, (pl.String, UTC), strict=True))
-    )
 
 
 def _reason(code: str, text: str) -> Reason:

@@ -34,6 +34,13 @@ NEVER = np.inf
 SIGNS_OF_LIFE = ("act", "consent")
 # What the guardrail of the sunset reads of a customer.
 OF_SUNSET = ("sunset", "sunset_by", "sunset_email", "sunset_days")
+# The same of somebody whom no workflow has let go of.
+NO_SUNSET = (
+    pl.lit(False).alias("sunset"),
+    pl.lit(None, pl.String).alias("sunset_by"),
+    pl.lit(None, pl.String).alias("sunset_email"),
+    pl.lit(None, pl.Float64).alias("sunset_days"),
+)
 NOT_BEGUN, RUNNING, ENDED, DONE, LAPSED = STATES = (
     "not_begun", "running", "ended", "done", "lapsed",
 )  # fmt: skip
@@ -91,6 +98,16 @@ def steps_of(
         for column in _standing(name, workflow, known)
     ]
     return people.select(KEY).hstack([*columns, *_sunset(settings.workflows, known)])
+
+
+def sunset_emails(settings: ServingSettings) -> list[str]:
+    """The e-mails after which silence closes an address: no sunset without one of them."""
+    return [
+        email
+        for workflow in settings.workflows.values()
+        if workflow.sunset_days > 0
+        for email in workflow.steps[-1].emails
+    ]
 
 
 def _known(

@@ -69,8 +69,14 @@ VARIES = {"Vary": "Accept"}
 async def valid(decision_id: UUID, live: LiveNow) -> Validity:
     """Whether a decision still holds: to be asked just before its mail leaves.
 
-    False from the moment an unsubscribe, a complaint, a hard bounce, a withdrawn consent, an
-    erasure, an order of what it shows or a cancellation is known. No answer is a no.
+    False from the moment that any of these is known: an unsubscribe, a complaint, a hard bounce, a
+    withdrawn consent, an erasure; an order of what it shows, or that a product of it left the
+    shelf; an act of theirs by which its trigger, or its step of a workflow, applies no more; its
+    `send` event, a cancellation, a later decision in a plan's place; its e-mail switched off or
+    gone from the catalogue. By time alone: after `valid_until`, in quiet hours or on a day without
+    mail, once a consent that has to be confirmed runs out, once silence closes their address.
+    And while a cap, a gap, a repeat or the complaint brake stands in its way. A wait holds until
+    something happens to them. No answer is a no.
     """
     try:
         return await live.in_thread(_validity, str(decision_id), live, now=live.now())

@@ -7,7 +7,10 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from serving.candidates import applies_to
+from serving.known_now import KnownNow
 from serving.older import NEEDED
+from serving.segment_settings import columns_asked
 from serving.validity import invalid_because
 from tests.serving.drawn import moment
 from tests.spec.replaying import replayed_shop
@@ -222,6 +225,51 @@ def test_consent_runs_out_by_time_alone(shop):
     assert valid(shop, asked["decision_id"]) == (True, [])
     shop.at("2026-03-04T15:00")
     assert valid(shop, asked["decision_id"]) == (False, ["consent_expired"])
+
+
+def test_silence_closes_the_address_by_time_alone(shop):
+    """The last step of re-engagement left thirty days ago today, at 13:00 in New York."""
+    shop.happened("""
+        kim | consent | 2025-01-05T15:00 | granted
+        kim | order   | 2025-02-10T15:00 | milk | 12
+        kim | send    | 2026-01-18T15:00 | win_back_1
+        kim | send    | 2026-02-01T18:00 | opt_in_renewal
+    """)
+    shop.publish()
+    asked = shop.service.decide("r1", "kim", emails=["recommendation"])
+    assert asked["action"] == "send", asked
+    shop.at("2026-03-03T17:59")
+    assert valid(shop, asked["decision_id"]) == (True, [])
+    shop.at("2026-03-03T18:01")
+    assert valid(shop, asked["decision_id"]) == (False, ["sunset"])
+    shop.told({"customer_id": "kim", "kind": "view", "product_id": "milk"})
+    assert valid(shop, asked["decision_id"]) == (True, [])
+
+
+def test_a_step_of_a_workflow_that_has_ended(shop):
+    """Two weeks after the first win-back the last one is due; then they come back."""
+    shop.happened("""
+        kim | consent | 2025-01-05T15:00 | granted
+        kim | order   | 2025-02-10T15:00 | milk | 12
+        kim | send    | 2026-02-16T15:00 | win_back_1
+    """)
+    shop.publish()
+    asked = shop.service.decide("r1", "kim", emails=["opt_in_renewal", "win_back_3"])
+    assert "workflow_step" in {one["code"] for one in asked["because"]}, asked
+    assert valid(shop, asked["decision_id"]) == (True, [])
+    shop.told({"customer_id": "kim", "kind": "view", "product_id": "milk"})
+    assert valid(shop, asked["decision_id"]) == (False, ["no_longer_applies"])
+
+
+def test_every_e_mail_can_be_asked_whether_it_applies(shop, decision):
+    """A trigger, a stage, a segment or a workflow reads nothing that is not found out for it."""
+    settings = shop.service.live.settings.current
+    view = shop.store.view_of(["ann"], now=moment(NOW), settings=settings.features)
+    known = KnownNow(shop.store.decision(decision), view, settings)
+    assert set(columns_asked(settings.serving.segments)) <= set(known.everything.columns)
+    catalogue = settings.serving.emails
+    applies = {name for name in catalogue if applies_to(known.everything, name, settings.serving)}
+    assert "cart_reminder" in applies and len(applies) < len(catalogue)
 
 
 def without(decided, *names):
