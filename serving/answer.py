@@ -74,6 +74,18 @@ def decisions_of(
     valuation: Valuation,
 ) -> pl.DataFrame:
     """`answer` where the scores of the requests' (customer_id, as_of) are there already."""
+    rows = requests.get_column("row")
+    if not rows.is_sorted():
+        made = decisions_of(
+            requests.sort("row"),
+            knowledge,
+            models,
+            scores,
+            settings=settings,
+            feature_settings=feature_settings,
+            valuation=valuation,
+        )
+        return made[rows.rank("ordinal").cast(pl.Int64) - 1]
     turns = turns_of(requests, knowledge.mail)
     made = [
         _decided(

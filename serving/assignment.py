@@ -130,14 +130,17 @@ def with_arms_of_experiments(candidates: pl.DataFrame, dealt: pl.DataFrame) -> p
     )
 
 
-def told_experiments(dealt: pl.DataFrame) -> pl.LazyFrame:
-    """Per row that takes part anywhere: `experiments`, as the receipt lists them."""
+def experiments_of(dealt: pl.DataFrame, questions: pl.DataFrame) -> pl.Series:
+    """`experiments` of each question, as the receipt lists them: those they take part in."""
+    none = pl.Series("experiments", [[]], pl.List(EXPERIMENT))
+    if dealt.is_empty():
+        return none.new_from_index(0, questions.height)
     fields = [field.name for field in EXPERIMENT.fields]
-    return (
-        dealt.lazy()
-        .group_by("row", maintain_order=True)
-        .agg(experiments=pl.struct(fields).sort_by("experiment"))
+    lists = dealt.group_by("row", maintain_order=True).agg(
+        experiments=pl.struct(fields).sort_by("experiment")
     )
+    whose = questions.select("row").join(lists, on="row", how="left", maintain_order="left")
+    return whose.get_column("experiments").fill_null(pl.Series([[]], dtype=none.dtype))
 
 
 def _of_factor(factor: str) -> pl.Expr:

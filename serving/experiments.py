@@ -8,18 +8,23 @@ wins, so that a draw stands as long as the thing drawn does, whatever else comes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 
+import numpy as np
 import polars as pl
 
 from features.hashing import stable_hash, stable_share
 from serving.candidates import asks_only_for_time
 from serving.conditions import Conditions
 from serving.guardrail_settings import TRANSACTIONAL
-from serving.instants import IS_OPEN, Instants
+from serving.hours import Floats, Numbers
+from serving.instants import OPEN, Bools, Instants
 from serving.settings import PolicySettings, ServingSettings
+from serving.whose import NOBODY, null_where
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_EMAIL = ""  # among the e-mails that may be drawn
 
 
@@ -27,27 +32,15 @@ def with_variant(arms: pl.DataFrame, settings: ServingSettings) -> pl.DataFrame:
     """Add `variant`, dealt to each customer by a stable hash: the same one at every ask."""
     salt = f"variant {settings.policy.seed}"
     variants_of = {name: email.variants for name, email in settings.emails.items()}
-    first = [variants[0] for variants in variants_of.values()]
+    emails, customers = (arms.get_column(name).to_list() for name in ("email", "customer_id"))
     # Hashing takes longer than all the rest, so only what may be dealt is.
-    choosing = [name for name, variants in variants_of.items() if variants[1:]]
-    among = (
-        arms.lazy()
-        .select("email", "customer_id", place=pl.int_range(pl.len()))
-        .filter(pl.col("email").is_in(choosing))
-        .collect(engine="in-memory")
-    )
     dealt = [
-        variants_of[email][stable_hash(f"{email}\0{customer}", salt) % len(variants_of[email])]
-        for email, customer in among.select("email", "customer_id").iter_rows()
+        variants[stable_hash(f"{email}\0{customer}", salt) % len(variants)]
+        if len(variants := variants_of[email]) > 1
+        else variants[0]
+        for email, customer in zip(emails, customers, strict=True)
     ]
-    variant = arms.select(
-        variant=pl.col("email").replace_strict(
-            list(variants_of), first, default=None, return_dtype=pl.String
-        )
-    ).to_series()
-    return arms.with_columns(
-        variant.scatter(among.get_column("place"), pl.Series(dealt, dtype=pl.String))
-    )
+    return arms.hstack([pl.Series("variant", dealt, pl.String)])
 
 
 def in_holdout(customers: pl.Series, policy: PolicySettings) -> pl.Series:
@@ -61,193 +54,219 @@ def in_holdout(customers: pl.Series, policy: PolicySettings) -> pl.Series:
 
 def _happens(
     what: str, draws: Iterable[str], shares: Iterable[float], policy: PolicySettings
-) -> pl.Series:
+) -> Bools:
     """Whether chance does so in each draw, with the share of each."""
     salt = f"{what} {policy.seed}"
-    happens = [stable_share(draw, salt) < share for draw, share in zip(draws, shares, strict=True)]
-    return pl.Series(what, happens, pl.Boolean)
+    happens = [stable_share(draw, salt) < share for draw, share in zip(draws, shares, strict=False)]
+    return np.array(happens, dtype=np.bool_)
 
 
-def explore_shares(as_of: pl.Series, policy: PolicySettings, conditions: Conditions) -> pl.Series:
-    """The share of choices of an e-mail that chance makes at each moment.
+def explore_shares(as_of: Numbers, policy: PolicySettings, conditions: Conditions) -> Floats:
+    """The share of choices of an e-mail that chance makes at each moment (in microseconds).
 
     Another in the first days of a shop, when nothing is known of what its e-mails bring; they count
     from its first live decision. Whoever leaves nothing to chance means those days too.
     """
     launched_at = conditions.launched_at
     if not policy.first_days or not policy.explore_emails:
-        is_new = pl.Series([False]).new_from_index(0, len(as_of))
+        is_new = np.zeros(len(as_of), dtype=np.bool_)
     elif launched_at is None:
-        is_new = pl.Series([True]).new_from_index(0, len(as_of))
+        is_new = np.ones(len(as_of), dtype=np.bool_)
     else:
-        is_new = as_of < launched_at + timedelta(days=policy.first_days)
-    at_first = is_new.cast(pl.Float64)
-    of_each = at_first * policy.explore_emails_at_first + (1 - at_first) * policy.explore_emails
-    return of_each.alias("explore_share")
+        until = launched_at + timedelta(days=policy.first_days) - EPOCH
+        is_new = as_of < until // timedelta(microseconds=1)
+    at_first = is_new.astype(np.float64)
+    shares: Floats = (
+        at_first * policy.explore_emails_at_first + (1 - at_first) * policy.explore_emails
+    )
+    return shares
 
 
-def draws_of(
-    questions: pl.DataFrame, policy: PolicySettings, conditions: Conditions
-) -> pl.DataFrame:
-    """Per question: `row`, `draw` (customer and day), `holdout`, and what it is to explore.
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What chance says of each question: its `draw` (customer and day), and what it explores.
 
-    A pure question of time is about an e-mail that goes anyway: only its hour is explored.
+    `chance` is the share of chance in the choice of the e-mail. A pure question of time is about an
+    e-mail that goes anyway: only its hour is explored.
     """
-    day = pl.col("as_of").dt.date().cast(pl.String)
-    draws = questions.select(pl.format("{}\0{}", "customer_id", day)).to_series()
-    is_choice = ~asks_only_for_time()
-    held_out = in_holdout(questions.get_column("customer_id"), policy)
-    shares = explore_shares(questions.get_column("as_of"), policy, conditions)
-    emails = _happens("explore emails", draws, shares, policy)
-    of_hours = repeat(policy.explore_hours, len(draws))
-    return questions.select(
-        "row",
-        draws.alias("draw"),
+
+    draw: Sequence[str]
+    holdout: Bools
+    explores_emails: Bools
+    explores_hours: Bools
+    explore_share: Floats
+    chance: Floats
+
+
+def draws_of(questions: pl.DataFrame, policy: PolicySettings, conditions: Conditions) -> Draws:
+    """The draws of each question."""
+    as_of = questions.get_column("as_of").to_physical().to_numpy()
+    customers = questions.get_column("customer_id")
+    days = questions.get_column("as_of").dt.date().cast(pl.String)
+    draw = [f"{who}\0{day}" for who, day in zip(customers, days, strict=True)]
+    emails = questions.get_column("emails")
+    is_choice = np.ones(len(draw), dtype=np.bool_)
+    if emails.null_count() < len(emails):
+        is_choice = questions.select(~asks_only_for_time()).to_series().to_numpy()
+    held_out = in_holdout(customers, policy).to_numpy()
+    shares = explore_shares(as_of, policy, conditions)
+    is_free = is_choice & ~held_out
+    return Draws(
+        draw=draw,
         holdout=is_choice & held_out,
-        explores_emails=is_choice & ~held_out & emails,
-        explores_hours=_happens("explore hours", draws, of_hours, policy),
+        explores_emails=is_free & _happens("explore emails", draw, shares.tolist(), policy),
+        explores_hours=_happens("explore hours", draw, repeat(policy.explore_hours), policy),
         explore_share=shares,
-        # The share of chance in the choice of the e-mail.
-        chance=pl.when(is_choice & ~held_out).then(shares).otherwise(0.0),
+        chance=np.where(is_free, shares, 0.0),
     )
 
 
-def with_choice(
-    arms: pl.DataFrame, draws: pl.DataFrame, policy: PolicySettings
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The arms with the `propensity` of each, and per question the one chosen.
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is chosen for each question, and how likely that was; arms are rows of the frame `arms`.
 
-    Of each question: `best_arm` (what the policy would choose), `arm` (what is chosen, null =
-    wait), `explored_email`, `email_propensity` (of what is chosen) and `wait_propensity`. What may
-    go is drawn alike with no e-mail at all; the propensities of a question sum to 1.
+    `best` is what the policy would choose and `arm` what is chosen (NOBODY = no e-mail);
+    `propensity_of_arms` holds that of each arm. Those of a question sum to 1 with that of waiting.
     """
+
+    best: Numbers
+    arm: Numbers
+    holdout: Bools
+    explored_email: Bools
+    explores_hours: Bools
+    owed: Bools
+    email_propensity: Floats
+    wait_propensity: Floats
+    propensity_of_arms: Floats
+
+
+def choice_of(
+    arms: pl.DataFrame, question: Numbers, draws: Draws, policy: PolicySettings
+) -> Choice:
+    """What is chosen for each question, of which `question` says which one an arm is of.
+
+    What may go is drawn alike with no e-mail at all. Where a transactional e-mail may go, nothing
+    else may, and nothing is left to chance.
+    """
+    count = len(draws.draw)
     # Whatever has an allowed instant may be drawn, also what is worth less than no e-mail.
-    may_go = pl.col("forbidden_by").list.len() == 0
-    eligible = arms.lazy().filter(may_go, pl.col("instant").is_not_null())
-    draws, eligible = _owed_first(draws, eligible)
+    may_go = (arms.get_column("forbidden_by").list.len() == 0).to_numpy()
+    eligible = may_go & arms.get_column("instant").is_not_null().to_numpy()
+    is_owed = eligible & (arms.get_column("mail_class") == TRANSACTIONAL).to_numpy()
+    owed = np.bincount(question[is_owed], minlength=count) > 0
+    eligible &= is_owed | ~owed[question]
     # A pure question of time has been decided already as to whether it is worth it, and what is
     # owed goes whatever it is worth.
-    worth_it = eligible.filter(
-        (pl.col("worth") > 0) | pl.col("only_time") | pl.col("owed"), ~pl.col("stands_back")
+    worth = arms.get_column("worth").to_numpy()
+    only_time, stands_back = (
+        arms.get_column(name).to_numpy() for name in ("only_time", "stands_back")
     )
-    chosen = (
-        draws.lazy()
-        .join(first_per_row(worth_it, "worth").select("row", best_arm="arm"), on="row", how="left")
-        .join(eligible.group_by("row").agg(eligible=pl.len()), on="row", how="left")
-        .with_columns(
-            usual=pl.when(~pl.col("holdout")).then("best_arm"),
-            explored_email=pl.col("explores_emails") & pl.col("eligible").is_not_null(),
-            # No e-mail is one more.
-            of_each=pl.col("chance") / (pl.col("eligible").fill_null(0) + 1),
-        )
-        .with_columns(of_usual=pl.col("of_each") + (1 - pl.col("chance")))
-        .with_columns(
-            wait_propensity=pl.when(pl.col("usual").is_null()).then("of_usual").otherwise("of_each")
-        )
-        .collect(engine="in-memory")
-    )
-    drawn = _drawn(eligible, chosen, policy)
-    chosen = (
-        chosen.join(drawn, on="row", how="left", maintain_order="left")
-        .with_columns(arm=pl.when("explored_email").then("drawn").otherwise("usual"))
-        .with_columns(
-            email_propensity=pl.when(pl.col("arm").eq_missing(pl.col("usual")))
-            .then("of_usual")
-            .otherwise("of_each")
-        )
-    )
-    is_eligible = pl.col("arm").is_in(eligible.select("arm").collect().get_column("arm").implode())
-    of_row = chosen.lazy().select("row", "usual", "of_each", "of_usual")
-    return (
-        arms.lazy()
-        .join(of_row, on="row", how="left", maintain_order="left")
-        .with_columns(
-            propensity=pl.when(~is_eligible)
-            .then(0.0)
-            .when(pl.col("arm") == pl.col("usual"))
-            .then("of_usual")
-            .otherwise("of_each")
-        )
-        .drop("usual", "of_each", "of_usual")
-        .collect(engine="in-memory")
-    ), chosen
+    worth_it = eligible & ((worth > 0) | only_time | is_owed) & ~stands_back
+    best = first_of_each(arms, question, worth, worth_it, count)
 
-
-def _owed_first(draws: pl.DataFrame, eligible: pl.LazyFrame) -> tuple[pl.DataFrame, pl.LazyFrame]:
-    """Where a transactional e-mail may go, nothing else may, and nothing is left to chance."""
-    eligible = eligible.with_columns(owed=pl.col("mail_class") == TRANSACTIONAL)
-    rows = eligible.filter("owed").select(pl.col("row").unique()).collect().get_column("row")
-    is_owed = pl.col("row").is_in(rows.implode())
-    decides = ("holdout", "explores_emails", "explores_hours")
-    return (
-        draws.with_columns(pl.col(decides) & ~is_owed).with_columns(
-            chance=pl.when(is_owed).then(0.0).otherwise("chance"), owed=is_owed
+    explores = draws.explores_emails & ~owed
+    holdout = draws.holdout & ~owed
+    chance = np.where(owed, 0.0, draws.chance)
+    options = np.bincount(question[eligible], minlength=count)
+    usual = np.where(holdout, NOBODY, best)
+    explored = explores & (options > 0)
+    # No e-mail is one more.
+    of_each = chance / (options + 1)
+    of_usual = of_each + (1 - chance)
+    arm = usual.copy()
+    if explored.any():
+        drawn = _drawn(arms, question, eligible & explored[question], explored, draws, policy)
+        arm[explored] = drawn[explored]
+    is_usual = usual[question] == np.arange(len(question))
+    return Choice(
+        best=best,
+        arm=arm,
+        holdout=holdout,
+        explored_email=explored,
+        explores_hours=draws.explores_hours & ~owed,
+        owed=owed,
+        email_propensity=np.where(arm == usual, of_usual, of_each),
+        wait_propensity=np.where(usual == NOBODY, of_usual, of_each),
+        propensity_of_arms=np.where(
+            eligible, np.where(is_usual, of_usual[question], of_each[question]), 0.0
         ),
-        eligible.filter(pl.col("owed") | ~is_owed),
     )
 
 
-def _drawn(eligible: pl.LazyFrame, chosen: pl.DataFrame, policy: PolicySettings) -> pl.DataFrame:
-    """Of the questions that explore e-mails: `row` and the arm `drawn`, null = none."""
-    exploring = chosen.lazy().filter("explored_email").select("row", "draw")
-    offered = pl.concat(
-        [
-            eligible.join(exploring, on="row").select("row", "draw", "arm", what="email"),
-            exploring.select("row", "draw", arm=pl.lit(None, pl.UInt32), what=pl.lit(NO_EMAIL)),
-        ]
-    ).collect(engine="in-memory")
-    return _winners(offered, f"e-mail {policy.seed}").select("row", drawn="arm")
+def _drawn(
+    arms: pl.DataFrame,
+    question: Numbers,
+    offered: Bools,
+    explored: Bools,
+    draws: Draws,
+    policy: PolicySettings,
+) -> Numbers:
+    """Of the questions that explore e-mails the arm that is drawn, NOBODY = none."""
+    salt = f"e-mail {policy.seed}"
+    drawn = np.full(len(explored), NOBODY)
+    luck = {q: _luck(draws.draw[q], NO_EMAIL, salt) for q in np.flatnonzero(explored).tolist()}
+    places = np.flatnonzero(offered)
+    emails = arms.get_column("email")[places].to_list()
+    for q, place, email in zip(question[places].tolist(), places.tolist(), emails, strict=True):
+        theirs = _luck(draws.draw[q], email, salt)
+        if theirs > luck[q]:
+            luck[q], drawn[q] = theirs, place
+    return drawn
 
 
-def with_hour(
-    chosen: pl.DataFrame, arms: pl.DataFrame, instants: Instants, policy: PolicySettings
-) -> pl.DataFrame:
-    """Add the `instant` of what is chosen, `explored_hour`, `hour_propensity` and `propensity`.
+@dataclass(frozen=True, eq=False)
+class Hour:
+    """The `instant` of what is chosen (NOBODY = none), and how it came about."""
 
-    With the chance explore_hours it is any of the open instants of the arm, all alike.
+    instant: Numbers
+    explored: Bools
+    propensity: pl.Series
+
+
+def hour_of(
+    choice: Choice, arms: pl.DataFrame, instants: Instants, draws: Draws, policy: PolicySettings
+) -> Hour:
+    """When what is chosen leaves; with the chance explore_hours at any of its open instants."""
+    is_sent = choice.arm != NOBODY
+    best, open_hours = np.full(len(is_sent), NOBODY), np.ones(len(is_sent), dtype=np.int64)
+    chosen = arms.select("instant", "hours")[choice.arm[is_sent]]
+    best[is_sent] = chosen.get_column("instant").to_numpy()
+    open_hours[is_sent] = chosen.get_column("hours").to_numpy()
+    explored = choice.explores_hours & is_sent & (open_hours > 1)
+    instant = best.copy()
+    if explored.any():
+        salt = f"hour {policy.seed}"
+        whose, shut, begins = (
+            instants.frame.get_column(name).to_physical().to_numpy()
+            for name in ("whose", "shut", "begins")
+        )
+        may_be = instants.frame.get_column("worth").is_not_null().to_numpy()
+        for q in np.flatnonzero(explored).tolist():
+            first, last = np.searchsorted(whose, [choice.arm[q], choice.arm[q] + 1])
+            offered = first + np.flatnonzero((shut[first:last] == OPEN) & may_be[first:last])
+            luck = [_luck(draws.draw[q], str(hour), salt) for hour in begins[offered].tolist()]
+            instant[q] = offered[luck.index(max(luck))]
+    share = np.where(choice.owed, 0.0, policy.explore_hours)
+    propensity = share / open_hours + np.where(instant == best, 1 - share, 0.0)
+    return Hour(instant, explored, null_where(pl.Series(propensity), ~is_sent))
+
+
+def _luck(draw: str, what: str, salt: str) -> int:
+    """What hashes highest with a draw is drawn: any `what` with equal chance."""
+    return stable_hash(f"{draw}\0{what}", salt)
+
+
+def first_of_each(
+    arms: pl.DataFrame, question: Numbers, worth: Floats, among: Bools, count: int
+) -> Numbers:
+    """The arm of the highest worth for each question; of equals the one listed first.
+
+    Null comes last; NOBODY where none is `among` them.
     """
-    best = arms.lazy().select("arm", "hours", best_instant="instant")
-    chosen = chosen.join(best.collect(), on="arm", how="left", maintain_order="left").with_columns(
-        explored_hour=(pl.col("explores_hours") & (pl.col("hours") > 1)).fill_null(False)
-    )
-    exploring = chosen.filter("explored_hour").select("row", "draw", "arm")
-    offered = (
-        instants.frame.lazy()
-        .select("arm", "instant", "begins", "shut", "worth")
-        # Few explore: a join that meets all instants takes five times as long.
-        .filter(pl.col("arm").is_in(exploring.get_column("arm").implode()), IS_OPEN)
-        .join(exploring.lazy(), on="arm", maintain_order="left")
-        .with_columns(what=pl.col("begins").cast(pl.Int64).cast(pl.String))
-        .collect(engine="in-memory")
-    )
-    drawn = _winners(offered, f"hour {policy.seed}").select("row", drawn_instant="instant")
-    share = pl.when(pl.col("owed")).then(0.0).otherwise(policy.explore_hours)
-    of_best = pl.when(pl.col("instant") == pl.col("best_instant")).then(1 - share)
-    return (
-        chosen.join(drawn, on="row", how="left", maintain_order="left")
-        .with_columns(
-            instant=pl.when("explored_hour").then("drawn_instant").otherwise("best_instant")
-        )
-        .with_columns(hour_propensity=share / pl.col("hours") + of_best.otherwise(0.0))
-        .with_columns(
-            propensity=pl.col("email_propensity") * pl.col("hour_propensity").fill_null(1.0)
-        )
-    )
-
-
-def _winners(offered: pl.DataFrame, salt: str) -> pl.DataFrame:
-    """Of each question what hashes highest with its `draw`: any `what` with equal chance."""
-    pairs: Sequence[tuple[str, str]] = offered.select("draw", "what").rows()
-    luck = [stable_hash(f"{draw}\0{what}", salt) for draw, what in pairs]
-    return (
-        offered.with_columns(pl.Series("luck", luck, pl.UInt64))
-        .sort("row", "luck", descending=[False, True])
-        .unique("row", keep="first", maintain_order=True)
-    )
-
-
-def first_per_row(arms: pl.LazyFrame, worth: str) -> pl.LazyFrame:
-    """The arm of the highest worth in each row; of equals the one listed first."""
-    return arms.sort(
-        "row", worth, "place", descending=[False, True, False], nulls_last=True
-    ).unique("row", keep="first", maintain_order=True)
+    first = np.full(count, NOBODY)
+    places = np.flatnonzero(among)
+    listed_at = arms.get_column("place").to_numpy()[places]
+    # What comes first is written last.
+    order = places[np.lexsort((listed_at, -worth[places]))[::-1]]
+    first[question[order]] = order
+    return first

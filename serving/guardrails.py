@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import polars as pl
 
@@ -18,7 +19,7 @@ from serving.reasons import Reason, Reasons
 from serving.settings import PolicySettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Guardrail:
     """`forbids` and `because` (a sentence) read one row per arm."""
 
@@ -27,7 +28,7 @@ class Guardrail:
     forbids: pl.Expr
     because: pl.Expr
 
-    @property
+    @cached_property
     def reason(self) -> Reason:
         """Whatever cannot be decided is forbidden."""
         return Reason(self.name, self.because, self.forbids.fill_null(True))
@@ -144,6 +145,7 @@ GUARDRAILS: Mapping[str, str] = {
 }
 
 
+@lru_cache(maxsize=8)
 def braked(brake: Brake) -> Guardrail:
     """Of the arm: whether complaints stop it."""
     is_marketing = (pl.col("mail_class") == MARKETING).fill_null(True)
@@ -154,6 +156,7 @@ def braked(brake: Brake) -> Guardrail:
     )
 
 
+@lru_cache(maxsize=8)
 def clock_rules(policy: PolicySettings) -> Reasons:
     """What shuts an instant by the customer's own clock; of several the first is told."""
     weekday = pl.col("local_at").dt.weekday()

@@ -6,6 +6,8 @@ skips never comes up, one that it repeats is two different instants, and all of 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -29,18 +31,22 @@ Floats = NDArray[np.float64]
 BEST_HOUR = ("weekend", "hour", "gain", "gain_low", "source", "customer", "segment", "everyone")
 
 
-def with_window(arms: pl.LazyFrame) -> pl.LazyFrame:
+def with_window(arms: pl.DataFrame) -> pl.DataFrame:
     """Add `starts_at` and `ends_at`: both from what happened, or else from the question.
 
     The window may be empty (`starts_at` after `ends_at`).
     """
+    return arms.with_columns(_window())
+
+
+@lru_cache(maxsize=1)
+def _window() -> list[pl.Expr]:
     asked_from = pl.max_horizontal("as_of", "earliest")
     happened_at = pl.col("as_of") - hours(pl.col("since_hours"))
     counted_from = pl.coalesce(happened_at, asked_from)
-    return arms.with_columns(
-        starts_at=pl.max_horizontal(asked_from, counted_from + hours(pl.col("delay_hours"))),
-        ends_at=pl.min_horizontal("deadline", counted_from + hours(pl.col("deadline_hours"))),
-    )
+    starts_at = pl.max_horizontal(asked_from, counted_from + hours(pl.col("delay_hours")))
+    ends_at = pl.min_horizontal("deadline", counted_from + hours(pl.col("deadline_hours")))
+    return [starts_at.alias("starts_at"), ends_at.alias("ends_at")]
 
 
 def instants_of(arms: pl.DataFrame) -> pl.DataFrame:

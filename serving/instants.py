@@ -7,6 +7,7 @@ columns; words are laid beside the few that are told of.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -18,10 +19,11 @@ from serving.frequency import CLASSES, REPEAT
 from serving.guardrail_settings import TRANSACTIONAL
 from serving.guardrails import OF_ARMS, OF_CUSTOMERS, braked, clock_rules
 from serving.hours import Floats, Numbers, instants_of, with_pull
-from serving.reasons import Reasons, listed, no_reasons, told
+from serving.reasons import Reasons, listed, lists_of, told
 from serving.settings import ServingSettings
 from serving.tables import REASON
 from serving.valuation import OWN, Valuation, with_worth
+from serving.whose import NOBODY, gathered, nullable
 
 Bools = NDArray[np.bool_]
 _CLASSES = {name: number for number, name in enumerate(CLASSES)}
@@ -44,7 +46,7 @@ TOLD = {
 TOLD_OF_BEST = {
     "at": "unconstrained_at", "local_at": "unconstrained_local_at",
     "pull": "unconstrained_pull", "waited": "unconstrained_waited",
-    "value": "unconstrained_value", "worth": "unconstrained_worth", "shut": "moved_by",
+    "value": "unconstrained_value", "worth": "unconstrained_worth", "shut": "best_shut",
 }  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def _by_frequency(
     shut = np.full(instants.height, OPEN)
     if closed.is_empty() or instants.is_empty():
         return shut
-    arm_of, rule = _pairs(arms, closed, settings)
+    arm_of, rule = shut_of(arms, closed, settings)
     # The instants of an arm lie together and in order, so a time that is closed is a range of them.
     at, whose = (instants.get_column(name).to_physical().to_numpy() for name in ("at", "whose"))
     least = int(at.min())
@@ -117,7 +119,7 @@ def _by_frequency(
     return shut
 
 
-def _pairs(
+def shut_of(
     arms: pl.DataFrame, closed: pl.DataFrame, settings: ServingSettings
 ) -> tuple[Numbers, Numbers]:
     """Arms and the rows of `closed` that are about them; what comes later overrules.
@@ -192,11 +194,14 @@ def _by_clock(
 
 def _table(closed: pl.DataFrame, by_clock: Reasons) -> pl.DataFrame:
     """Columns code and text of whatever may shut an instant."""
-    rules = pl.DataFrame({"code": [rule.code for rule in by_clock]}, schema={"code": pl.String})
-    texts = [pl.select(rule.text.cast(pl.String)).item() for rule in by_clock]
-    return pl.concat(
-        [closed.select("code", "text"), rules.with_columns(pl.Series("text", texts, pl.String))]
-    )
+    return pl.concat([closed.select("code", "text"), _words(by_clock)])
+
+
+@lru_cache(maxsize=8)
+def _words(rules: Reasons) -> pl.DataFrame:
+    texts = [pl.select(rule.text.cast(pl.String)).item() for rule in rules]
+    codes = [rule.code for rule in rules]
+    return pl.DataFrame({"code": codes, "text": texts}, {"code": pl.String, "text": pl.String})
 
 
 def _with_worth(
@@ -253,87 +258,69 @@ def with_best_instants(arms: pl.DataFrame, instants: Instants, brake: Brake) -> 
     Of instants of equal worth the one with more pull, then the earlier. `hours` counts the open.
     """
     frame = instants.frame
-    is_open = frame.select(IS_OPEN).to_series().to_numpy()
-    may_be = frame.get_column("worth").is_not_null().to_numpy()
-    arm = frame.get_column("arm")
-    starts = np.flatnonzero(arm.rle_id().diff().fill_null(1).to_numpy())
-    if not len(starts):
-        best = pl.DataFrame(schema={"arm": pl.UInt32, "instant": pl.UInt32, "hours": pl.UInt32})
-        top = pl.Series(dtype=pl.UInt32)
-    else:
-        worth, pull = (
-            frame.get_column(name).fill_null(0.0).to_numpy() for name in ("worth", "pull")
-        )
-        best = pl.DataFrame(
-            {
-                "arm": arm.gather(starts),
-                "instant": _best(worth, pull, is_open, starts),
-                "hours": np.add.reduceat(is_open.astype(np.uint32), starts),
-            }
-        )
-        top = _best(worth, pull, may_be, starts)
-    forbidding = (*FORBIDDING, braked(brake).reason)
+    worth_of = frame.get_column("worth")
+    may_be = worth_of.is_not_null().to_numpy()
+    is_open = (frame.get_column("shut").to_numpy() == OPEN) & may_be
+    whose = frame.get_column("whose").to_numpy()
+    starts = np.flatnonzero(np.diff(whose, prepend=-1))
+    best, top = np.full(arms.height, NOBODY), np.full(arms.height, NOBODY)
+    count = np.zeros(arms.height, dtype=np.uint32)
+    if len(starts):
+        worth, pull = worth_of.fill_null(0.0).to_numpy(), frame.get_column("pull").to_numpy()
+        there = whose[starts]
+        best[there] = _best(worth, pull, is_open, starts)
+        top[there] = _best(worth, pull, may_be, starts)
+        count[there] = np.add.reduceat(is_open.astype(np.uint32), starts)
     forbidden = listed(
-        [told(arms.lazy(), "arm", forbidding), _shut(instants, best, may_be).lazy()],
+        [
+            told(arms, "arm", (*FORBIDDING, braked(brake).reason)),
+            _shut(instants, arms, whose, best == NOBODY, may_be),
+        ],
         "arm",
         "forbidden_by",
     )
-    of_best = _told(top, instants, TOLD_OF_BEST)
-    found = pl.concat(
-        [best, of_best, _told(best.get_column("instant"), instants, TOLD)], how="horizontal"
-    )
-    return (
-        arms.lazy()
-        .join(found.lazy(), on="arm", how="left", maintain_order="left")
-        .join(forbidden, on="arm", how="left", maintain_order="left")
-        .with_columns(pl.col("forbidden_by").fill_null(no_reasons()), pl.col("hours").fill_null(0))
-        .collect(engine="in-memory")
+    return arms.hstack(
+        [
+            nullable(best).cast(pl.UInt32).alias("instant"),
+            pl.Series("hours", count, pl.UInt32),
+            *told_at(top, instants, TOLD_OF_BEST),
+            *told_at(best, instants, TOLD),
+            lists_of(forbidden, "arm", arms.get_column("arm").cast(pl.Int64).to_numpy()),
+        ]
     )
 
 
-def _shut(instants: Instants, best: pl.DataFrame, may_be: Bools) -> pl.DataFrame:
+def _shut(
+    instants: Instants, arms: pl.DataFrame, whose: Numbers, without: Bools, may_be: Bools
+) -> pl.DataFrame:
     """arm, code and text of what leaves no instant to an arm, each code once, the earliest."""
-    without = best.filter(pl.col("instant").is_null()).get_column("arm")
-    is_shut = pl.col("shut") != OPEN
-    shut = (
-        instants.frame.lazy()
-        .select("arm", "shut", may_be=pl.Series(may_be))
-        .filter(pl.col("arm").is_in(without.implode()))
-        # What was never to be sent, though it might, is not forbidden.
-        .filter(is_shut & (pl.col("may_be") | is_shut.all().over("arm")))
-        .unique(["arm", "shut"], keep="first", maintain_order=True)
-        .collect(engine="in-memory")
-    )
-    reasons = instants.reasons.select("code", "text")[shut.get_column("shut")]
-    return pl.concat([shut.select("arm"), reasons], how="horizontal").unique(
+    shut = instants.frame.get_column("shut").to_numpy()
+    is_shut = shut != OPEN
+    all_shut = np.bincount(whose, ~is_shut, minlength=len(without)) == 0
+    # What was never to be sent, though it might, is not forbidden.
+    told_of = np.flatnonzero(without[whose] & is_shut & (may_be | all_shut[whose]))
+    pairs = whose[told_of] * instants.reasons.height + shut[told_of]
+    told_of = told_of[np.sort(np.unique(pairs, return_index=True)[1])]
+    reasons = instants.reasons.select("code", "text")[shut[told_of]]
+    whom = arms.select("arm")[whose[told_of]]
+    return whom.hstack(reasons.get_columns()).unique(
         ["arm", "code"], keep="first", maintain_order=True
     )
 
 
-def at_instant(chosen: pl.DataFrame, instants: Instants) -> pl.DataFrame:
-    """Add to rows with an `instant` (may be null) when it is, its pull and what it is worth."""
-    found = _told(chosen.get_column("instant"), instants, TOLD)
-    return pl.concat([chosen, found], how="horizontal")
-
-
-def _told(places: pl.Series, instants: Instants, names: dict[str, str]) -> pl.DataFrame:
-    """These columns of the instants at `places` (null gives null) under other names."""
-    found = instants.frame.select(pl.col(list(names)).gather(places))
+def told_at(places: Numbers, instants: Instants, names: dict[str, str]) -> list[pl.Series]:
+    """These columns of the instants at `places` (NOBODY gives null) under other names."""
+    found = gathered(instants.frame.select(list(names)), places).rename(names)
     if "curve" in names:
-        source = instants.sources.to_frame("source").select(
-            pl.col("source").gather(found.get_column("curve"))
-        )
-        found = found.with_columns(source.to_series().alias("curve"))
-    if "shut" in names:
-        is_open = pl.col("shut").fill_null(OPEN)
-        reasons = _reason_of(found.select(is_open).to_series(), instants.reasons)
-        found = found.with_columns(reasons.alias("shut"))
-    return found.rename(names)
+        curve = found.get_column(names["curve"])
+        source = instants.sources.to_frame().select(pl.all().gather(curve)).to_series()
+        found = found.with_columns(source.alias(names["curve"]))
+    return found.get_columns()
 
 
-def _best(worth: Floats, pull: Floats, among: Bools, starts: Numbers) -> pl.Series:
+def _best(worth: Floats, pull: Floats, among: Bools, starts: Numbers) -> Numbers:
     """Of each arm the instant of the highest worth, of equals of the highest pull, of these the
-    earliest; null where none is `among` them. Instants of an arm begin at `starts`.
+    earliest; NOBODY where none is `among` them. Instants of an arm begin at `starts`.
     """
     length = np.diff(np.append(starts, len(worth)))
 
@@ -345,10 +332,5 @@ def _best(worth: Floats, pull: Floats, among: Bools, starts: Numbers) -> pl.Seri
 
     is_best = highest(pull, highest(worth, among))
     nowhere = len(worth)
-    first = np.minimum.reduceat(np.where(is_best, np.arange(nowhere), nowhere), starts)
-    return (
-        pl.Series(first)
-        .to_frame("instant")
-        .select(pl.when(pl.col("instant") < nowhere).then("instant").cast(pl.UInt32))
-        .to_series()
-    )
+    first: Numbers = np.minimum.reduceat(np.where(is_best, np.arange(nowhere), nowhere), starts)
+    return np.where(first < nowhere, first, NOBODY)

@@ -2,59 +2,70 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from serving.frequency import IS_OWED_ANEW
 from serving.guardrails import clock_rules
-from serving.hours import hours
-from serving.reasons import listed, no_reasons, told
-from serving.settings import PolicySettings
+from serving.hours import Numbers
+from serving.instants import OPEN, Instants, shut_of
+from serving.reasons import told
+from serving.settings import ServingSettings
+from serving.tables import REASON
 
 
-def with_all_that_shut(
-    arms: pl.DataFrame, chosen: pl.Series, closed: pl.DataFrame, policy: PolicySettings
-) -> pl.DataFrame:
-    """`arms` whose `moved_by`, one reason, has become the list of all of `chosen` arms.
+def all_that_shut(
+    chosen: Numbers,
+    arms: pl.DataFrame,
+    instants: Instants,
+    closed: pl.DataFrame,
+    settings: ServingSettings,
+) -> pl.Series:
+    """Of each of the `chosen` (rows of `arms`, NOBODY = none) all that shut its best minute.
 
-    The list is empty where the best minute is open, and of arms that were not chosen. `closed` are
-    times that are shut to a person, columns of serving.frequency.CLOSED. What was named first stays
-    first; of a code that shuts the minute more than once, what shuts it longest is told.
+    Empty where that is open, and where nothing is chosen. `closed` are times that are shut to a
+    person, columns of serving.frequency.CLOSED. What was named first stays first; of a code that
+    shuts the minute more than once, what shuts it longest is told.
     """
-    moved = arms.lazy().filter(pl.col("arm").is_in(chosen.implode()), ~pl.col("moved_by").is_null())
-    named = moved.select("arm", pl.col("moved_by").struct.unnest())
-    found = pl.concat([named, _by_frequency(moved, closed), _by_clock(moved, policy)])
-    lists = listed([found.unique(["arm", "code"], keep="first", maintain_order=True)],
-                   "arm", "moved_by")  # fmt: skip
-    return (
-        arms.lazy()
-        .drop("moved_by")
-        .join(lists, on="arm", how="left", maintain_order="left")
-        .with_columns(pl.col("moved_by").fill_null(no_reasons()))
-        .collect(engine="in-memory")
+    lists: list[list[dict[str, str]]] = [[] for _ in chosen]
+    named = arms.get_column("best_shut").fill_null(OPEN).to_numpy()
+    moved = np.flatnonzero((chosen >= 0) & (named[chosen] != OPEN)) if arms.height else []
+    if len(moved):
+        theirs = arms[chosen[moved]]
+        at = theirs.get_column("unconstrained_at").to_physical().to_numpy()
+        found: list[dict[str, str]] = [
+            dict([instants.reasons.select("code", "text").row(shut)])
+            for shut in named[chosen[moved]].tolist()
+        ]
+        for place, code, text in (
+            *_by_frequency(theirs, at, closed, settings),
+            *_by_clock(theirs, settings),
+        ):
+            found[place].setdefault(code, text)
+        for question, shut in zip(moved.tolist(), found, strict=True):
+            lists[question] = [{"code": code, "text": text} for code, text in shut.items()]
+    return pl.Series("moved_by", lists, pl.List(REASON))
+
+
+def _by_frequency(
+    theirs: pl.DataFrame, at: Numbers, closed: pl.DataFrame, settings: ServingSettings
+) -> list[tuple[int, str, str]]:
+    if closed.is_empty():
+        return []
+    whose, rule = shut_of(theirs, closed, settings)
+    opens, ends = (
+        closed.get_column(name).to_physical().to_numpy()[rule]
+        for name in ("closed_from", "closed_until")
     )
+    holds = (opens < at[whose]) & (ends > at[whose])
+    texts = closed.select("code", "text")[rule[holds]].rows()
+    # What overrules comes last there.
+    found = zip(whose[holds].tolist(), texts, strict=True)
+    return [(place, code, text) for place, (code, text) in reversed(list(found))]
 
 
-def _by_frequency(moved: pl.LazyFrame, closed: pl.DataFrame) -> pl.LazyFrame:
-    at = pl.col("unconstrained_at")
-    return (
-        moved.select(
-            "arm", "person", "email", "mail_class", "only_time", "unconstrained_at",
-            happened_at=pl.col("as_of") - hours(pl.col("since_hours")),
-        )
-        .join(closed.lazy(), on="person")
-        .filter(
-            pl.col("forbids").is_null() | (pl.col("forbids") == pl.col("email")),
-            pl.col("of_class").is_null() | (pl.col("of_class") == pl.col("mail_class")),
-            (pl.col("closed_from") < at) & (pl.col("closed_until") > at),
-            ~IS_OWED_ANEW,
-        )
-        .sort("closed_until", "code", "text", descending=[True, False, False])
-        .select("arm", "code", "text")
-    )  # fmt: skip
-
-
-def _by_clock(moved: pl.LazyFrame, policy: PolicySettings) -> pl.LazyFrame:
-    local = moved.with_columns(local_at="unconstrained_local_at").with_columns(
-        hour=pl.col("local_at").dt.hour().cast(pl.Int64)
+def _by_clock(theirs: pl.DataFrame, settings: ServingSettings) -> list[tuple[int, str, str]]:
+    local_at = theirs.get_column("unconstrained_local_at").alias("local_at")
+    frame = theirs.select("mail_class").hstack(
+        [local_at, local_at.dt.hour().cast(pl.Int64).alias("hour")]
     )
-    return told(local, "arm", clock_rules(policy)).select("arm", "code", "text")
+    return told(frame.with_row_index("place"), "place", clock_rules(settings.policy)).rows()

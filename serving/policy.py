@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import polars as pl
 
-from serving.assignment import assigned, told_experiments, with_arms_of_experiments
+from serving.assignment import assigned, experiments_of, with_arms_of_experiments
 from serving.brake import brake_of
 from serving.conditions import Conditions
 from serving.evidence import with_evidence
-from serving.experiments import draws_of, first_per_row, with_choice, with_hour, with_variant
+from serving.experiments import (
+    Choice,
+    Draws,
+    Hour,
+    choice_of,
+    draws_of,
+    first_of_each,
+    hour_of,
+    with_variant,
+)
 from serving.frequency import closed_times
 from serving.guardrail_settings import MARKETING
-from serving.hours import hours, with_window
+from serving.hours import Numbers, hours, with_window
 from serving.instants import (
     FORBIDDING_CUSTOMERS,
-    at_instant,
+    TOLD,
+    Instants,
+    told_at,
     valued_instants,
     with_best_instants,
 )
 from serving.law import expiries, mail_law
-from serving.moved import with_all_that_shut
+from serving.moved import all_that_shut
 from serving.products import with_products
-from serving.reasons import Reasons, doubts, listed, no_reasons, send_reasons, told, wait_reasons
-from serving.settings import ServingSettings
+from serving.reasons import (
+    Reasons,
+    doubts,
+    listed,
+    lists_of,
+    no_reasons,
+    send_reasons,
+    told,
+    wait_reasons,
+)
+from serving.settings import PolicySettings, ServingSettings
 from serving.tables import ARM
 from serving.valuation import OWN, Valuation
 from serving.value import parts_at_best, with_parts
+from serving.whose import NOBODY, gathered
 from serving.workflow_steps import OF_SUNSET
 
 # What an answer reads of the question, and of the arm that is chosen.
@@ -38,9 +61,19 @@ OF_QUESTION = (
 )  # fmt: skip
 OF_CHOSEN = (
     "arm", "email", "mail_class", "variant", "ends_at", "products", "picks", "coupon", "tone",
-    "discount_share", "reason", "applies", "only_time", "moved_by", "elements",
+    "discount_share", "reason", "applies", "only_time", "elements",
     "workflow", "is_step", "about", "by", "unconstrained_local_at",
 )  # fmt: skip
+
+# Of the best arm if no guardrail stood.
+OF_TOP = {
+    "email": "top_email", "unconstrained_at": "top_at", "unconstrained_value": "top_value",
+    "value": "top_open_value", "forbidden_by": "top_forbidden_by", "prices": "top_prices",
+}  # fmt: skip
+# An arm as the receipt keeps it: what has another name here is renamed.
+_NAMES = {"because": "reason", "hour_lift": "lift"}
+OF_RECEIPT = tuple(pl.col(_NAMES.get(f.name, f.name)).alias(f.name) for f in ARM.fields)
+PARTS_AT_BEST = tuple(parts_at_best())
 
 
 @dataclass(frozen=True)
@@ -76,147 +109,175 @@ def decide(
     gets none, and a share of the choices is left to chance.
     """
     policy = settings.policy
-    dealt = assigned(inputs.questions, settings, inputs.conditions)
+    questions = inputs.questions
+    dealt = assigned(questions, settings, inputs.conditions)
     candidates = with_arms_of_experiments(inputs.candidates, dealt)
-    competing = candidates.lazy().filter("considered")
-    windows = with_products(with_window(competing), inputs.picks)
+    windows = with_products(with_window(candidates.filter("considered")), inputs.picks)
     priced = with_parts(windows, policy, inputs.conditions.under(settings.budget))
-    arms = with_variant(priced.collect(engine="in-memory"), settings)
+    arms = with_variant(priced, settings)
+    question = np.searchsorted(
+        questions.get_column("row").to_numpy(), arms.get_column("row").to_numpy()
+    )
     brake = brake_of(inputs.conditions, settings.brake)
-    closed = pl.concat([closed_times(inputs.mails, settings, brake), expiries(inputs.questions)])
+    closed = pl.concat([closed_times(inputs.mails, settings, brake), expiries(questions)])
     instants = valued_instants(arms, inputs.curves, closed, settings=settings, valuation=valuation)
     arms = with_best_instants(arms, instants, brake)
     arms = with_evidence(arms, policy, is_own=valuation is OWN)
-    arms, chosen = with_choice(arms, draws_of(inputs.questions, policy, inputs.conditions), policy)
-    arms = with_all_that_shut(arms, chosen.get_column("arm"), closed, policy)
-    return _decided(
-        inputs.questions,
-        candidates,
-        arms,
-        at_instant(with_hour(chosen, arms, instants, policy), instants)
-        .lazy()
-        .join(told_experiments(dealt), on="row", how="left", maintain_order="left"),
-        settings=settings,
-        default_zone=default_zone,
-        currency=currency,
+    draws = draws_of(questions, policy, inputs.conditions)
+    choice = choice_of(arms, question, draws, policy)
+    hour = hour_of(choice, arms, instants, draws, policy)
+    arms = arms.hstack([pl.Series("propensity", choice.propensity_of_arms)])
+    moved = all_that_shut(choice.arm, arms, instants, closed, settings)
+    found = _told_of_questions(questions, arms, question, draws, choice, hour, instants)
+    decided = _decided(
+        found.hstack([moved]), settings, default_zone=default_zone, currency=currency
+    )
+    return decided.hstack(
+        [experiments_of(dealt, questions), _receipts(candidates, arms, questions)]
+    )
+
+
+def _told_of_questions(
+    questions: pl.DataFrame,
+    arms: pl.DataFrame,
+    question: Numbers,
+    draws: Draws,
+    choice: Choice,
+    hour: Hour,
+    instants: Instants,
+) -> pl.DataFrame:
+    """What answers and their reasons read: of the question, of what is chosen, of the best."""
+    count = questions.height
+    everything = np.ones(arms.height, dtype=np.bool_)
+    unconstrained, worth = (
+        arms.get_column(name).to_numpy() for name in ("unconstrained_worth", "worth")
+    )
+    top = first_of_each(arms, question, unconstrained, everything, count)
+    standing_back = arms.get_column("stands_back").to_numpy()
+    stood_back = first_of_each(arms, question, worth, standing_back, count)
+    of_arms = arms.select(OF_CHOSEN)
+    of_top = arms.select(
+        *(pl.col(name).alias(told) for name, told in OF_TOP.items()),
+        top_is_worth_it=(pl.col("unconstrained_worth") > 0) | pl.col("only_time"),
+    )
+    of_others = arms.select(stood_back_email="email", stood_back_value="value")
+    best_arm = gathered(arms.select(best_arm="arm"), choice.best)
+    return questions.select(OF_QUESTION).hstack(
+        [
+            pl.Series("holdout", choice.holdout),
+            pl.Series("explored_email", choice.explored_email),
+            pl.Series("explored_hour", hour.explored),
+            pl.Series("explore_share", draws.explore_share),
+            pl.Series("email_propensity", choice.email_propensity),
+            pl.Series("wait_propensity", choice.wait_propensity),
+            hour.propensity.alias("hour_propensity"),
+            pl.Series(
+                "propensity",
+                choice.email_propensity * hour.propensity.fill_null(1.0).to_numpy(),
+            ),
+            *best_arm.get_columns(),
+            *told_at(hour.instant, instants, TOLD),
+            *gathered(of_arms, choice.arm).get_columns(),
+            *gathered(of_top, top).get_columns(),
+            *gathered(of_others, stood_back).get_columns(),
+        ]
     )
 
 
 def _decided(
-    questions: pl.DataFrame,
-    candidates: pl.DataFrame,
-    arms: pl.DataFrame,
-    chosen: pl.LazyFrame,
-    *,
-    settings: ServingSettings,
-    default_zone: str,
-    currency: str,
+    told: pl.DataFrame, settings: ServingSettings, *, default_zone: str, currency: str
 ) -> pl.DataFrame:
+    """What is `told` of each question, with the action and the reasons for it."""
     policy = settings.policy
-    of_chosen = arms.lazy().select(OF_CHOSEN)
-    top = first_per_row(arms.lazy(), "unconstrained_worth").select(
-        "row",
-        top_email="email",
-        top_at="unconstrained_at",
-        top_value="unconstrained_value",
-        top_open_value="value",
-        top_forbidden_by="forbidden_by",
-        top_prices="prices",
-        top_is_worth_it=(pl.col("unconstrained_worth") > 0) | pl.col("only_time"),
+    decided = told.with_columns(_answers(policy))
+    because = _because(
+        decided, send_reasons(policy), wait_reasons(currency, policy), doubts(default_zone)
     )
-    stood_back = first_per_row(arms.lazy().filter("stands_back"), "worth").select(
-        "row", stood_back_email="email", stood_back_value="value"
+    rows = np.arange(decided.height)
+    return decided.with_columns(
+        pl.col("products").fill_null(_NOTHING),
+        lists_of(because, "question", rows).alias("because"),
     )
+
+
+_NOTHING = pl.lit([], pl.List(pl.String))
+
+
+@lru_cache(maxsize=8)
+def _answers(policy: PolicySettings) -> list[pl.Expr]:
     is_send = pl.col("email").is_not_null()
     held_until = pl.col("send_at") + hours(pl.lit(policy.reservation_hours))
     waits_until = pl.col("as_of") + hours(pl.lit(policy.ask_again_hours))
     subject_prefix, list_unsubscribe = mail_law(pl.col("legal"), pl.col("mail_class"))
-    decided = (
-        questions.lazy()
-        .select(*OF_QUESTION)
-        .join(chosen, on="row", how="left", maintain_order="left")
-        .join(of_chosen, on="arm", how="left", maintain_order="left")
-        .join(top, on="row", how="left", maintain_order="left")
-        .join(stood_back, on="row", how="left", maintain_order="left")
-        .with_columns(
-            action=pl.when(is_send).then(pl.lit("send")).otherwise(pl.lit("wait")),
-            subject_prefix=subject_prefix,
-            list_unsubscribe=list_unsubscribe.fill_null(False),
-            valid_until=pl.when(is_send)
-            .then(pl.min_horizontal("ends_at", held_until))
-            .otherwise(waits_until),
-            unconstrained_best=pl.when("top_is_worth_it").then(
-                pl.struct(email="top_email", send_at="top_at", value="top_value")
-            ),
-        )
-        .collect(engine="in-memory")
-        .lazy()
-    )
-    because = _because(
-        decided, send_reasons(policy), wait_reasons(currency, policy), doubts(default_zone)
-    )
-    return (
-        decided.join(because, on="row", how="left", maintain_order="left")
-        .join(_receipts(candidates, arms), on="row", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("because").fill_null(no_reasons()),
-            pl.col("products").fill_null(pl.lit([], pl.List(pl.String))),
-        )
-        .collect(engine="in-memory")
-    )
+    best = pl.struct(email="top_email", send_at="top_at", value="top_value")
+    return [
+        pl.when(is_send).then(pl.lit("send")).otherwise(pl.lit("wait")).alias("action"),
+        subject_prefix.alias("subject_prefix"),
+        list_unsubscribe.fill_null(False).alias("list_unsubscribe"),
+        pl.when(is_send)
+        .then(pl.min_horizontal("ends_at", held_until))
+        .otherwise(waits_until)
+        .alias("valid_until"),
+        pl.when("top_is_worth_it").then(best).alias("unconstrained_best"),
+    ]
 
 
 def _because(
-    decided: pl.LazyFrame, of_send: Reasons, of_wait: Reasons, of_both: Reasons
-) -> pl.LazyFrame:
-    send = decided.filter(pl.col("action") == "send")
-    wait = decided.filter(pl.col("action") == "wait")
-    forbidden = (
-        # Where chance decided, no rule did.
-        wait.filter(pl.col("best_arm").is_null())
-        .select("row", "top_forbidden_by")
-        .explode("top_forbidden_by")
-        .drop_nulls("top_forbidden_by")
-        .select("row", pl.col("top_forbidden_by").struct.unnest())
+    decided: pl.DataFrame, of_send: Reasons, of_wait: Reasons, of_both: Reasons
+) -> pl.DataFrame:
+    numbered = decided.with_row_index("question")
+    is_send = decided.get_column("action") == "send"
+    send, wait = numbered.filter(is_send), numbered.filter(~is_send)
+    # Where chance decided, no rule did.
+    ruled = wait.select("question", "best_arm", "top_forbidden_by").filter(
+        pl.col("best_arm").is_null() & (pl.col("top_forbidden_by").list.len() > 0)
     )
+    forbidden = ruled.select("question", "top_forbidden_by").explode("top_forbidden_by")
     # What forbids a customer any mail is told even where no e-mail applies.
     any_marketing = wait.filter(pl.col("top_email").is_null()).with_columns(
         mail_class=pl.lit(MARKETING)
     )
-    anyhow = told(any_marketing, "row", FORBIDDING_CUSTOMERS)
     return listed(
         [
-            told(send, "row", of_send),
-            anyhow,
-            forbidden,
-            told(wait, "row", of_wait),
-            told(decided, "row", of_both),
+            told(send, "question", of_send),
+            told(any_marketing, "question", FORBIDDING_CUSTOMERS),
+            forbidden.select("question", pl.col("top_forbidden_by").struct.unnest()),
+            told(wait, "question", of_wait),
+            told(numbered, "question", of_both),
         ],
-        "row",
+        "question",
         "because",
     )
 
 
-def _receipts(candidates: pl.DataFrame, arms: pl.DataFrame) -> pl.LazyFrame:
-    """`arms`: per row all arms as the receipt keeps them, also those that do not compete."""
-    fields = [field.name for field in ARM.fields]
-    competing = (
-        arms.lazy()
-        .with_columns(parts_at_best())
-        .rename({"reason": "because", "lift": "hour_lift"})
-        .select("row", "arm", *fields)
+def _receipts(candidates: pl.DataFrame, arms: pl.DataFrame, questions: pl.DataFrame) -> pl.Series:
+    """`arms`: of each question all arms as the receipt keeps them, also those out of competition.
+
+    Null where it asks about none.
+    """
+    competing = arms.with_columns(PARTS_AT_BEST).select(OF_RECEIPT)
+    place = np.full(candidates.height, NOBODY)
+    place[arms.get_column("arm").to_numpy()] = np.arange(arms.height)
+    # What is known of all arms, and what holds of those that do not compete.
+    told = gathered(competing, place).with_columns(
+        *candidates.select("email", "applies", "learnt").get_columns(),
+        pl.col("propensity").fill_null(0.0),
+        pl.col("hours").fill_null(0),
+        pl.col("forbidden_by").fill_null(no_reasons()),
+        pl.col("stands_back").fill_null(False),
     )
-    others = (
-        candidates.lazy()
-        .filter(~pl.col("considered"))
-        .select(
-            "row", "arm", "email", "applies", "learnt", propensity=pl.lit(0.0), hours=pl.lit(0),
-            forbidden_by=no_reasons(), stands_back=pl.lit(False),
-        )
-    )  # fmt: skip
-    return (
-        pl.concat([competing, others], how="diagonal_relaxed")
-        .sort("arm")
+    lists = (
+        pl.DataFrame([candidates.get_column("row"), told.to_struct("arms")])
         .group_by("row", maintain_order=True)
-        .agg(arms=pl.struct(fields))
+        .agg("arms")
     )
+    return (
+        lists.get_column("arms") if lists.height == questions.height else _aligned(lists, questions)
+    )
+
+
+def _aligned(lists: pl.DataFrame, questions: pl.DataFrame) -> pl.Series:
+    rows = questions.get_column("row").to_numpy()
+    place = np.full(len(rows), NOBODY)
+    place[np.searchsorted(rows, lists.get_column("row").to_numpy())] = np.arange(lists.height)
+    return gathered(lists.select("arms"), place).get_column("arms")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from serving.pick_sources import Sources
 from serving.picks import OFFERED, PICKS
 from serving.settings import LONGEST_LIST
 from serving.stock import NOWHERE
+from serving.whose import NOBODY, gathered
 
 NO_PRODUCTS = pl.DataFrame(
     schema={
@@ -62,23 +65,30 @@ def _in_order_of_rank(
     return there[np.lexsort((rank, of_list[there]))]
 
 
-def with_products(arms: pl.LazyFrame, picks: pl.DataFrame) -> pl.LazyFrame:
+def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
     """Add `products` (as many as the e-mail shows), `chance` that one is ordered, and `fitting`.
 
     `chance` is null where no model gave one: then fit neither adds nor takes.
     """
+    index = {key: place for place, key in enumerate(picks.select("person", "picks").iter_rows())}
+    wanted = arms.select("person", "picks").iter_rows()
+    place = np.array([index.get(key, NOBODY) for key in wanted], dtype=np.int64)
+    of_arms = arms.select("show").hstack(
+        gathered(picks.select("products", "chances", "fitting"), place).get_columns()
+    )
+    return arms.hstack(of_arms.select(_shown()).get_columns())
+
+
+@lru_cache(maxsize=1)
+def _shown() -> list[pl.Expr]:
     shown = pl.col("chances").list.head("show")
     # Products a customer orders are not independent; as a rough fit this is good enough.
     missed = shown.list.eval((1 - pl.element()).product()).list.first()
     nothing = pl.lit([], pl.List(pl.String))
-    return (
-        arms.join(picks.lazy(), on=["person", "picks"], how="left", maintain_order="left")
-        .with_columns(
-            products=pl.col("products").list.head("show").fill_null(nothing),
-            fitting=pl.col("fitting").fill_null(0),
-            chance=pl.when(
-                shown.list.len() > 0, shown.list.len() == shown.list.drop_nulls().list.len()
-            ).then((1 - missed).round(9)),
-        )
-        .drop("chances")
-    )
+    return [
+        pl.col("products").list.head("show").fill_null(nothing).alias("products"),
+        pl.col("fitting").fill_null(0).alias("fitting"),
+        pl.when(shown.list.len() > 0, shown.list.len() == shown.list.drop_nulls().list.len())
+        .then((1 - missed).round(9))
+        .alias("chance"),
+    ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from serving.scores import REFUSED
 from serving.settings import PolicySettings
@@ -22,7 +24,7 @@ BORROWED = {"segment": "customers like them", "everyone": "everyone"}
 BY_ACTIVITY = " (of visits and orders; too few clicks to learn from yet)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reason:
     """A sentence that is told where `when` holds."""
 
@@ -30,35 +32,67 @@ class Reason:
     text: pl.Expr
     when: pl.Expr
 
+    @cached_property
+    def holds(self) -> pl.Expr:
+        """Whether it holds, never null; named by its code."""
+        return self.when.fill_null(False).alias(self.code)
+
+    @cached_property
+    def sentence(self) -> pl.Expr:
+        """One that cannot be written must not hide that its reason holds."""
+        return self.text.cast(pl.String).fill_null(pl.lit(self.code)).alias(self.code)
+
 
 Reasons: TypeAlias = tuple[Reason, ...]
 
+TOLD = pl.Schema({"code": pl.String(), "text": pl.String()})
 
-def told(frame: pl.LazyFrame, key: str, reasons: Sequence[Reason]) -> pl.LazyFrame:
+
+def told(frame: pl.DataFrame, key: str, reasons: Sequence[Reason]) -> pl.DataFrame:
     """`key`, code and text of each reason that holds, in the order of `reasons`.
 
     Long, because few reasons hold: a list of them per row, made at once, takes a hundred times as
     long as writing out only those that are told.
     """
-    # A sentence that cannot be written must not hide that its reason holds.
-    sentences = [
-        pl.when(reason.when.fill_null(False))
-        .then(reason.text.cast(pl.String).fill_null(pl.lit(reason.code)))
-        .alias(reason.code)
-        for reason in reasons
-    ]
-    return (
-        frame.filter(pl.any_horizontal(reason.when.fill_null(False) for reason in reasons))
-        .select(key, *sentences)
-        .unpivot(index=key, variable_name="code", value_name="text")
-        .drop_nulls("text")
-    )
+    parts: list[pl.DataFrame] = []
+    if frame.height:
+        flags = frame.select(key, *(reason.holds for reason in reasons))
+        held = [reason for reason in reasons if flags.get_column(reason.code).any()]
+        if held:
+            some = flags.select(pl.any_horizontal(reason.code for reason in held)).to_series()
+            among = some.arg_true()
+            sentences = frame[among].select(key, *(reason.sentence for reason in held))
+            for reason in held:
+                place = flags.get_column(reason.code)[among].arg_true()
+                text = sentences.get_column(reason.code)[place].alias("text")
+                code = pl.Series("code", [reason.code], pl.String).new_from_index(0, len(place))
+                parts.append(pl.DataFrame([sentences.get_column(key)[place], code, text]))
+    return pl.concat(parts) if parts else pl.DataFrame(schema={key: frame.schema[key], **TOLD})
 
 
-def listed(frames: Sequence[pl.LazyFrame], key: str, name: str) -> pl.LazyFrame:
+def listed(frames: Sequence[pl.DataFrame], key: str, name: str) -> pl.DataFrame:
     """`key` with its reasons as the list `name`, in the order of `frames`; none, no row."""
-    reasons = pl.concat(frames).group_by(key, maintain_order=True)
-    return reasons.agg(pl.struct("code", "text").alias(name))
+    reasons = pl.concat([frame for frame in frames if frame.height] or frames[:1])
+    return reasons.group_by(key, maintain_order=True).agg(_REASON.alias(name))
+
+
+_REASON = pl.struct("code", "text")
+
+
+def lists_of(lists: pl.DataFrame, key: str, keys: NDArray[np.int64]) -> pl.Series:
+    """The list of reasons of each of `keys`, empty where `lists` (of `listed`) has none."""
+    whole = lists.get_column(lists.columns[1])
+    place = np.full(int(keys.max(initial=-1)) + 1, -1)
+    place[lists.get_column(key).to_numpy()] = np.arange(lists.height)
+    if not lists.height:
+        return _EMPTY.new_from_index(0, len(keys)).alias(whole.name)
+    found = place[keys]
+    if found.min(initial=0) >= 0:
+        return whole[found]
+    return pl.concat([whole, _EMPTY.alias(whole.name)])[np.where(found < 0, len(whole), found)]
+
+
+_EMPTY = pl.Series([[]], dtype=pl.List(REASON))
 
 
 def no_reasons() -> pl.Expr:

@@ -25,6 +25,7 @@ from the e-mail's table in onje.toml.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -48,13 +49,26 @@ OF_VALUE = (
 Money = TypeVar("Money", pl.Expr, NDArray[np.float64])
 
 
-def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Conditions) -> pl.LazyFrame:
+def with_parts(arms: pl.DataFrame, policy: PolicySettings, conditions: Conditions) -> pl.DataFrame:
     """Add the parts of each arm's value, as it is at a pull of 1 and at once; counts are expected.
 
     `margin` and `given_brought` are of the orders it brings, `given_anyway` is what it gives away
     to those who order `anyway` (a chance); the prices are those of `conditions`, and none for
     transactional e-mail, which uses no budget.
     """
+    for parts in _parts(
+        policy, conditions.mail_price, conditions.coupon_price, conditions.unsubscribe_price
+    ):
+        arms = arms.with_columns(parts)
+    return arms
+
+
+# An expression takes longer to write out than to run.
+@lru_cache(maxsize=8)
+def _parts(
+    policy: PolicySettings, mail_price: float, coupon_price: float, unsubscribe_price: float
+) -> tuple[list[pl.Expr], ...]:
+    """The columns of `with_parts`, those that others are made of first."""
     # The merchant's figure is about customers who stay; whoever is about to leave would not have
     # ordered anyway. Where nobody knows the churn, the figure holds as it is.
     bought_anyway = pl.col("bought_anyway") * (1 - pl.col("churn").fill_null(0.0))
@@ -63,39 +77,38 @@ def with_parts(arms: pl.LazyFrame, policy: PolicySettings, conditions: Condition
     tired = 1 + policy.fatigue * pl.col("sends_7d").fill_null(0.0)
     orders = pl.coalesce("learnt_orders", "orders_per_click")
     uses_budget = pl.col("mail_class") != TRANSACTIONAL
-    return (
-        arms.with_columns(
-            fit=(1 + policy.fit_weight * (pl.col("chance").fill_null(0.5) - 0.5)).round(9),
-            unsubscribes=pl.coalesce(
-                "learnt_unsubscribes", pl.col("unsubscribe_rate") * tired
-            ).clip(0, 1),
-            brings=pl.coalesce("learnt_brings", pl.col("orders_per_click") * (1 - bought_anyway)),
-            gives_away=(pl.col("coupon") != "") | (pl.col("discount_share") > 0),
-            # The merchant knows it of those who click, and of nobody else.
-            anyway=pl.coalesce("learnt_without", pl.col("orders_per_click") * bought_anyway),
+    first = dict(
+        fit=(1 + policy.fit_weight * (pl.col("chance").fill_null(0.5) - 0.5)).round(9),
+        unsubscribes=pl.coalesce("learnt_unsubscribes", pl.col("unsubscribe_rate") * tired).clip(
+            0, 1
+        ),
+        brings=pl.coalesce("learnt_brings", pl.col("orders_per_click") * (1 - bought_anyway)),
+        gives_away=(pl.col("coupon") != "") | (pl.col("discount_share") > 0),
+        # The merchant knows it of those who click, and of nobody else.
+        anyway=pl.coalesce("learnt_without", pl.col("orders_per_click") * bought_anyway),
+    )
+    clicks = dict(clicks=pl.coalesce("learnt_clicks", "click_rate") * pl.col("fit"))
+    then = dict(
+        orders=pl.col("clicks") * orders,
+        margin=pl.col("clicks") * pl.col("brings") * basket * policy.margin,
+        given_brought=pl.col("clicks") * pl.col("brings") * basket * pl.col("discount_share"),
+        given_anyway=(
+            pl.col("clicks") * (orders - pl.col("brings"))
+            + pl.col("learnt_redeemed").fill_null(0.0)
         )
-        .with_columns(clicks=pl.coalesce("learnt_clicks", "click_rate") * pl.col("fit"))
-        .with_columns(
-            orders=pl.col("clicks") * orders,
-            margin=pl.col("clicks") * pl.col("brings") * basket * policy.margin,
-            given_brought=pl.col("clicks") * pl.col("brings") * basket * pl.col("discount_share"),
-            given_anyway=(
-                pl.col("clicks") * (orders - pl.col("brings"))
-                + pl.col("learnt_redeemed").fill_null(0.0)
-            )
-            * basket
-            * pl.col("discount_share"),
-            unsubscribe_cost=pl.col("unsubscribes")
-            * (policy.mailable_value + policy.mailable_share * earned),
-            mail_price=pl.when(uses_budget).then(conditions.mail_price).otherwise(0.0),
-            coupon_price=pl.when(uses_budget & pl.col("gives_away"))
-            .then(conditions.coupon_price)
-            .otherwise(0.0),
-            unsubscribe_price=pl.when(uses_budget)
-            .then(pl.col("unsubscribes") * conditions.unsubscribe_price)
-            .otherwise(0.0),
-        )
-        .with_columns(costs=pl.sum_horizontal(COSTS), prices=pl.sum_horizontal(PRICES))
+        * basket
+        * pl.col("discount_share"),
+        unsubscribe_cost=pl.col("unsubscribes")
+        * (policy.mailable_value + policy.mailable_share * earned),
+        mail_price=pl.when(uses_budget).then(mail_price).otherwise(0.0),
+        coupon_price=pl.when(uses_budget & pl.col("gives_away")).then(coupon_price).otherwise(0.0),
+        unsubscribe_price=pl.when(uses_budget)
+        .then(pl.col("unsubscribes") * unsubscribe_price)
+        .otherwise(0.0),
+    )
+    sums = dict(costs=pl.sum_horizontal(COSTS), prices=pl.sum_horizontal(PRICES))
+    return tuple(
+        [expr.alias(name) for name, expr in parts.items()] for parts in (first, clicks, then, sums)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -41,11 +41,14 @@ def begins_of(frame: pl.DataFrame) -> Places:
     return frame.select(_CHANGES).to_series().arg_true().cast(pl.Int64).to_numpy()
 
 
-def nullable(places: Places | Sequence[int]) -> pl.Series:
+def null_where(values: pl.Series, is_null: NDArray[np.bool_]) -> pl.Series:
+    """The values, null where they do not hold."""
+    return values.set(pl.Series(is_null), None) if is_null.any() else values
+
+
+def nullable(places: Places) -> pl.Series:
     """Places to gather, null where there is none."""
-    told = np.asarray(places, dtype=np.int64)
-    series = pl.Series(told)
-    return series if not len(told) or told.min() >= 0 else series.set(pl.Series(told < 0), None)
+    return null_where(pl.Series(places), places < 0)
 
 
 def gathered(frame: pl.DataFrame, places: Places) -> pl.DataFrame:

@@ -37,7 +37,7 @@ def arms(doubt_clicks=0.3, doubt_unsubscribes=0.3, brings=0.3, **better):
         name: pl.Float64 for name in ("learnt_orders", "learnt_without", "learnt_redeemed",
                                       "churn", "chance")
     })  # fmt: skip
-    valued = with_parts(frame.lazy(), shop({}, {}).policy, NO_CONDITIONS).collect()
+    valued = with_parts(frame, shop({}, {}).policy, NO_CONDITIONS)
     value = valued["margin"] - valued["costs"]
     return valued.with_columns(value=value, worth=value)
 

@@ -58,7 +58,7 @@ def test_an_experiment_of_another_email_leaves_this_one_alone():
 
 def test_without_an_experiment_nothing_is_told():
     decision = decision_for(shop_with(), **CART)
-    assert (elements(decision), decision["experiments"]) == ({}, None)
+    assert (elements(decision), decision["experiments"]) == ({}, [])
 
 
 def test_an_arm_of_send_hour_moves_the_hour():
@@ -116,7 +116,7 @@ def test_the_held_out_get_no_arm_even_where_only_the_time_is_asked_for():
     shop = shop_with({"holdout_share": 1}, test=forced("a", arms=["a", "b"]))
     decision = decision_for(shop, **CART, asked={"emails": ["cart_reminder"]})
     assert decision["action"] == "send"
-    assert (elements(decision), decision["experiments"]) == ({}, None)
+    assert (elements(decision), decision["experiments"]) == ({}, [])
 
 
 ANN = """

@@ -62,12 +62,8 @@ def _arms(
         for row in drawn(table)
     ]
     settings = only(trigger, parameters, deadline_hours)
-    return (
-        with_window(candidates_of(questions_about(people, settings), settings).lazy())
-        .with_columns(
-            hours=((pl.col("ends_at") - pl.col("as_of")).dt.total_seconds() / 3600).round(2)
-        )
-        .collect()
+    return with_window(candidates_of(questions_about(people, settings), settings)).with_columns(
+        hours=((pl.col("ends_at") - pl.col("as_of")).dt.total_seconds() / 3600).round(2)
     )
 
 
