@@ -264,8 +264,9 @@ def _recorded(
         for place, result in zip(records, results, strict=True):
             if not isinstance(result, Outrun):
                 outcomes[place] = _outcome(result)
-    for place in outcomes.keys() & records.keys():
-        _count(rows[place], live)
+    if not this.store.is_rehearsal:
+        for place in outcomes.keys() & records.keys():
+            _count(rows[place], live)
     return outcomes
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from random import random
 from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.noted import PATH
+
+log = logging.getLogger("onje.access")
 
 
 class RequestMetrics:
@@ -31,6 +35,11 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noted)
         finally:
-            labels = (scope.get(PATH, "none"), str(status))
+            took = monotonic() - began
+            route = scope.get(PATH, "none")
             live = scope["app"].state.live
-            live.metrics.requests.labels(*labels).observe(monotonic() - began)
+            live.metrics.requests.labels(route, str(status)).observe(took)
+            share = live.settings.current.serving.service.access_log_share
+            if status >= 500 or random() < share:
+                # The route's pattern, never the path: that may hold the id of a customer.
+                log.info("%s %s %d %.1f ms", scope["method"], route, status, 1000 * took)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -98,6 +99,7 @@ def build(
 
         def __init__(self) -> None:
             end_with_parent()
+            logging.getLogger("onje").setLevel(logging.INFO)  # BentoML shows only warnings
             allow_connections(access.connections)
 
         def __is_ready__(self) -> bool:

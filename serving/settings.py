@@ -178,6 +178,7 @@ class ServiceSettings(BaseModel):
     reload_seconds: Annotated[float, Field(gt=0, le=5)]
     pull_seconds: Annotated[float, Field(ge=0, le=86_400)]
     warm_up_customers: Annotated[int, Field(ge=0, le=1_000)]
+    access_log_share: Annotated[float, Field(ge=0, le=1)]
 
 
 class DecidingTables(BaseModel):

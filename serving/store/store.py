@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -66,6 +67,15 @@ class Store:
     def open(cls, url: str, *, patience_s: float) -> Self:
         """The store at `url`, made if it is not there; waits `patience_s` for any lock."""
         return cls(connect(url, patience_s=patience_s))
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether nothing stays of what is recorded."""
+        return False
+
+    def rehearsal(self) -> Rehearsal:
+        """The same store, to try recording on before it counts."""
+        return Rehearsal(self._connections)
 
     def close(self) -> None:
         self._connections.close()
@@ -319,6 +329,28 @@ class Store:
         """The history of changes: also those that were taken back, when and by whom."""
         with self._connections.reading() as connection:
             return patches.all_patches(connection)
+
+
+class _TakenBack(Exception):
+    """Ends a rehearsal's transaction."""
+
+
+class Rehearsal(Store):
+    """A store that does all there is to do when decisions are recorded, and takes it back."""
+
+    @property
+    def is_rehearsal(self) -> bool:
+        return True
+
+    def record(self, records: Sequence[Record], *, at: datetime) -> list[Kept | OtherBody | Outrun]:
+        kept: list[Kept | OtherBody | Outrun] = []
+        with suppress(_TakenBack), self._connections.writing() as connection:
+            kept = decided.record(connection, records, at=at)
+            raise _TakenBack
+        return kept
+
+    def keep_settings(self, fingerprint: str, text: str) -> None:
+        """What is not recorded needs no settings to be kept."""
 
 
 def _as_history(

@@ -138,3 +138,13 @@ def test_a_worker_computes_with_one_thread(service):
 
 def test_it_is_ready_only_when_it_can_answer(service):
     assert httpx.get(f"{service.address}/readyz").status_code == 200
+
+
+def test_a_request_is_logged_by_its_route(service):
+    # A failure is logged whatever the share; of the rest one in a hundred is: ask until one was.
+    log, line = service.log, "GET /livez 200"
+    for _ in range(3000):
+        assert httpx.get(f"{service.address}/livez").status_code == 200
+        if line in log.read_text("utf-8"):
+            return
+    pytest.fail(f"{log} holds no {line}")

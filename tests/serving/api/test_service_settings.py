@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from time import monotonic
 
 import pytest
 
-from serving.store import StoreUnavailable
+from serving.store import StoreUnavailable, decided
 from tests.serving.api.service import NOON, SETTINGS_FILE, publish, running
 
 ROOT = Path(__file__).parents[3]
@@ -81,8 +82,58 @@ def test_it_asks_itself_about_so_many_customers_first(tmp_path, monkeypatch, war
     asked = []
     monkeypatch.setattr(
         "serving.warm_up.decide_together",
-        lambda questions, *_, **__: asked.extend(one.customer_id for one in questions),
+        lambda questions, *_, **__: asked.append([one.customer_id for one in questions]),
     )
     with running(tmp_path, patches=[{"service": {"warm_up_customers": warm_up_customers}}]):
-        assert ("ann" in asked) == bool(warm_up_customers)
-        assert len(asked) == warm_up_customers + 1  # and about somebody whom nobody knows
+        assert ("ann" in asked[0]) == bool(warm_up_customers)
+        # And about somebody whom nobody knows.
+        assert [len(one) for one in asked[:-2]] == [1] * (warm_up_customers + 1)
+        assert asked[-2:] == [["ann"], ["ann"]] if warm_up_customers else [[], []]
+
+
+def test_before_it_is_ready_a_full_pass_was_recorded_and_nothing_of_it_stays(tmp_path, monkeypatch):
+    with running(tmp_path) as service:
+        publish(service)
+    sizes = []
+    recorded = decided.record
+    monkeypatch.setattr(
+        "serving.store.decided.record",
+        lambda connection, records, **more: (
+            sizes.append(len(records)) or recorded(connection, records, **more)
+        ),
+    )
+    with running(tmp_path, patches=[{"service": {"warm_up_customers": 1}}]) as service:
+        assert sizes == [1, 1, 1, 1]  # ann, nobody, and twice the pass of all there are: ann
+        assert service.get("/readyz").status_code == 200
+        assert service.get("/v1/customers/ann").json()["recent_decisions"] == []
+        assert service.live.store.promised(now=NOON).is_empty()
+        assert "onje_decisions_total{" not in service.get("/metrics").text
+        service.decide("r1")
+        assert "onje_decisions_total{" in service.get("/metrics").text
+
+
+@pytest.mark.parametrize(("access_log_share", "lines"), [(0.0, 0), (1.0, 3)])
+def test_this_share_of_requests_is_logged_by_route_and_never_by_path(
+    tmp_path, caplog, access_log_share, lines
+):
+    caplog.set_level("INFO", logger="onje.access")
+    patches = [{"service": {"access_log_share": access_log_share}}]
+    with running(tmp_path, patches=patches) as service:
+        for _ in range(3):
+            service.get("/v1/customers/customer-1723")
+    told = [record.getMessage() for record in caplog.records if record.name == "onje.access"]
+    assert len(told) == lines
+    for line in told:
+        assert re.fullmatch(r"GET /v1/customers/\{customer_id\} 404 \d+\.\d ms", line)
+
+
+def test_a_failure_is_always_logged(tmp_path, caplog, monkeypatch):
+    def broken(*_args, **_more):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("serving.batching.decide_together", broken)
+    caplog.set_level("INFO", logger="onje.access")
+    with running(tmp_path, patches=[{"service": {"access_log_share": 0.0}}]) as service:
+        service.post("/v1/decide", {"request_id": "1", "customer_id": "ann"})
+    [told] = [one.getMessage() for one in caplog.records if one.name == "onje.access"]
+    assert told.startswith("POST /v1/decide 500 ")
