@@ -47,8 +47,9 @@ class Rescored:
     """A finished run; `synthetic` where its lake or one of its models is.
 
     `budget` tells of each budget that there is: what it is of, its limit for one night, how much of
-    it is used, and the price of one more. `in_force`: whether its prices, shares of arms and counts
-    of delivered mails hold from now on; those of another policy or of a night that is over do not.
+    it is used, and the price of one more. `in_force`: whether its plans, prices, shares of arms and
+    counts of delivered mails hold from now on; those of another policy or of a night before the
+    last one do not, and stand in `folder` alone.
     """
 
     run_id: str
@@ -82,8 +83,11 @@ def rescore(
     The folder `out/<run id>` appears whole, and then `out/latest` points to it: a reader sees the
     old output or the new, never a part. The same inputs write the same bytes to the same folder.
     The store gets the plans; whatever it decides live for a customer takes their plan's place.
-    What holds for all alike changes last, and only by Onje's own policy, and not by a night that
-    lies before the last one: what is asked live stands on it.
+    What holds for all alike changes last: what is asked live stands on it.
+
+    A night that lies before the last one overrules nothing, and another policy than Onje's own is
+    on trial: of both the folder is all there is. Neither the store, nor the table of scores, nor
+    `out/latest` hears of them.
     """
     # What was told online since the last compaction counts too, a withdrawal of consent first.
     compact(store, lake, step=step)
@@ -122,16 +126,22 @@ def rescore(
         folder = _written(decisions, scores, unfinished, out / run_id)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    lake.replace("scores", scores)
-    under = effective(settings)
-    store.keep_settings(under.fingerprint, under.to_json())
-    store.record_plans(_plans(decisions, under))
-    in_force = policy == ONJE and store.keep_night(
-        delivery.complaints,
-        lambda found: prices.upon(replace(found, shares=shares, delivered_7d=delivery.delivered)),
-        as_of=as_of,
-    )
-    _point(out / LATEST, run_id)
+    in_force = policy == ONJE and store.is_newest_night(as_of)
+    if in_force:
+        lake.replace("scores", scores)
+        under = effective(settings)
+        store.keep_settings(under.fingerprint, under.to_json())
+        # Should a later night overtake this one just now, these plans give way to its own.
+        store.record_plans(_plans(decisions, under))
+        in_force = store.keep_night(
+            delivery.complaints,
+            lambda found: prices.upon(
+                replace(found, shares=shares, delivered_7d=delivery.delivered)
+            ),
+            as_of=as_of,
+        )
+    if in_force:
+        _point(out / LATEST, run_id)
     send = decisions.filter(pl.col("action") == "send").height
     wait = decisions.height - send
     return Rescored(

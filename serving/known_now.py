@@ -26,6 +26,7 @@ from serving.segment_settings import with_own_segments
 from serving.shelf_facts import with_shelf_facts
 from serving.store import Decided, View
 from serving.tables import KEY, REQUESTS, UTC
+from serving.tone import preferred_tones
 from serving.workflow_steps import NO_SUNSET, steps_of, sunset_emails
 
 # What models said when it was decided; nobody waits for them here.
@@ -101,9 +102,11 @@ class KnownNow:
             category_depth=features.category_depth,
             currency=features.base_currency,
         )
-        people = with_own_segments(on_shelf, self.settings.serving.segments)
+        serving, contacts = self.settings.serving, contacts_of(past)
+        tones = preferred_tones(contacts, serving)
+        people = with_own_segments(on_shelf.join(tones, on=KEY, how="left"), serving.segments)
         promised = promised_beside(self.request, knowledge.mail).join(self.spine, on="customer_id")
-        steps = steps_of(people, contacts_of(past), promised, self.settings.serving)
+        steps = steps_of(people, contacts, promised, serving)
         return people.hstack(steps.drop(KEY))
 
     def _of_person(self) -> list[pl.Series]:

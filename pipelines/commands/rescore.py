@@ -29,7 +29,8 @@ def rescore(
 
     OUT/<run id>/{decisions,scores}.parquet appears whole, then OUT/latest points to it. Plans
     reserve nothing; a live decision for a customer takes their plan's place. What is
-    asked live stands on the prices and shares of the newest night; one before it changes neither.
+    asked live stands on the prices and shares of the newest night. A moment before that night
+    writes its folder to look at, and changes nothing else: no plan, no price, not OUT/latest.
 
     Examples:
 
@@ -47,13 +48,19 @@ def rescore(
     from serving.valuation import OWN
 
     with opened() as onje, progress(quiet=as_json) as step:
+        now = onje.now()
+        if as_of is not None and as_of > now:
+            raise typer.BadParameter(
+                f"--as-of {as_of:%Y-%m-%dT%H:%M} lies ahead of now, which is {now:%Y-%m-%dT%H:%M} "
+                "UTC by the settings; nothing is known of then. Leave --as-of out to decide now"
+            )
         models = ModelShelf(onje.places.home)
         models.refresh(onje.settings.features)
         done = run(
             onje.lake,
             onje.store,
             models.current,
-            as_of=as_of or onje.now(),
+            as_of=as_of or now,
             out=(out or onje.places.home / "rescored").resolve(),
             settings=onje.settings,
             policy=ONJE,
@@ -61,6 +68,11 @@ def rescore(
             step=step,
         )
     show(asdict(done), as_json=as_json, title="Decided for everybody")
+    if not done.in_force:
+        typer.echo(
+            f"a later night is in force, so this one changes nothing; look at it in {done.folder}",
+            err=True,
+        )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -241,21 +242,38 @@ def test_only_a_night_of_onje_s_own_that_is_not_over_changes_what_is_in_force(
             policy=policy, valuation=OWN, step=silently,
         )  # fmt: skip
 
-    assert not night(NOW, "another").in_force
+    latest = tmp_path / "out" / "latest"
+
+    def standing():
+        """The newest decisions of somebody, as they stand, and the table of scores."""
+        plans = store.recent_decisions("c001", limit=9)
+        scores = lake.versions().get("scores")
+        return [(plan.decision_id, plan.state) for plan in plans], scores
+
+    trial = night(NOW, "another")
+    assert not trial.in_force and (trial.folder / "decisions.parquet").is_file()
     assert store.conditions() == NO_CONDITIONS
-    assert night(NOW, ONJE).in_force
-    kept = store.conditions()
+    assert not latest.is_symlink() and standing() == ([], None)
+    this = night(NOW, ONJE)
+    assert this.in_force
+    kept, published = store.conditions(), standing()
+    [(_, state)] = published[0]
+    assert state == "issued"
     assert sum(asdict(kept)[price] for price in COUNTED.values()) > 0
     assert (kept.delivered_7d, kept.complaints_7d) == (1, 1)
-    assert not night(NOW - timedelta(days=60), ONJE).in_force
+    old = night(NOW - timedelta(days=60), ONJE)
+    assert not old.in_force and (old.folder / "decisions.parquet").is_file()
     assert not night(NOW, "another").in_force
     assert store.conditions() == kept
+    assert standing() == published and latest.readlink() == Path(this.run_id)
     with monkeypatch.context() as broken, pytest.raises(BrokenInvariant):
         broken.setattr("pipelines.rescore.decided", _never)
         night(NOW + timedelta(days=20), ONJE)
     assert store.conditions() == kept
     later = night(NOW + timedelta(days=20), ONJE)
     assert later.in_force and store.conditions().delivered_7d == 0
+    assert latest.readlink() == Path(later.run_id)
+    assert [state for _, state in standing()[0]] == ["issued", "superseded"]
     store.close()
 
 

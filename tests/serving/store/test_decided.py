@@ -136,6 +136,16 @@ def test_the_same_night_again_changes_nothing_and_the_next_one_takes_over(store)
     assert store.decision("second").state == "issued"
 
 
+def test_an_older_night_gives_way_to_the_plans_of_a_later_one(store):
+    night(store, "later", as_of=NOW)
+    night(store, "older", as_of=NOW - timedelta(days=1))
+    assert store.decision("later").state == "issued"
+    assert store.decision("older").state == "superseded"
+    night(store, "of the same moment", as_of=NOW)
+    assert store.decision("later").state == "superseded"
+    assert store.decision("of the same moment").state == "issued"
+
+
 def test_the_same_night_again_wakes_no_plan_that_a_live_decision_took_over(store):
     night(store, "plan")
     keep(store, record("r1", "live", as_of=NOW + timedelta(hours=1)))
