@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
+import numpy as np
 import polars as pl
 
 from features.errors import DataError
@@ -14,7 +16,7 @@ from serving.evidence import stage_of
 from serving.knowledge import Knowledge
 from serving.law import with_law
 from serving.pick_sources import Sources
-from serving.policy import OF_QUESTION, Inputs, decide
+from serving.policy import Inputs, decide
 from serving.products import picks_of
 from serving.promises import mails_of, promised_beside, standing_of, turns_of
 from serving.responses import with_responses
@@ -23,6 +25,7 @@ from serving.settings import ServingSettings
 from serving.tables import DECISIONS, KEY, PROMISED, REQUESTS
 from serving.valuation import Valuation
 from serving.versions import code_version, features_version
+from serving.whose import NOBODY, WHOSE, Index, Places, gathered, index_of, places_of
 
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
@@ -87,9 +90,10 @@ def decisions_of(
         )
         return made[rows.rank("ordinal").cast(pl.Int64) - 1]
     turns = turns_of(requests, knowledge.mail)
+    numbers = sorted(set(turns.to_list())) or [0]
     made = [
         _decided(
-            requests.filter(turns == turn),
+            requests.filter(turns == turn) if len(numbers) > 1 else requests,
             knowledge,
             models,
             scores,
@@ -97,7 +101,7 @@ def decisions_of(
             feature_settings=feature_settings,
             valuation=valuation,
         )
-        for turn in (turns.unique().sort() if len(turns) else [0])
+        for turn in numbers
     ]
     if len(made) == 1:
         return made[0]
@@ -116,17 +120,30 @@ def _decided(
 ) -> pl.DataFrame:
     """The same for rows that do not stand beside each other."""
     policy = settings.policy
-    people = scores.people.with_row_index("person").with_columns(
-        _spread(scores.people.get_column("customer_id"), seed=policy.seed)
-    )
-    steps = standing_of(scores, requests, knowledge.mail, settings)
-    people = people.with_columns(steps.drop(KEY))
+    people = _people(scores, requests, knowledge, settings)
+    index = index_of(people)
     asked = requests.select(list(REQUESTS))
-    questions = asked.join(people, on=KEY, how="left", maintain_order="left").with_columns(
-        timezone_known="zone_known",
-        degraded=pl.lit(bool(models.missing)),
-        missing_models=pl.lit(list(models.missing_told), pl.List(pl.String)),
-        hour_evidence=pl.lit(models.hour_evidence, pl.String),
+    person = np.array([index[key] for key in asked.select(WHOSE).iter_rows()], dtype=np.int64)
+    rest = people.drop(KEY)
+    if len(person) != people.height or (person != np.arange(len(person))).any():
+        rest = rest[person]
+    alike = pl.DataFrame(
+        {
+            "degraded": [bool(models.missing)],
+            "missing_models": [list(models.missing_told)],
+            "hour_evidence": [models.hour_evidence],
+        },
+        schema={
+            "degraded": pl.Boolean, "missing_models": pl.List(pl.String),
+            "hour_evidence": pl.String,
+        },
+    )  # fmt: skip
+    questions = asked.hstack(
+        [
+            *rest.get_columns(),
+            rest.get_column("zone_known").alias("timezone_known"),
+            *(column.new_from_index(0, asked.height) for column in alike.iter_columns()),
+        ]
     )
     questions = with_law(questions, settings.law)
     candidates = with_responses(
@@ -164,32 +181,82 @@ def _decided(
         default_zone=zone,
         currency=feature_settings.base_currency,
     )
-    interests = scores.categories.filter(pl.col("rank") == 1).select(*KEY, interest="item")
-    about = questions.select(
-        *asked.columns,
-        *TOLD_OF_CUSTOMER,
-        "legal",
-        "region",
-        "own_segments",
-        evidence_stage=pl.lit(stage_of(models)),
-        features=_features_json(people),
-        versions=pl.lit(_versions_json(models, settings)),
-        conditions=pl.lit(knowledge.conditions.to_json()),
-        lake_versions=pl.lit(json.dumps(dict(knowledge.lake_versions), sort_keys=True)),
-        seed=pl.lit(policy.seed, pl.Int64),
+    return _whole(
+        questions,
+        decided,
+        _features_json(people)[person],
+        _promised(asked, knowledge),
+        gathered(scores.categories.select("item"), _interests(scores, index, people.height))[
+            person
+        ],
+        {
+            "evidence_stage": stage_of(models),
+            "versions": _versions_json(models, settings),
+            "conditions": knowledge.conditions.to_json(),
+            "lake_versions": json.dumps(dict(knowledge.lake_versions), sort_keys=True),
+            "seed": policy.seed,
+        },
     )
-    all_told = (
-        about.lazy()
-        .join(_promised(asked, knowledge).lazy(), on="row", how="left", maintain_order="left")
-        .join(interests.lazy(), on=KEY, how="left", maintain_order="left")
-        .join(decided.lazy().drop(OF_QUESTION[1:]), on="row", how="left", maintain_order="left")
+
+
+def _people(
+    scores: Scores, requests: pl.DataFrame, knowledge: Knowledge, settings: ServingSettings
+) -> pl.DataFrame:
+    """Whom is decided for: `person` from 0, what is known of them, and where they stand."""
+    people = scores.people
+    steps = standing_of(scores, requests, knowledge.mail, settings)
+    return pl.DataFrame(
+        [
+            pl.Series("person", np.arange(people.height, dtype=np.uint32)),
+            *people.get_columns(),
+            _spread(people.get_column("customer_id"), seed=settings.policy.seed),
+            *steps.drop(KEY).get_columns(),
+        ]
     )
-    return (
-        all_told.with_columns(pl.col(_LISTS).fill_null([]))
-        .with_columns(slots=pl.when(pl.col("action") == "send").then(_slots()))
-        .rename({"source": "hour_source"})
-        .select(pl.col(name).cast(dtype) for name, dtype in DECISIONS.items())
-        .collect(engine="in-memory")
+
+
+def _interests(scores: Scores, index: Index, count: int) -> Places:
+    """Which row of the scored categories is the first one of each person."""
+    first = np.full(count, NOBODY)
+    places = np.flatnonzero(scores.categories.get_column("rank").to_numpy() == 1)
+    whose = places_of(scores.categories.select(KEY)[places], index)
+    first[whose[whose != NOBODY]] = places[whose != NOBODY]
+    return first
+
+
+def _whole(
+    questions: pl.DataFrame,
+    decided: pl.DataFrame,
+    features: pl.Series,
+    promised: pl.Series,
+    interests: pl.DataFrame,
+    alike: Mapping[str, object],
+) -> pl.DataFrame:
+    """DECISIONS of what was found out; all parts are in the order of the questions."""
+    columns = {
+        **{name: questions.get_column(name) for name in (*REQUESTS, *TOLD_OF_CUSTOMER)},
+        **{name: questions.get_column(name) for name in ("legal", "region", "own_segments")},
+        **{column.name: column for column in decided.iter_columns()},
+        "hour_source": decided.get_column("source"),
+        "interest": interests.get_column("item"),
+        "features": features,
+        "promised": promised,
+    }
+    columns |= {
+        name: pl.Series([value], dtype=DECISIONS[name]).new_from_index(0, questions.height)
+        for name, value in alike.items()
+    }
+    for name in _LISTS:
+        if columns[name].null_count():
+            columns[name] = columns[name].fill_null(pl.Series([[]], dtype=columns[name].dtype))
+    of_slots = pl.DataFrame([columns[name].alias(name) for name in OF_SLOTS])
+    columns["slots"] = of_slots.select(_SLOTS).to_series()
+    return pl.DataFrame(
+        [
+            (column if column.dtype == dtype else column.cast(dtype)).alias(name)
+            for name, dtype in DECISIONS.items()
+            for column in [columns[name]]
+        ]
     )
 
 
@@ -209,21 +276,26 @@ def _spread(customers: pl.Series, *, seed: int) -> pl.Series:
     return pl.Series("spread", [stable_share(name, salt) for name in customers], pl.Float64)
 
 
-def _features_json(people: pl.DataFrame) -> pl.Expr:
+def _features_json(people: pl.DataFrame) -> pl.Series:
     plumbing = {"person", "spread", "sources", "own_segments", *KEY}
     told = [name for name in people.columns if name not in plumbing]
-    return pl.struct(told).struct.json_encode()
+    return people.select(told).to_struct("features").struct.json_encode()
 
 
-def _promised(requests: pl.DataFrame, knowledge: Knowledge) -> pl.DataFrame:
-    """`row` and the mails `promised` to its customer; a customer without any has no row."""
+def _promised(requests: pl.DataFrame, knowledge: Knowledge) -> pl.Series:
+    """The mails `promised` to the customer of each request, by time."""
+    none = pl.Series("promised", [[]], pl.List(PROMISED))
+    if knowledge.mail.is_empty():
+        return none.new_from_index(0, requests.height)
     others = promised_beside(requests, knowledge.mail).join(
         requests.select("row", "customer_id"), on="customer_id"
     )
     by_time = others.sort("row", "at", "decision_id")
-    return by_time.group_by("row", maintain_order=True).agg(
+    lists = by_time.group_by("row", maintain_order=True).agg(
         promised=pl.struct(field.name for field in PROMISED.fields)
     )
+    whole = requests.select("row").join(lists, on="row", how="left", maintain_order="left")
+    return whole.get_column("promised")
 
 
 def _versions_json(models: Models, settings: ServingSettings) -> str:
@@ -234,9 +306,13 @@ def _versions_json(models: Models, settings: ServingSettings) -> str:
     )
 
 
-def _slots() -> pl.Expr:
-    """SLOTS: what the sender's template may print beside the products."""
-    return pl.struct(
+OF_SLOTS = (
+    "action", "about", "interest", "coupon", "discount_share", "tone", "region",
+    "subject_prefix", "list_unsubscribe", "legal", "elements",
+)  # fmt: skip
+# SLOTS: what the sender's template may print beside the products.
+_SLOTS = pl.when(pl.col("action") == "send").then(
+    pl.struct(
         pl.col("about").alias("category"),
         "interest",
         pl.when(pl.col("coupon") != "").then("coupon").alias("coupon"),
@@ -248,3 +324,4 @@ def _slots() -> pl.Expr:
         "legal",
         "elements",
     )
+)

@@ -23,6 +23,7 @@ from serving.asked import condition
 from serving.segment_settings import columns_asked
 from serving.settings import ServingSettings
 from serving.tables import KEY
+from serving.whose import NOBODY, index_of, places_of
 from serving.workflow_settings import ENDS, StepSettings, WorkflowSettings
 
 # Days since something, or numbers, one per customer; what never was is infinitely long ago.
@@ -115,14 +116,18 @@ def _known(
 ) -> _Known:
     emails = [email for workflow in settings.workflows.values() for email in workflow.emails]
     place = {email: number for number, email in enumerate(emails)}
-    rows = people.select(KEY).with_row_index("person")
+    index = index_of(people)
 
     def of_workflows(frame: pl.DataFrame, *columns: str) -> list[NDArray[np.generic]]:
         """`person`, the place of the e-mail, and `columns` of the rows about our e-mails."""
-        ours = frame.filter(pl.col("email").is_in(emails))
-        found = ours.join(rows, on=KEY)
-        places = found.get_column("email").replace_strict(place, return_dtype=pl.Int64)
-        return [s.to_numpy() for s in (found["person"], places, *map(found.get_column, columns))]
+        places = np.array(
+            [place.get(email, NOBODY) for email in frame.get_column("email").to_list()],
+            dtype=np.int64,
+        )
+        person = places_of(frame, index)
+        ours = np.flatnonzero((places != NOBODY) & (person != NOBODY))
+        told = (frame.get_column(column).to_numpy()[ours] for column in columns)
+        return [person[ours], places[ours], *told]
 
     sent = np.full((len(emails), people.height), NEVER)
     waits = np.zeros((len(emails), people.height), dtype=np.bool_)
