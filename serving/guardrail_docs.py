@@ -66,7 +66,7 @@ _INVARIANTS = """
 ## Invariants
 
 Looked at again, independently of the policy, on every row of a night before it is published
-(`serving/invariants.py`); one broken row and nothing of the run is published. The same hold after
+(`serving/invariants/`); one broken row and nothing of the run is published. The same hold after
 each step of a life in which anything may happen (`tests/spec/test_invariants.py`), and with 64
 callers at once on SQLite (`tests/spec/test_concurrency.py`).
 """

@@ -24,6 +24,7 @@ from serving.tables import MAIL
 from serving.valuation import OWN
 from tests.serving.histories import FEATURES, NO_MAIL, customers, history, requests, shelf
 from tests.serving.shop import NEW_YORK, NOW, SHOP, shop
+from tests.spec.workflows.lives import SHOP as WITH_WORKFLOWS
 
 HOUR = timedelta(hours=1)
 LIVES = """
@@ -199,3 +200,37 @@ def test_marketing_under_a_stopped_brake_is_found():
     stopped = replace(NO_CONDITIONS, delivered_7d=100_000, complaints_7d=90_000)
     assert ("I1", "d ann") not in rules(sells, grounds)
     assert ("I1", "d ann") in rules(sells, replace(grounds, conditions=stopped))
+
+
+# Let go after 30 days of silence: today is the 3rd of March.
+LET_GO = """
+    ann | order | 2025-09-20T15:00 | milk | 12
+    ann | send  | 2026-01-10T15:00 | win_back_1
+    ann | send  | {last} | opt_in_renewal
+    bob | view  | 2026-03-03T12:00 | bun
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "sign", "breaks"),
+    [
+        ("2026-01-24T15:00", "", True),
+        ("2026-02-02T15:00", "", False),  # not yet
+        ("2025-12-24T15:00", "", False),  # of a round before
+        ("2026-01-24T15:00", "ann | view | 2026-02-03T15:00 | milk", False),
+        ("2026-01-24T15:00", "ann | bounce | 2026-02-03T15:00 | soft", True),
+        ("2026-01-24T15:00", "bob | view | 2026-02-03T15:00 | milk", True),
+    ],
+)
+def test_marketing_to_whom_silence_let_go_is_found(last, sign, breaks):
+    made, grounds = world()
+    sells = of("ann", email="newsletter")(made)
+    lived = replace(grounds, history=history(f"{LET_GO.format(last=last)}    {sign}"))
+    found = [
+        who for rule, who in broken_invariants(sells, lived, WITH_WORKFLOWS).rows()
+        if rule == "I1 whom silence let go is left in peace"
+    ]  # fmt: skip
+    assert found == (["d ann"] if breaks else [])
+    served = of("ann", email="thanks")(made)
+    told = broken_invariants(served, lived, WITH_WORKFLOWS)["rule"]
+    assert "I1 whom silence let go is left in peace" not in set(told)
