@@ -9,38 +9,56 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
+import polars as pl
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from prometheus_client import CollectorRegistry
 
+from serving.answer import answer
 from serving.deciding import decide_together
 from serving.effective import Effective
-from serving.guardrail_settings import DAYS
+from serving.knowledge import Knowledge
 from serving.metrics import Metrics
 from serving.models import NO_MODELS
 from serving.schemas.decisions import DecisionRequest
 from serving.schemas.events import Event
-from serving.store import Store
+from serving.store import Store, View
+from serving.tables import REQUESTS
 from serving.telling import as_told
 from serving.validity import invalid_because
+from serving.valuation import OWN
 from tests.serving.histories import FEATURES
 from tests.serving.shop import caps, shop
 from tests.serving.store.rows import customers, event, history, products
+from tests.spec.book import (
+    FAREWELL,
+    HOUR,
+    PEOPLE,
+    START,
+    STEPS,
+    Book,
+    Mail,
+    explains_itself,
+    leaves_in_time,
+    stays_within_caps,
+)
 
-START = datetime(2026, 3, 2, 14, tzinfo=UTC)  # Monday, 9:00 in New York
-HOUR = timedelta(hours=1)
-PEOPLE = {"ann": "America/New_York", "bob": None, "cho": "Asia/Seoul"}
-ZONES = {name: ZoneInfo(zone or "America/New_York") for name, zone in PEOPLE.items()}
 SHELF = {"mug": True, "pen": True, "gone": False}
 CHANCE = {"explore_emails": 0.3, "explore_hours": 0.3}
+# What would take somebody's consent back.
+NO_MORE: dict[str, dict[str, Any]] = {
+    "denied": {"kind": "consent", "reason": "denied", "channel": "email"},
+    "unsubscribe": {"kind": "unsubscribe"},
+    "complaint": {"kind": "complaint"},
+    "bounce": {"kind": "bounce", "reason": "hard"},
+}
 NAMES = st.sampled_from(sorted(PEOPLE))
 
 
@@ -58,50 +76,11 @@ def _settings() -> dict[str, Any]:
         "loose": shop(CHANCE, {**owed, **served}, caps=loose),
         "weekdays": shop({**CHANCE, "allowed_days": ["mon", "tue", "fri"]}, served),
         "quiet": shop({**CHANCE, "quiet_from_hour": 12, "quiet_until_hour": 9}, owed),
+        "farewell": shop(CHANCE, served, workflows={"farewell": FAREWELL}),
     }
 
 
 SETTINGS = _settings()
-
-
-@dataclass
-class Mail:
-    """One e-mail that was promised, and what became of it."""
-
-    decision_id: str
-    customer: str
-    of_class: str
-    send_at: datetime
-    held_until: datetime
-    state: str = "promised"
-
-
-@dataclass
-class Book:
-    """What was told and answered, in the order in which it was."""
-
-    allowed: dict[str, bool] = field(default_factory=dict)
-    for_good: set[str] = field(default_factory=set)  # no mail at all, ever
-    no_marketing: set[str] = field(default_factory=set)  # a complaint: nothing lifts it
-    mails: list[Mail] = field(default_factory=list)
-    answers: dict[str, tuple[DecisionRequest, bytes]] = field(default_factory=dict)
-
-    def may(self, customer: str, of_class: str) -> bool:
-        if customer in self.for_good:
-            return False
-        if of_class == "transactional":
-            return True
-        return self.allowed.get(customer, False) and customer not in self.no_marketing
-
-    def beside(self, mail: Mail, now: datetime) -> list[Mail]:
-        """The other mails that count: left, or promised and still held."""
-        return [
-            other
-            for other in self.mails
-            if other.customer == mail.customer
-            and other.decision_id != mail.decision_id
-            and (other.state == "sent" or (other.state == "promised" and other.held_until > now))
-        ]
 
 
 class Shop(RuleBasedStateMachine):
@@ -181,6 +160,15 @@ class Shop(RuleBasedStateMachine):
             self.book.no_marketing.add(customer)
         self._no_more_than(before)
 
+    @rule(customer=NAMES, step=st.sampled_from(STEPS))
+    def another_tool_sends(self, customer: str, step: str) -> None:
+        """A step of the farewell, by whoever: what was sent counts."""
+        self._tell(kind="send", customer_id=customer, email=step, channel="email")
+        self.book.note(self.book.steps, (customer, step), self.now)
+        of_class = SETTINGS[self.name].emails[step].mail_class
+        sent = Mail(str(uuid4()), customer, of_class, self.now, self.now, state="sent")
+        self.book.mails.append(sent)
+
     @rule(hours=st.sampled_from([0.1, 1, 5, 11, 26, 100]))
     def time_passes(self, hours: float) -> None:
         self.now += hours * HOUR
@@ -212,16 +200,63 @@ class Shop(RuleBasedStateMachine):
     def decides_for_many(self, who: list[str]) -> None:
         self._ask([self._question(customer, None) for customer in who])
 
+    @rule(whose=st.sets(NAMES, min_size=1), act=st.sampled_from(sorted(NO_MORE)))
+    def they_might_want_no_more(self, whose: set[str], act: str) -> None:
+        """I8: the same batch with and without these restrictions, side by side."""
+        view = self.store.view_of(sorted(PEOPLE), now=self.now, settings=FEATURES)
+        told = [
+            Event(event_id=f"never told {name}", customer_id=name, **NO_MORE[act])
+            for name in sorted(whose)
+        ]
+        rows, rejected = as_told(told, now=min(view.present[name] for name in whose))
+        assert not rejected
+        acts = self.store.as_history(rows, settings=FEATURES)
+        history_ = view.knowledge.history
+        restricted = replace(
+            view.knowledge, history=pl.concat([history_, acts.select(history_.columns)])
+        )
+        free, bound = self._batch(view, view.knowledge), self._batch(view, restricted)
+        sends = [sum(row[0] == "send" for row in made.values()) for made in (free, bound)]
+        assert sends[1] <= sends[0]
+        emails = SETTINGS[self.name].emails
+        for name in PEOPLE:
+            if name not in whose:
+                assert bound[name] == free[name]
+            elif bound[name][0] == "send":
+                assert emails[bound[name][1]].mail_class == "transactional"
+
+    def _batch(self, view: View, knowledge: Knowledge) -> dict[str, tuple[Any, ...]]:
+        """Action, e-mail and time by customer, as a batch decides from this knowledge."""
+        names = sorted(PEOPLE)
+        rows = [
+            {
+                "row": place, "request_id": f"r {name}", "decision_id": f"d {name}",
+                "customer_id": name, "as_of": view.present[name], "emails": None,
+                "earliest": None, "deadline": None,
+            }
+            for place, name in enumerate(names)
+        ]  # fmt: skip
+        made = answer(
+            pl.DataFrame(rows, schema=REQUESTS), knowledge, NO_MODELS,
+            settings=SETTINGS[self.name], feature_settings=FEATURES, valuation=OWN,
+        )  # fmt: skip
+        return {
+            row[0]: row[1:]
+            for row in made.select("customer_id", "action", "email", "send_at").rows()
+        }
+
     @precondition(lambda self: self.book.answers)
     @rule(data=st.data())
     def asks_the_same_again(self, data: Any) -> None:
-        request, answer = self.book.answers[data.draw(st.sampled_from(sorted(self.book.answers)))]
-        assert self._decide([request]) == [answer]  # I4
+        request, answered = self.book.answers[data.draw(st.sampled_from(sorted(self.book.answers)))]
+        assert self._decide([request]) == [answered]  # I4
 
     # How it is done
 
     def _tell(self, **told: Any) -> None:
         rows, rejected = as_told([Event(event_id=str(uuid4()), **told)], now=self.now)
+        if told["kind"] not in ("send", "bounce"):
+            self.book.note(self.book.spoke, told["customer_id"], self.now)
         assert not rejected
         assert self.store.append_events(rows).accepted == 1
 
@@ -234,10 +269,10 @@ class Shop(RuleBasedStateMachine):
         return decide_together(questions, self.live, now=self.now, is_in_time=lambda: True)
 
     def _ask(self, questions: list[DecisionRequest]) -> None:
-        for question, answer in zip(questions, self._decide(questions), strict=True):
-            assert isinstance(answer, bytes)
-            self.book.answers[question.request_id] = (question, answer)
-            said = json.loads(answer)
+        for question, answered in zip(questions, self._decide(questions), strict=True):
+            assert isinstance(answered, bytes)
+            self.book.answers[question.request_id] = (question, answered)
+            said = json.loads(answered)
             kept = self.store.decision(said["decision_id"])
             assert kept is not None and kept.action == said["action"]
             explains_itself(said, kept.receipt)
@@ -254,6 +289,8 @@ class Shop(RuleBasedStateMachine):
             send_at + settings.policy.reservation_hours * HOUR,
         )  # fmt: skip
         assert self.book.may(mail.customer, mail.of_class)  # I1, I5
+        if self.name == "farewell" and mail.of_class == "marketing":
+            assert not self.book.is_let_go(mail.customer, as_of)
         leaves_in_time(mail, as_of, settings)  # I2
         assert datetime.fromisoformat(said["valid_until"]) >= send_at
         told = {reason["code"] for reason in said["because"]}
@@ -261,8 +298,6 @@ class Shop(RuleBasedStateMachine):
         stays_within_caps(mail, self.book.beside(mail, self.now), settings)  # I3
         assert all(SHELF[product] for product in said["products"])  # I6
         assert said["products"] or not email.products
-        arm = next(arm for arm in receipt["arms"] if arm["email"] == said["email"])
-        assert not arm["forbidden_by"]  # I8
         self.book.mails.append(mail)
 
     def _open(self) -> list[Mail]:
@@ -281,6 +316,9 @@ class Shop(RuleBasedStateMachine):
                     kind="send", customer_id=mail.customer, email=email.email,
                     decision_id=mail.decision_id, at=mail.send_at,
                 )  # fmt: skip
+                if email.email in STEPS:
+                    step = (mail.customer, email.email)
+                    self.book.note(self.book.steps, step, mail.send_at)
             else:
                 self.store.cancel(mail.decision_id)
                 mail.state = "cancelled"
@@ -292,15 +330,18 @@ class Shop(RuleBasedStateMachine):
         return not invalid_because(decided, view, self.shelf.current)
 
     def _mailed(self, counts: bool) -> int | None:
-        """I8: how many would be mailed now, if that matters."""
+        """How many would be mailed now, if that matters."""
         if not counts:
             return None
+        return sum(one["action"] == "send" for one in self._said_of(sorted(PEOPLE)))
+
+    def _said_of(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """What would be answered to each of them now; nothing is recorded."""
         questions = [
-            self._question(name, None).model_copy(update={"dry_run": True})
-            for name in sorted(PEOPLE)
+            DecisionRequest(request_id=f"what of {name}", customer_id=name, dry_run=True)
+            for name in names
         ]
-        said = [json.loads(answer) for answer in self._decide(questions)]
-        return sum(one["action"] == "send" for one in said)
+        return [json.loads(answered) for answered in self._decide(questions)]
 
     def _no_more_than(self, before: int | None) -> None:
         for mail in self._open():
@@ -309,39 +350,3 @@ class Shop(RuleBasedStateMachine):
         if before is not None:
             after = self._mailed(True)
             assert after is not None and after <= before  # I8
-
-
-def explains_itself(said: dict[str, Any], receipt: dict[str, Any]) -> None:
-    """I7: reasons, versions, features and their age, and chances that sum to one."""
-    assert said["because"] and receipt["versions"]["policy"] and "models" in receipt["versions"]
-    assert receipt["features"] and receipt["conditions"]
-    assert (receipt["known_until"] is not None) == receipt["known_customer"]
-    of_arms = sum(arm["propensity"] for arm in receipt["arms"])
-    assert abs(of_arms + receipt["wait_propensity"] - 1) < 1e-9
-    assert 0 < said["propensity"] <= 1
-
-
-def leaves_in_time(mail: Mail, as_of: datetime, settings: Any) -> None:
-    """I2: not before now, not in quiet hours, on an allowed day."""
-    assert as_of <= mail.send_at <= as_of + timedelta(days=30)
-    local = mail.send_at.astimezone(ZONES[mail.customer])
-    if mail.of_class != "transactional":
-        assert local.hour not in settings.policy.quiet_hours
-        assert DAYS[local.weekday()] in settings.policy.allowed_days
-
-
-def stays_within_caps(mail: Mail, others: Iterable[Mail], settings: Any) -> None:
-    """I3: in any window that holds the mail, no more of its class than its cap."""
-    if mail.of_class == "transactional":
-        return
-    counted = [other for other in others if other.of_class != "transactional"]
-    apart = settings.caps.all.min_gap_hours * HOUR
-    assert all(abs(other.send_at - mail.send_at) >= apart for other in counted)
-    limits = getattr(settings.caps, mail.of_class)
-    same = [other.send_at for other in counted if other.of_class == mail.of_class]
-    assert all(abs(at - mail.send_at) >= limits.min_gap_hours * HOUR for at in same)
-    times = sorted([*same, mail.send_at])
-    for cap, days in ((limits.per_24h, 1), (limits.per_7d, 7), (limits.per_30d, 30)):
-        for first in times:
-            window = [at for at in times if first <= at < first + timedelta(days=days)]
-            assert mail.send_at not in window or len(window) <= cap
