@@ -8,10 +8,12 @@ import polars as pl
 
 from features.catalog import CATALOG
 from features.feature import Grain
+from features.lifecycle import STEPS
 from features.past import Past, past_of, portions
 from features.segments import SEGMENTS, STAGES, first_that_applies
 from features.settings import FeatureSettings
-from features.views import acts_of, items_of
+from features.touched import items_of
+from features.views import acts_of
 
 
 def features_as_of(
@@ -50,16 +52,18 @@ def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
     lines = past.lines.lazy()
     views = {
         "acts": acts_of(lines),
-        "products": items_of(lines, "product_id"),
-        "categories": items_of(lines, "category"),
+        "products": items_of(past, "product_id").lazy(),
+        "categories": items_of(past, "category").lazy(),
     }
     described = past.rows
     for grain, view in views.items():
-        values = view.group_by("row").agg(_AGGREGATED[grain]).collect()
+        values = view.group_by("row").agg(_AGGREGATED[grain]).collect(engine="in-memory")
         described = described.join(values, on="row", how="left", maintain_order="left")
+    described = described.with_columns(_WITHOUT_HISTORY)
+    for step in STEPS:
+        described = described.with_columns(step)
     return (
-        described.with_columns(_WITHOUT_HISTORY)
-        .with_columns(_AGGREGATED["customer"])
+        described.with_columns(_AGGREGATED["customer"])
         .with_columns(
             segment=first_that_applies(SEGMENTS, settings=settings),
             stage=first_that_applies(STAGES, settings=settings),

@@ -47,20 +47,17 @@ def newest(history: pl.DataFrame, limit: int) -> pl.DataFrame:
     What decides whether mail is allowed, sends among it, is kept however old it is. Cutting twice,
     with events arriving in between, gives the same as cutting once at the end.
     """
-    return newest_per("customer_id", history, limit)
-
-
-def newest_per(key: str, history: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """`newest` for any column that says whose past a row belongs to."""
-    crowded = history.group_by(key).len().filter(pl.col("len") > limit).select(key)
+    crowded = (
+        history.group_by("customer_id").len().filter(pl.col("len") > limit).select("customer_id")
+    )
     if crowded.is_empty():
         return history
     numbered = history.with_row_index("place")
     older = (
-        numbered.join(crowded, on=key, how="semi")
-        .sort(key, "at", "event_id", descending=[False, True, True])
+        numbered.join(crowded, on="customer_id", how="semi")
+        .sort("customer_id", "at", "event_id", descending=[False, True, True])
         .filter(
-            pl.int_range(pl.len()).over(key) >= limit,
+            pl.int_range(pl.len()).over("customer_id") >= limit,
             ~pl.col("kind").is_in(ALWAYS_KEPT),
         )
     )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeAlias
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from features.feature import DAY, MONEY, happened, per, within
+from features.feature import DAY, MONEY
 from features.past import Past, past_of, portions
 from features.settings import FeatureSettings
 from features.tables import CUSTOMERS
-from features.views import WEIGHT, items_of
+from features.touched import WEIGHT, Item, items_of, orders_of_a_year
 
-Item: TypeAlias = Literal["category", "product_id"]
+COUNTED = ("orders_28d", "orders_91d", "orders_365d", "views_28d", "carts_28d")
 
 # Days and counts know no time zone, so nobody needs to be asked for one.
 _NOBODY = CUSTOMERS.schema.create_empty()
@@ -49,62 +50,39 @@ def items_as_of(
 
 def habits_of(past: Past, *, item: Item) -> pl.DataFrame:
     """`items_as_of` for a past that is there already."""
-    lines = past.lines.lazy()
-    own_orders = (
-        lines.filter(happened("order"))
-        .group_by("row", "order_id")
-        .agg(pl.col("age").max())
-        .group_by("row")
-        .agg(own_orders_365d=within(365).sum().cast(pl.Float64))
+    items = items_of(past, item)
+    row = items.get_column("row").to_numpy()
+    last, first, viewed, orders, spend = (
+        items.get_column(name).cast(pl.Float64).to_numpy()
+        for name in ("last_order", "first_order", "last_view", "orders", "spend_365d")
     )
-    last, first = pl.col("last_order"), pl.col("first_order")
-    gaps = (pl.col("orders") - 1).cast(pl.Float64)
-    return (
-        items_of(lines, item)
-        .join(own_orders, on="row", how="left")
-        .join(past.rows.lazy().select("row", "customer_id", "as_of"), on="row")
-        .with_columns(
-            pl.col("orders_28d", "orders_91d", "orders_365d", "views_28d", "carts_28d").cast(
-                pl.Float64
-            ),
-            days_since_order=per(last, DAY),
-            days_since_view=per(pl.col("last_view"), DAY),
-            gap_days=pl.when((pl.col("orders") > 1) & (first > last)).then(
-                per(first - last, DAY) / gaps
-            ),
-            weight_30d=per(pl.col("weight_30d"), WEIGHT),
-            weight_120d=per(pl.col("weight_120d"), WEIGHT),
-            quantity_365d=per(pl.col("quantity_365d"), 1_000),
-            spend_365d=per(pl.col("spend_365d"), MONEY),
-        )
-        .with_columns(
-            due_ratio=pl.col("days_since_order") / pl.col("gap_days"),
-            share_365d=pl.when(pl.col("own_orders_365d") > 0)
-            .then(pl.col("orders_365d") / pl.col("own_orders_365d"))
-            .otherwise(0.0),
-        )
-        .sort("row", item)
-        .select(
-            "customer_id",
-            "as_of",
-            pl.col(item).alias("item"),
-            "orders_28d",
-            "orders_91d",
-            "orders_365d",
-            "views_28d",
-            "carts_28d",
-            "weight_30d",
-            "weight_120d",
-            "days_since_order",
-            "days_since_view",
-            "gap_days",
-            "due_ratio",
-            "share_365d",
-            "quantity_365d",
-            "spend_365d",
-        )
-        .collect()
+    since_order, orders_365d = last / DAY, items.get_column("orders_365d").to_numpy()
+    own = orders_of_a_year(past)[row]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        has_gap = (orders > 1) & (first > last)
+        gap = np.where(has_gap, (first - last) / DAY / (orders - 1), np.nan)
+        share = np.where(own > 0, orders_365d / own, 0.0)
+        due = since_order / gap
+    spine = past.rows.select("customer_id", "as_of")
+    return spine[row].with_columns(
+        items.get_column(item).alias("item"),
+        *(items.get_column(name).cast(pl.Float64) for name in COUNTED),
+        *(
+            pl.Series(name, items.get_column(name).to_numpy() / WEIGHT)
+            for name in ("weight_30d", "weight_120d")
+        ),
+        _nullable("days_since_order", since_order),
+        _nullable("days_since_view", viewed / DAY),
+        _nullable("gap_days", gap),
+        _nullable("due_ratio", due),
+        pl.Series("share_365d", share),
+        pl.Series("quantity_365d", items.get_column("quantity_365d").to_numpy() / 1_000),
+        _nullable("spend_365d", spend / MONEY),
     )
+
+
+def _nullable(name: str, numbers: NDArray[np.float64]) -> pl.Series:
+    return pl.Series(name, numbers, nan_to_null=True)
 
 
 def popularity_as_of(

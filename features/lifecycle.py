@@ -21,41 +21,59 @@ _customer = of("customer")
 _signed_up_age = (pl.col("as_of") - pl.col("signed_up_at")).dt.total_microseconds()
 _signed_up = per(_signed_up_age, DAY)
 
-# The birthday of this year, else of the next; a 29 February is kept on the 28th in other years.
-_today = pl.col("local_as_of").dt.date()
+# The day of the sign-up by today's clock of the customer.
+_event_age = (pl.col("signup_event_days") * DAY).round().cast(pl.Int64)
+_signup_age = pl.duration(microseconds=pl.coalesce(_signed_up_age, _event_age))
+_today, _year = pl.col("today"), pl.col("this_year")
 
 
-def _birthday(year: pl.Expr) -> pl.Expr:
-    month = pl.col("birthday").str.slice(0, 2).cast(pl.Int8)
-    day = pl.col("birthday").str.slice(3, 2).cast(pl.Int8)
-    return _day_of_year(year, month, day)
-
-
-def _day_of_year(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+def _on(year: pl.Expr, of: str) -> pl.Expr:
+    """The birthday or the day of the sign-up in a year; a 29 February is the 28th in most."""
+    month, day = pl.col(f"{of}_month"), pl.col(f"{of}_day_of_month")
     is_leap = ((year % 4 == 0) & (year % 100 != 0)) | (year % 400 == 0)
     is_missing = (month == 2) & (day == 29) & ~is_leap
     return pl.date(year, month, pl.when(is_missing).then(28).otherwise(day))
 
 
-_this_year = _birthday(_today.dt.year())
+# Days of the year, step by step: each step reads the columns of those before it. In one expression
+# the same parts would be planned and worked out dozens of times.
+STEPS: tuple[tuple[pl.Expr, ...], ...] = (
+    (
+        pl.col("local_as_of").dt.date().alias("today"),
+        (pl.col("local_as_of") - _signup_age).dt.date().alias("signup_day"),
+        pl.col("birthday").str.slice(0, 2).cast(pl.Int8).alias("birth_month"),
+        pl.col("birthday").str.slice(3, 2).cast(pl.Int8).alias("birth_day_of_month"),
+    ),
+    (
+        _today.dt.year().alias("this_year"),
+        pl.col("signup_day").dt.year().alias("signup_year"),
+        pl.col("signup_day").dt.month().alias("signup_month"),
+        pl.col("signup_day").dt.day().alias("signup_day_of_month"),
+    ),
+    (
+        _on(_year, "birth").alias("birth_this_year"),
+        _on(_year + 1, "birth").alias("birth_next_year"),
+        _on(_year, "signup").alias("signup_this_year"),
+        _on(_year + 1, "signup").alias("signup_next_year"),
+    ),
+    (
+        # Whether the anniversary is this year's: not of the year in which they signed up.
+        ((pl.col("signup_this_year") >= _today) & (pl.col("signup_year") < _year)).alias(
+            "signup_still_to_come"
+        ),
+    ),
+)
+
 _next_birthday = (
-    pl.when(_this_year >= _today).then(_this_year).otherwise(_birthday(_today.dt.year() + 1))
+    pl.when(pl.col("birth_this_year") >= _today)
+    .then("birth_this_year")
+    .otherwise("birth_next_year")
 )
-
-# The day of the sign-up by today's clock of the customer, and its next anniversary.
-_event_age = (pl.col("signup_event_days") * DAY).round().cast(pl.Int64)
-_signup_age = pl.duration(microseconds=pl.coalesce(_signed_up_age, _event_age))
-_signup_day = (pl.col("local_as_of") - _signup_age).dt.date()
-
-
-def _anniversary(year: pl.Expr) -> pl.Expr:
-    return _day_of_year(year, _signup_day.dt.month(), _signup_day.dt.day())
-
-
-_is_still_to_come = (_anniversary(_today.dt.year()) >= _today) & (
-    _signup_day.dt.year() < _today.dt.year()
+_is_still_to_come = pl.col("signup_still_to_come")
+_next_anniversary = (
+    pl.when(_is_still_to_come).then("signup_this_year").otherwise("signup_next_year")
 )
-_anniversary_year = _today.dt.year() + pl.when(_is_still_to_come).then(0).otherwise(1)
+_anniversary_year = _year + pl.when(_is_still_to_come).then(0).otherwise(1)
 
 FEATURES = (
     _feature(
@@ -91,13 +109,13 @@ FEATURES = (
     _customer(
         "days_to_signup_anniversary",
         "days until the next anniversary of the sign-up by the customer's own calendar",
-        (_anniversary(_anniversary_year) - _today).dt.total_days().cast(pl.Float64),
+        (_next_anniversary - _today).dt.total_days().cast(pl.Float64),
         None,
     ),
     _customer(
         "anniversary_years",
         "how many years since the sign-up will be full at that anniversary",
-        (_anniversary_year - _signup_day.dt.year()).cast(pl.Float64),
+        (_anniversary_year - pl.col("signup_year")).cast(pl.Float64),
         None,
     ),
     _feature("reviews_365d", "reviews within a year", count(happened("review", days=365)), 0),

@@ -20,7 +20,10 @@ def earliest_copies(events: pl.DataFrame, *, of: list[str]) -> pl.DataFrame:
     Copies known at the same moment are told apart by their other columns, so that the answer does
     not depend on the order in which they came.
     """
-    if events.n_unique(of) == events.height:
+    # One column that tells all rows apart is looked at several times as fast as all of `of`.
+    if events.get_column(of[-1]).n_unique() == events.height or (
+        len(of) > 1 and events.n_unique(of) == events.height
+    ):
         return events
     rest = [name for name in events.columns if name not in ("known_at", *of)]
     numbered = events.with_row_index("place")

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import cos, pi, sin
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from features.acts import IS_EMAIL, IS_OWN, IS_YES
 from features.bots import behaving_like_machines
-from features.feature import CLOCK_RADIUS, MONEY
-from features.history import newest_per
+from features.contracts import ALWAYS_KEPT
+from features.feature import CLOCK_RADIUS, DAY, HOUR, MONEY
 from features.localtime import local_of, with_local
+from features.numbers import numbered
 from features.once import earliest_copies
 from features.people import as_known
 
 # So many joined lines are described at a time: about half a gigabyte.
 _LINES_AT_A_TIME = 2_000_000
 
+# Texts by which lines are grouped, and so have numbers beside them.
+Coded: TypeAlias = Literal["category", "product_id", "order_id"]
+CODED: tuple[Coded, ...] = get_args(Coded)
+Names: TypeAlias = Mapping[str, pl.Series]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Past:
     """Spine rows and what they may see.
 
     `rows`: each (customer_id, as_of) once, numbered by `row`, with what CUSTOMERS said by then,
     `timezone` (always one that can be converted to), `zone_known` and `local_as_of`.
-    `lines`: HISTORY lines by `row`, with `age` in microseconds, local time, and integers where
-    sums are taken.
+    `lines`: HISTORY lines sorted by `row` and `moment`, with `age` in microseconds, local time, and
+    integers where sums are taken. Beside each text of CODED stands NAME_number, -1 for null: its
+    place in `names`, which are sorted. `items` keeps what features.touched has found.
     """
 
     rows: pl.DataFrame
     lines: pl.DataFrame
+    names: Names
+    items: dict[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def past_of(
@@ -49,16 +60,47 @@ def past_of(
     and of these the `limit` newest (and whatever is ALWAYS_KEPT).
     """
     rows = _rows(spine, customers, default_timezone=default_timezone)
-    lines = (
-        rows.lazy()
-        .select("row", "customer_id", "timezone", "as_of")
-        .join(_told(history, rows).lazy(), on=["customer_id", "timezone"], how="inner")
-        .filter(pl.col("at") < pl.col("as_of"), pl.col("known_at") <= pl.col("as_of"))
-        .with_columns(age=(pl.col("as_of") - pl.col("at")).dt.total_microseconds())
-        .drop("customer_id", "timezone", "as_of", "known_at")
-        .collect()
+    zones = rows.select("customer_id", "timezone").unique(maintain_order=True)
+    zones = zones.with_row_index("whose")
+    told, names = _told(history, zones)
+    lines = _seen(told, rows, zones)
+    return Past(rows, _without_machines(_newest(lines, limit)), names)
+
+
+def _seen(told: pl.DataFrame, rows: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
+    """For each row the events that it sees, by row and moment, with their `age`."""
+    whose = told.get_column("whose").to_numpy()
+    of_row = (
+        np.arange(rows.height)
+        if rows.height == zones.height
+        else rows.join(zones, on=["customer_id", "timezone"], maintain_order="left")
+        .get_column("whose")
+        .to_numpy()
     )
-    return Past(rows, _without_machines(newest_per("row", lines, limit)))
+    start, end = (np.searchsorted(whose, of_row, side) for side in ("left", "right"))
+    count = end - start
+    row = np.repeat(np.arange(rows.height, dtype=np.uint32), count)
+    place = np.arange(len(row)) + np.repeat(start - (np.cumsum(count) - count), count)
+    as_of = _micros(rows, "as_of")[row]
+    at, known_at = (_micros(told, name)[place] for name in ("at", "known_at"))
+    is_seen = (at < as_of) & (known_at <= as_of)
+    if not is_seen.all():
+        row, place, at, as_of = row[is_seen], place[is_seen], at[is_seen], as_of[is_seen]
+    is_all = len(place) == told.height and rows.height == zones.height
+    lines = told.drop("whose", "known_at")
+    return (lines if is_all else lines[place]).with_columns(
+        pl.Series("row", row), pl.Series("age", as_of - at)
+    )
+
+
+def _newest(lines: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """What features.history.newest keeps, of lines that are sorted by row and moment."""
+    row = lines.get_column("row").to_numpy()
+    newer = np.searchsorted(row, row, "right") - np.arange(len(row)) - 1
+    if not (newer >= limit).any():
+        return lines
+    is_kept = lines.get_column("kind").is_in(ALWAYS_KEPT)
+    return lines.filter(pl.Series(newer < limit) | is_kept)
 
 
 def _without_machines(lines: pl.DataFrame) -> pl.DataFrame:
@@ -107,21 +149,22 @@ def _rows(spine: pl.DataFrame, customers: pl.DataFrame, *, default_timezone: str
     return said.with_columns(timezone=zone)
 
 
-def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def _told(history: pl.DataFrame, zones: pl.DataFrame) -> tuple[pl.DataFrame, Names]:
     """Whatever can be said of an event without knowing `as_of`, once per event and time zone.
 
-    `moment` numbers the events by (at, event_id): what is newest is never a matter of row order.
+    By `whose` (of `zones`) and `moment`, which numbers the events by (at, event_id): what is newest
+    is never a matter of row order.
     """
-    zones = rows.select("customer_id", "timezone").unique()
-    events = earliest_copies(
-        history.join(zones, on="customer_id", how="inner"),
-        of=["customer_id", "timezone", "event_id"],
-    ).sort("customer_id", "timezone", "at", "event_id")
-    local = local_of(events.get_column("at"), events.get_column("timezone"))
-    local_hour = local.dt.hour().alias("local_hour")
-    return events.select(
-        "customer_id",
-        "timezone",
+    events = _in_order(earliest_copies(_of_whom(history, zones), of=["whose", "event_id"]))
+    local = _local(events, zones)
+    hour = local // HOUR % 24
+    day = local // DAY
+    names: dict[str, pl.Series] = {}
+    codes = {}
+    for name in CODED:
+        codes[name], names[name] = numbered(events.get_column(name))
+    told = events.select(
+        "whose",
         "event_id",
         "at",
         "known_at",
@@ -143,12 +186,52 @@ def _told(history: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         IS_EMAIL.alias("is_email"),
         IS_OWN.alias("is_own"),
         IS_YES.alias("is_yes"),
-        local.dt.date().alias("local_day"),
-        local_hour,
-        _on_clock(local_hour, cos).alias("clock_east"),
-        _on_clock(local_hour, sin).alias("clock_north"),
-        (local.dt.weekday() >= 6).alias("is_weekend"),
     )
+    return told.with_columns(
+        pl.Series("local_day", day.astype(np.int32)).cast(pl.Date),
+        pl.Series("local_hour", hour.astype(np.int8)),
+        pl.Series("clock_east", _CLOCK_EAST[hour]),
+        pl.Series("clock_north", _CLOCK_NORTH[hour]),
+        # Day 0 was a Thursday.
+        pl.Series("is_weekend", (day + 3) % 7 >= 5),
+        *(pl.Series(f"{name}_number", numbers) for name, numbers in codes.items()),
+    ), names
+
+
+def _of_whom(history: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
+    """The events of these customers with `whose`, once for each of their time zones."""
+    of = zones.select("customer_id", "whose")
+    if of.get_column("customer_id").n_unique() < of.height:
+        return history.join(of, on="customer_id", how="inner")
+    whose = history.select("customer_id").join(
+        of, on="customer_id", how="left", maintain_order="left"
+    )
+    events = history.with_columns(whose.get_column("whose"))
+    return events.filter(pl.col("whose").is_not_null()) if events["whose"].has_nulls() else events
+
+
+def _in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """By whose, at and event_id; published pasts are so already, and to see it is cheaper."""
+    whose, at = events.get_column("whose").to_numpy(), _micros(events, "at")
+    is_next, is_same = whose[1:] > whose[:-1], whose[1:] == whose[:-1]
+    is_tie = is_same & (at[1:] == at[:-1])
+    is_right = is_next | (is_same & (at[1:] > at[:-1])) | is_tie
+    if is_right.all():
+        event_id = events.get_column("event_id")
+        if not is_tie.any() or (~is_tie | (event_id[1:] > event_id[:-1]).to_numpy()).all():
+            return events
+    return events.sort("whose", "at", "event_id")
+
+
+def _local(events: pl.DataFrame, zones: pl.DataFrame) -> NDArray[np.int64]:
+    """The local time of each event in microseconds; of lines of one moment, one is looked up."""
+    whose, at = events.get_column("whose").to_numpy(), _micros(events, "at")
+    is_first = np.ones(len(at), dtype=np.bool_)
+    is_first[1:] = (at[1:] != at[:-1]) | (whose[1:] != whose[:-1])
+    first = np.flatnonzero(is_first)
+    zone = zones.get_column("timezone")
+    local = local_of(events.get_column("at")[first], zone[whose[first]])
+    return np.repeat(local.to_physical().to_numpy(), np.diff(first, append=len(at)))
 
 
 def _integer(money: pl.Expr) -> pl.Expr:
@@ -160,7 +243,13 @@ def _thousandths(number: pl.Expr) -> pl.Expr:
     return (number.clip(0, 1e9) * 1_000).round().cast(pl.Int64)
 
 
-def _on_clock(hours: pl.Series, wave: Callable[[float], float]) -> pl.Series:
-    """A coordinate of each hour on the clock face."""
-    face = pl.Series([round(CLOCK_RADIUS * wave(2 * pi * hour / 24)) for hour in range(24)])
-    return face.gather(hours)
+def _micros(frame: pl.DataFrame, column: str) -> NDArray[np.int64]:
+    return frame.get_column(column).to_physical().to_numpy()
+
+
+def _on_clock(wave: Callable[[float], float]) -> NDArray[np.int64]:
+    """A coordinate of each of 24 hours on the clock face."""
+    return np.array([round(CLOCK_RADIUS * wave(2 * pi * hour / 24)) for hour in range(24)])
+
+
+_CLOCK_EAST, _CLOCK_NORTH = _on_clock(cos), _on_clock(sin)

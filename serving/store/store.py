@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 import polars as pl
@@ -16,7 +18,19 @@ from features.settings import FeatureSettings
 from serving.access.keys import Key
 from serving.conditions import Conditions
 from serving.knowledge import Knowledge
-from serving.store import complaints, decided, inbox, keys, patches, published
+from serving.secret import Secret
+from serving.store import (
+    complaints,
+    decided,
+    deliveries,
+    erased,
+    erasure,
+    export,
+    inbox,
+    keys,
+    patches,
+    published,
+)
 from serving.store.conditions import (
     change_conditions,
     conditions_of,
@@ -25,12 +39,16 @@ from serving.store.conditions import (
 )
 from serving.store.connections import Connections, connect
 from serving.store.decided import Decided, Explored, Kept, OtherBody, Outrun, Record, State
+from serving.store.deliveries import Dead, DeadLetter, Delivery, Waiting
+from serving.store.erased import Erasure, Names
+from serving.store.export import Holding
 from serving.store.exposures import exposures_since
 from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
 from serving.store.published import Shelf
 from serving.store.revisions import revisions_of
+from serving.store.scrubbing import scrub
 
 
 @dataclass(frozen=True)
@@ -40,13 +58,15 @@ class View:
     `present` is the moment as of which to decide on each: now, or later where something of the
     customer became known later (the clock was read before, or has stepped back). By then whatever
     forbids mail is known, however late the data says it was. `online` names the events of each
-    that the publication does not hold.
+    that the publication does not hold. `erased` are those of them who were erased, and whom
+    nothing is decided for.
     """
 
     knowledge: Knowledge
     revisions: Mapping[str, int]
     present: Mapping[str, datetime]
     online: Mapping[str, Sequence[str]]
+    erased: frozenset[str]
 
 
 class Store:
@@ -56,26 +76,36 @@ class Store:
     be reached, written or locked in time.
     """
 
-    def __init__(self, connections: Connections) -> None:
+    def __init__(self, connections: Connections, names: Names) -> None:
+        self.is_rehearsal = False  # whether nothing stays of what is recorded
         self._connections = connections
+        self._names = names
         self._shelf: Shelf | None = None
         # Whether the first live decision is known to have been noted: that is asked but once.
         self._is_launched = False
         self._kept_settings: set[str] = set()  # fingerprints that are known to be kept
 
     @classmethod
-    def open(cls, url: str, *, patience_s: float) -> Self:
-        """The store at `url`, made if it is not there; waits `patience_s` for any lock."""
-        return cls(connect(url, patience_s=patience_s))
+    def open(cls, url: str, *, patience_s: float, secret: Secret | None = None) -> Self:
+        """The store at `url`, made if it is not there; waits `patience_s` for any lock.
 
-    @property
-    def is_rehearsal(self) -> bool:
-        """Whether nothing stays of what is recorded."""
-        return False
+        Without the `secret`, or with another one, nobody could tell who was erased: SettingsError
+        where somebody was.
+        """
+        connections, names = connect(url, patience_s=patience_s), Names.of(secret)
+        try:
+            with connections.reading() as connection:
+                erased.check_key(connection, names)
+        except BaseException:
+            connections.close()
+            raise
+        return cls(connections, names)
 
-    def rehearsal(self) -> Rehearsal:
-        """The same store, to try recording on before it counts."""
-        return Rehearsal(self._connections)
+    def rehearsal(self) -> Store:
+        """The same store, to try recording on before it counts: nothing of it stays."""
+        twin = copy(self)
+        twin.is_rehearsal = True
+        return twin
 
     def close(self) -> None:
         self._connections.close()
@@ -105,6 +135,7 @@ class Store:
             newest_events=newest_events,
             compaction=compaction,
             about=about,
+            names=self._names,
         )
 
     def publication(self) -> dict[str, Any] | None:
@@ -129,12 +160,13 @@ class Store:
             revisions = revisions_of(connection, customer_ids)
             conditions = complaints.conditions_now(connection, now)
             publication = published.publication(connection) or {}
+            gone = erased.gone_of(connection, self._names, customer_ids)
             # Another thread may read another shelf meanwhile: this view keeps to its own.
             shelf = published.shelf_of(connection, self._shelf)
         self._shelf = shelf
         if online.events.height:
             pasts.append(_as_history(online.events, shelf, settings=settings))
-        history = pl.concat(pasts) if pasts else History.create_empty()
+        history = pl.concat(pasts, rechunk=True) if pasts else History.create_empty()
         present = presents_of(history, online.newest, customer_ids, now=now)
         return View(
             knowledge=Knowledge(
@@ -148,6 +180,7 @@ class Store:
             revisions=revisions,
             present=present,
             online=online.ids,
+            erased=gone,
         )
 
     def as_history(self, events: pl.DataFrame, *, settings: FeatureSettings) -> pl.DataFrame:
@@ -159,7 +192,7 @@ class Store:
     def append_events(self, events: pl.DataFrame) -> Taken:
         """Keep events (columns of Events); they are durable when this returns."""
         with self._connections.writing() as connection:
-            return inbox.take(connection, events)
+            return inbox.take(connection, events, self._names)
 
     def online_events(self, event_ids: Collection[str]) -> pl.DataFrame:
         """Those of these events that no publication has taken over yet, columns of Events."""
@@ -167,22 +200,64 @@ class Store:
             return inbox.online_events(connection, event_ids)
 
     def uncompacted(self, limit: int) -> Inbox:
-        with self._connections.reading() as connection:
+        with self._connections.reading(unhurried=True) as connection:
             return inbox.uncompacted(connection, limit)
 
     def mark_compacted(self, numbers: Sequence[int]) -> int:
-        with self._connections.writing() as connection:
+        with self._connections.writing(unhurried=True) as connection:
             return inbox.mark_compacted(connection, numbers)
 
     def last_compaction(self) -> int:
         with self._connections.reading() as connection:
             return inbox.last_compaction(connection)
 
+    # What webhooks brought
+
+    def keep_deliveries(self, brought: Sequence[Delivery]) -> None:
+        """Keep bodies as they came; they are durable when this returns."""
+        with self._connections.writing() as connection:
+            deliveries.keep(connection, brought)
+
+    def claim_deliveries(
+        self, sources: Collection[str], *, limit: int, now: datetime, lasts: timedelta
+    ) -> list[Waiting]:
+        """The oldest that nobody is at, for whoever asks to parse within `lasts`."""
+        with self._connections.writing() as connection:
+            return deliveries.claim(connection, sources, limit=limit, now=now, lasts=lasts)
+
+    def settle_delivery(
+        self, waiting: Waiting, events: pl.DataFrame, dead: Sequence[Dead], *, at: datetime
+    ) -> Taken | None:
+        """Let a delivery become events and dead letters; None where another did so before."""
+        with self._connections.writing() as connection:
+            take = partial(inbox.take, names=self._names)
+            return deliveries.settle(connection, waiting, events, dead, take=take, at=at)
+
+    def delivery_counts(self) -> dict[str, int]:
+        """How many wait to be parsed, and how many dead letters there are."""
+        with self._connections.reading() as connection:
+            return deliveries.counts(connection)
+
+    def dead_letters(
+        self, *, numbers: Collection[int] | None, source: str | None
+    ) -> list[DeadLetter]:
+        with self._connections.reading() as connection:
+            return deliveries.letters(connection, numbers=numbers, source=source)
+
+    def revive(self, found: Sequence[DeadLetter]) -> int:
+        """Let dead letters be parsed again; returns how many still lay there."""
+        with self._connections.writing() as connection:
+            return deliveries.revive(connection, found)
+
+    def drop_dead_letters(self, numbers: Collection[int]) -> int:
+        with self._connections.writing() as connection:
+            return deliveries.drop(connection, numbers)
+
     # Decisions
 
     def promised(self, *, now: datetime) -> pl.DataFrame:
         """Every mail that is promised and not known to be sent, columns of MAIL."""
-        with self._connections.reading() as connection:
+        with self._connections.reading(unhurried=True) as connection:
             return decided.mail_of(connection, None, now)
 
     def remembered(self, asked: Mapping[str, str]) -> dict[str, Kept | OtherBody]:
@@ -191,18 +266,22 @@ class Store:
             return decided.remembered(connection, asked)
 
     def record(self, records: Sequence[Record], *, at: datetime) -> list[Kept | OtherBody | Outrun]:
-        with self._connections.writing() as connection:
-            kept = decided.record(connection, records, at=at)
+        kept: list[Kept | OtherBody | Outrun] = []
+        with suppress(_TakenBack), self._connections.writing() as connection:
+            kept = decided.record(connection, records, self._names, at=at)
+            if self.is_rehearsal:
+                raise _TakenBack
             if not self._is_launched and any(isinstance(one, Kept) for one in kept):
                 note_launch(connection, at)
-        self._is_launched |= any(isinstance(one, Kept) for one in kept)
+        self._is_launched |= not self.is_rehearsal and any(isinstance(one, Kept) for one in kept)
         return kept
 
     def record_plans(self, plans: Sequence[Record]) -> None:
         """Keep the decisions of a night, some customers at a time: a plan binds nobody."""
         for start in range(0, len(plans), published.CHUNK):
             with self._connections.writing() as connection:
-                decided.record_plans(connection, plans[start : start + published.CHUNK])
+                some = plans[start : start + published.CHUNK]
+                decided.record_plans(connection, some, self._names)
 
     def decision(self, decision_id: str) -> Decided | None:
         with self._connections.reading() as connection:
@@ -214,12 +293,54 @@ class Store:
 
     def left_to_chance(self) -> Explored:
         """How many live decisions were drawn by chance, and when."""
-        with self._connections.reading() as connection:
+        with self._connections.reading(unhurried=True) as connection:
             return decided.left_to_chance(connection)
 
     def cancel(self, decision_id: str) -> State | None:
         with self._connections.writing() as connection:
             return decided.cancel(connection, decision_id)
+
+    # Customers who want to be gone, or to know
+
+    def erase(self, customer_id: str, *, at: datetime) -> Erasure:
+        """Let nothing of the customer be left here but a keyed hash; the lake is not looked at."""
+        with self._connections.writing() as connection:
+            return erasure.erase(connection, self._names, customer_id, at=at)
+
+    def erasures(self) -> list[Erasure]:
+        """Everybody who was erased, oldest first."""
+        with self._connections.reading() as connection:
+            return erased.all_erasures(connection)
+
+    def erasures_of(self, customer_ids: Collection[str]) -> dict[str, Erasure]:
+        """Those of these customers who were erased, by id."""
+        with self._connections.reading() as connection:
+            return erased.erasures_of(connection, self._names, customer_ids)
+
+    def admit(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Of events that go into the lake, those that are not of an erased life."""
+        with self._connections.writing() as connection:
+            return erased.admit(connection, self._names, events)
+
+    def note_swept(self, names: Collection[str], *, at: datetime) -> None:
+        """Note that nothing outside the store holds those of these names since `at`."""
+        with self._connections.writing() as connection:
+            erased.note_swept(connection, names, at)
+            erasure.forget_mails(connection, before=at - erasure.MAILS_KEPT)
+
+    def was_erased(self, decision_id: str) -> bool:
+        """Whether the customer of this decision, a mail that was under way, was erased."""
+        with self._connections.reading() as connection:
+            return erasure.was_erased(connection, self._names, decision_id)
+
+    def scrub(self) -> None:
+        """Let the database's own files hold nothing of what was deleted, as far as it can."""
+        scrub(self._connections.writer)
+
+    def holding(self, customer_id: str) -> Iterator[Holding]:
+        """Every row that the store holds of this customer, table by table."""
+        with self._connections.reading(unhurried=True) as connection:
+            yield from export.holding(connection, customer_id)
 
     # What holds for all customers alike
 
@@ -265,7 +386,7 @@ class Store:
 
     def exposures_since(self, since: datetime) -> pl.DataFrame:
         """Which arms of experiments decisions from `since` on were made under."""
-        with self._connections.reading() as connection:
+        with self._connections.reading(unhurried=True) as connection:
             return exposures_since(connection, since)
 
     # Keys of callers
@@ -307,7 +428,7 @@ class Store:
 
     def keep_settings(self, fingerprint: str, text: str) -> None:
         """Let a receipt that names this fingerprint lead to the settings that it was made under."""
-        if fingerprint in self._kept_settings:
+        if fingerprint in self._kept_settings or self.is_rehearsal:
             return
         with self._connections.writing() as connection:
             patches.keep_settings(connection, fingerprint, text)
@@ -320,7 +441,7 @@ class Store:
 
     def settings_lived_under(self, wanted: Callable[[str], bool]) -> list[str]:
         """Of the kept settings that are wanted, those that a decision was made live under."""
-        with self._connections.reading() as connection:
+        with self._connections.reading(unhurried=True) as connection:
             kept = patches.all_kept_settings(connection)
             some = {fingerprint: text for fingerprint, text in kept.items() if wanted(text)}
             return [some[name] for name in some if decided.is_live_under(connection, name)]
@@ -333,24 +454,6 @@ class Store:
 
 class _TakenBack(Exception):
     """Ends a rehearsal's transaction."""
-
-
-class Rehearsal(Store):
-    """A store that does all there is to do when decisions are recorded, and takes it back."""
-
-    @property
-    def is_rehearsal(self) -> bool:
-        return True
-
-    def record(self, records: Sequence[Record], *, at: datetime) -> list[Kept | OtherBody | Outrun]:
-        kept: list[Kept | OtherBody | Outrun] = []
-        with suppress(_TakenBack), self._connections.writing() as connection:
-            kept = decided.record(connection, records, at=at)
-            raise _TakenBack
-        return kept
-
-    def keep_settings(self, fingerprint: str, text: str) -> None:
-        """What is not recorded needs no settings to be kept."""
 
 
 def _as_history(
