@@ -55,6 +55,9 @@ def environment(at: Places) -> dict[str, str]:
         "POLARS_MAX_THREADS": os.environ.get("POLARS_MAX_THREADS", "1"),
         "OMP_NUM_THREADS": "1",
         "BENTOML_DO_NOT_TRACK": "True",
+        # Where its processes count together. Each service that starts empties it, so that two of
+        # them on one machine must not share it.
+        "BENTOML_HOME": os.environ.get("BENTOML_HOME", str(at.home / "bentoml")),
         "OTEL_SDK_DISABLED": os.environ.get("OTEL_SDK_DISABLED", "true"),
         "ONJE_HOME": str(at.home),
         "ONJE_SETTINGS": str(at.settings_file),

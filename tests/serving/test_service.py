@@ -136,6 +136,12 @@ def test_a_worker_computes_with_one_thread(service):
     )
 
 
+def test_two_services_on_one_machine_count_apart(service):
+    environment = Path(f"/proc/{worker_of(service)}/environ").read_text().split("\0")
+    [folder] = [one for one in environment if one.startswith("PROMETHEUS_MULTIPROC_DIR=")]
+    assert Path(folder.partition("=")[2]).is_relative_to(service.log.parent)
+
+
 def test_it_is_ready_only_when_it_can_answer(service):
     assert httpx.get(f"{service.address}/readyz").status_code == 200
 

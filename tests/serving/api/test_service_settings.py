@@ -98,8 +98,8 @@ def test_before_it_is_ready_a_full_pass_was_recorded_and_nothing_of_it_stays(tmp
     recorded = decided.record
     monkeypatch.setattr(
         "serving.store.decided.record",
-        lambda connection, records, **more: (
-            sizes.append(len(records)) or recorded(connection, records, **more)
+        lambda connection, records, *rest, **more: (
+            sizes.append(len(records)) or recorded(connection, records, *rest, **more)
         ),
     )
     with running(tmp_path, patches=[{"service": {"warm_up_customers": 1}}]) as service:
