@@ -8,9 +8,10 @@ import polars as pl
 from serving.guardrails import clock_rules
 from serving.hours import Numbers
 from serving.instants import OPEN, Instants, shut_of
-from serving.reasons import told
+from serving.reasons import listed, lists_of, told
 from serving.settings import ServingSettings
 from serving.tables import REASON
+from serving.whose import NOBODY
 
 
 def all_that_shut(
@@ -26,24 +27,36 @@ def all_that_shut(
     person, columns of serving.frequency.CLOSED. What was named first stays first; of a code that
     shuts the minute more than once, what shuts it longest is told.
     """
-    lists: list[list[dict[str, str]]] = [[] for _ in chosen]
     named = arms.get_column("best_shut").fill_null(OPEN).to_numpy()
     moved = np.flatnonzero((chosen >= 0) & (named[chosen] != OPEN)) if arms.height else []
     if len(moved):
         theirs = arms[chosen[moved]]
         at = theirs.get_column("unconstrained_at").to_physical().to_numpy()
         found: list[dict[str, str]] = [
-            dict([instants.reasons.select("code", "text").row(shut)])
-            for shut in named[chosen[moved]].tolist()
+            {code: text}
+            for code, text in instants.reasons.select("code", "text")[named[chosen[moved]]].rows()
         ]
         for place, code, text in (
             *_by_frequency(theirs, at, closed, settings),
             *_by_clock(theirs, settings),
         ):
             found[place].setdefault(code, text)
-        for question, shut in zip(moved.tolist(), found, strict=True):
-            lists[question] = [{"code": code, "text": text} for code, text in shut.items()]
-    return pl.Series("moved_by", lists, pl.List(REASON))
+        shown = pl.DataFrame(
+            [
+                (place, code, text)
+                for place, shut in enumerate(found)
+                for code, text in shut.items()
+            ],
+            schema={"place": pl.UInt32, "code": pl.String, "text": pl.String},
+            orient="row",
+        )
+        whose = np.full(len(chosen), NOBODY)
+        whose[moved] = np.arange(len(moved))
+        return lists_of(listed([shown], "place", "moved_by"), "place", whose)
+    return _OPEN.new_from_index(0, len(chosen))
+
+
+_OPEN = pl.Series("moved_by", [[]], pl.List(REASON))
 
 
 def _by_frequency(

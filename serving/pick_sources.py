@@ -46,7 +46,7 @@ class Sources:
         return self.scored_now(lists).lazy()
 
     def scored_now(self, lists: pl.DataFrame) -> pl.DataFrame:
-        """The same, there already: list, about, item, probability, rank, due, rested."""
+        """The same, there already: list, about, item, probability, rank, due, rested, place."""
         spans = self._spans
         found = [spans.get(key, (0, 0)) for key in lists.select(WHOSE).iter_rows()]
         first, length = np.array(found, dtype=np.int64).reshape(-1, 2).T
@@ -57,12 +57,17 @@ class Sources:
 
     @cached_property
     def _judged(self) -> pl.DataFrame:
-        """The scored products, with `due` and `rested`: not ordered lately, unless due again."""
+        """The scored products, with `due` and `rested`: not ordered lately, unless due again.
+
+        `place` is theirs in the stock.
+        """
         lately = (pl.col("days_since_order") < self.recently_bought_days).fill_null(False)
         is_due = self.is_due()
-        return self._by_key.select(
+        judged = self._by_key.select(
             "item", "probability", "rank", due=is_due, rested=~lately | is_due
         )
+        place = self.stock.places_of(judged.get_column("item").to_list())
+        return judged.hstack([pl.Series("place", place, pl.Int64)])
 
     @cached_property
     def _by_key(self) -> pl.DataFrame:

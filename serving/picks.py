@@ -1,12 +1,14 @@
 """What there is to show of each kind of pick: product, rank, and whether it has rested long enough.
 
 A kind that nobody wants costs nothing. Each offer is a frame: list (the number of the list it is
-for), item, probability (of an order, null where no model says one), rank, rested.
+for), item, probability (of an order, null where no model says one), rank, rested; and `place`,
+where the item stands in the stock, if that is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -41,7 +43,7 @@ def _due(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
 
 def _category(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     scored, stock = sources.scored_now(lists), sources.stock
-    place = stock.places_of(scored.get_column("item"))
+    place = scored.get_column("place").to_numpy()
     category = stock.products.get_column("category")[np.maximum(place, 0)]
     is_about = category.eq(scored.get_column("about")).fill_null(False).to_numpy()
     return scored.filter(is_about & (place != NOWHERE)).lazy()
@@ -192,8 +194,9 @@ def _related(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     known = _nothing().collect()
     if sources.affinity is not None:
         with_them = (
-            bought.lazy()
-            .join(_links(sources.affinity).lazy(), on="item")
+            _links(sources.affinity)
+            .of(bought)
+            .lazy()
             .join(bought.lazy(), left_on=["list", "other"], right_on=["list", "item"], how="anti")
             .group_by("list", product_id="other")
             # Models count in whole numbers; fractions would sum to another last bit in each order.
@@ -214,17 +217,42 @@ def _related(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     return pl.concat([known.lazy(), _not_lately(offers, others, sources).select(OFFERED)])
 
 
+@dataclass(frozen=True, eq=False)
+class _Links:
+    """What is ordered together: `others` (other, weight), of each item those of its span."""
+
+    others: pl.DataFrame
+    spans: Mapping[str, tuple[int, int]]
+
+    def of(self, bought: pl.DataFrame) -> pl.DataFrame:
+        """list, other, weight of what goes with each of `bought` (list, item)."""
+        found = [self.spans.get(item, (0, 0)) for item in bought.get_column("item").to_list()]
+        first, length = np.array(found, dtype=np.int64).reshape(-1, 2).T
+        whose = np.repeat(np.arange(len(found)), length)
+        row = np.arange(len(whose)) - np.repeat(np.cumsum(length) - length - first, length)
+        return bought.select("list")[whose].hstack(self.others[row].get_columns())
+
+
 @lru_cache(maxsize=4)
-def _links(affinity: Model) -> pl.DataFrame:
-    """item, other, weight: what is ordered together with each product."""
+def _links(affinity: Model) -> _Links:
     names = affinity.tables["popular"].get_column("item")
-    links = affinity.tables["links"].filter(pl.col("kind") == "together", pl.col("weight") > 0)
-    return pl.DataFrame(
-        {
-            "item": names.gather(links.get_column("code")),
-            "other": names.gather(links.get_column("neighbour")),
-            "weight": links.get_column("weight"),
-        }
+    links = (
+        affinity.tables["links"]
+        .filter(pl.col("kind") == "together", pl.col("weight") > 0)
+        .sort("code", maintain_order=True)
+    )
+    spans = links.group_by("code", maintain_order=True).len()
+    length = spans.get_column("len").to_numpy().astype(np.int64)
+    first = np.cumsum(length) - length
+    items = names.gather(spans.get_column("code")).to_list()
+    return _Links(
+        pl.DataFrame(
+            {
+                "other": names.gather(links.get_column("neighbour")),
+                "weight": links.get_column("weight"),
+            }
+        ),
+        dict(zip(items, zip(first.tolist(), length.tolist(), strict=True), strict=True)),
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from serving.pick_sources import Sources
 from serving.picks import OFFERED, PICKS
 from serving.settings import LONGEST_LIST
-from serving.stock import NOWHERE
+from serving.stock import NOWHERE, Places, Stock
 from serving.whose import NOBODY, gathered
 
 NO_PRODUCTS = pl.DataFrame(
@@ -30,14 +30,18 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
     # Lists are numbered, because sorting by numbers takes a third of the time.
     lists = wanted.with_row_index("list")
     offered = [
-        pick(theirs, sources).select(OFFERED)
+        pick(theirs, sources)
         for name, pick in PICKS.items()
         if not (theirs := lists.filter(pl.col("picks") == name)).is_empty()
     ]
     whose = lists.select("person", "picks")
     if not offered:
         return whose.clear().with_columns(NO_PRODUCTS.get_columns())
-    offers = pl.concat(offered).collect(engine="in-memory")
+    told = [
+        frame.select(*OFFERED, pl.col("^place$"))
+        for frame in pl.collect_all(offered, engine="in-memory")
+    ]
+    offers = pl.concat(told, how="diagonal")
     order = _in_order_of_rank(offers, lists, sources)
     shown = (
         offers.select("list", "item", "probability", "rested")[order]
@@ -51,12 +55,23 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
     return whose[shown.get_column("list")].hstack(shown.drop("list").get_columns())
 
 
+def _places(offers: pl.DataFrame, stock: Stock) -> Places:
+    """Where each of the offers stands in the stock; of those that are scored it is known."""
+    if "place" not in offers.columns:
+        return stock.places_of(offers.get_column("item").to_list())
+    known = offers.get_column("place")
+    place = known.fill_null(NOWHERE).to_numpy(writable=True)
+    others = known.is_null().arg_true()
+    place[others.to_numpy()] = stock.places_of(offers.get_column("item")[others].to_list())
+    return place
+
+
 def _in_order_of_rank(
     offers: pl.DataFrame, lists: pl.DataFrame, sources: Sources
 ) -> NDArray[np.int64]:
     """The rows of what is on the shelf and has come out, by list and rank."""
     stock = sources.stock
-    place = stock.places_of(offers.get_column("item"))
+    place = _places(offers, stock)
     of_list = offers.get_column("list").to_numpy()
     as_of = lists.get_column("as_of").to_physical().to_numpy()[of_list]
     there = np.flatnonzero(place != NOWHERE)

@@ -76,11 +76,8 @@ def _to_people(mails: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
 
 def _are_promised(requests: pl.DataFrame, mail: pl.DataFrame) -> bool:
     """Whether any of these decisions is among the mails that are promised; hardly ever."""
-    if mail.is_empty():
-        return False
-    return bool(
-        mail.get_column("decision_id").is_in(requests.get_column("decision_id").implode()).any()
-    )
+    asked = requests.get_column("decision_id").to_list()
+    return not set(asked).isdisjoint(mail.get_column("decision_id").to_list())
 
 
 def standing_of(

@@ -80,13 +80,16 @@ _REASON = pl.struct("code", "text")
 
 
 def lists_of(lists: pl.DataFrame, key: str, keys: NDArray[np.int64]) -> pl.Series:
-    """The list of reasons of each of `keys`, empty where `lists` (of `listed`) has none."""
+    """The list of reasons of each of `keys`, empty where `lists` (of `listed`) has none.
+
+    Nobody's key is below 0.
+    """
     whole = lists.get_column(lists.columns[1])
-    place = np.full(int(keys.max(initial=-1)) + 1, -1)
+    place = np.full(int(keys.max(initial=0)) + 1, -1)
     place[lists.get_column(key).to_numpy()] = np.arange(lists.height)
     if not lists.height:
         return _EMPTY.new_from_index(0, len(keys)).alias(whole.name)
-    found = place[keys]
+    found = np.where(keys >= 0, place[keys], -1)
     if found.min(initial=0) >= 0:
         return whole[found]
     return pl.concat([whole, _EMPTY.alias(whole.name)])[np.where(found < 0, len(whole), found)]
