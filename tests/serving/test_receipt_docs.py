@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from serving.deciding import NO_STORE, RESTLESS
-from serving.guardrails import GUARDRAILS
 from serving.reasons import doubts, send_reasons, wait_reasons
 from serving.receipt_docs import OF_ARM, OF_REASONS, OF_SLOTS, RECEIPT, page
 from serving.tables import ARM, DECISIONS, SLOTS
 from tests.serving.api.service import CART, publish, running
 from tests.serving.shop import SHOP
 
-ROOT = Path(__file__).parents[2]
 REASONS = {
     "budget",  # of a night: pipelines.budget
     *(reason.code for reason in send_reasons(SHOP.policy)),
@@ -44,18 +39,8 @@ def test_each_field_of_a_receipt_has_a_line(service):
 
 
 def test_each_code_has_a_line():
+    """That each comes about, tests/spec/test_every_reason.py shows."""
     assert set(OF_REASONS) == REASONS
-
-
-@pytest.mark.parametrize("code", sorted({*REASONS, *GUARDRAILS}))
-def test_each_code_is_asserted_somewhere(code):
-    """By its name, in a test of deciding: an override that nobody tests is not one."""
-    quoted = re.compile(rf'"{code}"')
-    folders = (ROOT / "tests" / name for name in ("serving", "spec", "pipelines"))
-    files = [file for folder in folders for file in folder.rglob("test_*.py")]
-    # This file names codes as a list; that is no test.
-    texts = (file.read_text("utf-8") for file in files if file != Path(__file__))
-    assert any(quoted.search(text) for text in texts), code
 
 
 def test_the_page_shows_them_all():
