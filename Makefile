@@ -39,8 +39,8 @@ serve: .venv/run.done ## start the service on what is already there
 test: check ## everything that must hold: check, then all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check-all: check ## check, then all tests with the long ones among them
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "long or not long"
+check-all: check ## check, then all tests with the long ones among them (needs PostgreSQL's server)
+	@ONJE_REQUIRE_POSTGRES=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "long or not long"
 
 check: .venv/dev.done ## format, lint, types, import rule, printed pages compared with code
 	@$(BIN)/ruff format --check .

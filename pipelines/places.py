@@ -18,7 +18,9 @@ PLACES = {
     "ONJE_PORT": "port the service listens on (default 3000)",
     "ONJE_SECRET": "root secret of 32 or more bytes (default $ONJE_HOME/secret, made at first use)",
     "ONJE_KEY": "a key for the examples of these pages; Onje itself does not read it",
+    "ONJE_HOOK_GENERIC_SECRET": "secret under which webhooks of the source `generic` are signed",
     "ONJE_SHARED_DATA": "folder of real data for tests and benchmarks",
+    "ONJE_REQUIRE_POSTGRES": "1: tests fail, not skip, where PostgreSQL's server is not installed",
 }
 
 STORE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")

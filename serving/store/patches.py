@@ -30,8 +30,8 @@ class Patch:
 def add_patch(connection: Connection, patch: Mapping[str, Any], *, who: str, at: datetime) -> int:
     """Keep a change; returns its version. Whoever adds it has checked that the whole holds."""
     row = {"at": at, "who": who, "patch": json.dumps(dict(patch), sort_keys=True)}
-    added = insert_for(connection, settings_patches).values(row)
-    added = added.returning(settings_patches.c.version)
+    new = insert_for(connection, settings_patches).values(row)
+    added = new.returning(settings_patches.c.version)
     version: int = connection.execute(added).scalar_one()
     return version
 

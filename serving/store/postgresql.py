@@ -54,7 +54,7 @@ def _patient(patience_s: float) -> dict[str, Any]:
     patience_ms = max(1, round(patience_s * 1000))
     limits = {
         "lock_timeout": patience_ms,
-        "statement_timeout": patience_ms,
+        "statement_timeout": 2 * patience_ms,  # so that who waits for a lock is told of the lock
         # What a process that was stopped in the middle holds is let go.
         "idle_in_transaction_session_timeout": 60_000,
     }

@@ -14,10 +14,11 @@ from features.history import newest
 from features.people import as_known
 from features.tables import CUSTOMERS, HISTORY
 from serving.store.connections import Connections
+from serving.store.erased import Names, gone_of
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
-from serving.store.revisions import advance
+from serving.store.revisions import advance, hold_revisions
 from serving.store.tables import events, histories, people, shelf
 from serving.store.upsert import insert_for
 from serving.tables import UTC
@@ -51,6 +52,7 @@ def publish(
     newest_events: int,
     compaction: int,
     about: Mapping[str, Any],
+    names: Names,
 ) -> int:
     """Replace what is known of every customer in these frames; returns how many they are.
 
@@ -66,16 +68,18 @@ def publish(
         chunk = parts[start : start + CHUNK]
         rows = [{"customer_id": p["customer_id"][0], "history": to_bytes(p)} for p in chunk]
         with connections.writing() as connection:
+            rows = _without_erased(connection, rows, names)
             _replace(connection, histories, rows)
             advance(connection, [row["customer_id"] for row in rows])
     lines = _persons(customers)
     for start in range(0, len(lines), CHUNK):
         with connections.writing() as connection:
-            changed = _changed(connection, lines[start : start + CHUNK])
+            some = _without_erased(connection, lines[start : start + CHUNK], names)
+            changed = _changed(connection, some)
             if changed:
                 _replace(connection, people, changed)
                 advance(connection, [row["customer_id"] for row in changed])
-    with connections.writing() as connection:
+    with connections.writing(unhurried=True) as connection:
         hold(connection, Lock.PUBLICATION)
         version = (connection.scalar(select(func.max(shelf.c.version))) or 0) + 1
         connection.execute(delete(shelf))
@@ -141,6 +145,15 @@ def _persons(customers: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def _without_erased(
+    connection: Connection, rows: list[dict[str, Any]], names: Names
+) -> list[dict[str, Any]]:
+    """But for customers who were erased, be it since the lake was read."""
+    held = hold_revisions(connection, [row["customer_id"] for row in rows])
+    gone = gone_of(connection, names, held)
+    return [row for row in rows if row["customer_id"] not in gone]
+
+
 def _changed(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those rows of `people` that say something else than what is there."""
     wanted = select(people).where(people.c.customer_id.in_([row["customer_id"] for row in rows]))
@@ -150,6 +163,8 @@ def _changed(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[st
 
 def _replace(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
     key, value = (column.name for column in table.columns)
+    if not rows:
+        return
     statement = insert_for(connection, table)
     connection.execute(
         statement.on_conflict_do_update(

@@ -137,6 +137,7 @@ def test_places_follow_the_environment(tmp_path):
     [
         ("ONJE_STORE_URL", "garbage"),
         ("ONJE_STORE_URL", "sqlite:///:memory:"),
+        ("ONJE_STORE_URL", "mysql://onje:secret@host/onje"),
         ("ONJE_HOME", "/tmp/ho?me"),
         ("MLFLOW_TRACKING_URI", "foo://x"),
     ],
@@ -144,6 +145,14 @@ def test_places_follow_the_environment(tmp_path):
 def test_an_impossible_place_is_refused(name, value):
     with pytest.raises(SettingsError, match=name):
         places({name: value})
+
+
+def test_the_store_may_be_on_a_server_and_its_password_is_not_told():
+    url = "postgresql://onje:secret@host/onje"
+    assert places({"ONJE_STORE_URL": url}).store_url == url
+    with pytest.raises(SettingsError) as told:
+        places({"ONJE_STORE_URL": url.replace("postgresql", "mysql")})
+    assert "secret" not in str(told.value)
 
 
 def test_an_empty_variable_says_nothing(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Many callers at once for one customer: what is promised together never breaks a cap.
 
-On SQLite, where one transaction writes at a time and a decision counts only if its customer is
-still as it was read. PostgreSQL as a store comes with a later issue and its own run of this test.
+A decision counts only if its customer is still as it was read; on SQLite one transaction writes
+at a time, on PostgreSQL the customer's revision is locked.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def keeps_the_caps(store, said):
 
 
 @pytest.mark.parametrize("callers", [12, pytest.param(CALLERS, marks=pytest.mark.long)])
-def test_threads_at_once(tmp_path, callers):
-    store = prepared(f"sqlite:///{tmp_path / 'store.db'}")
+def test_threads_at_once(store_url, callers):
+    store = prepared(store_url)
     live = live_on(store)
     with ThreadPoolExecutor(callers) as pool:
         said = list(pool.map(lambda caller: ask(live, caller), range(callers)))
@@ -100,13 +100,12 @@ def _one_process(url, place, callers, results):
 
 @pytest.mark.long
 @pytest.mark.parametrize("processes", [2, 4])
-def test_64_callers_in_processes(tmp_path, processes):
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    store = prepared(url)
+def test_64_callers_in_processes(store_url, processes):
+    store = prepared(store_url)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     workers = [
-        context.Process(target=_one_process, args=(url, n, CALLERS // processes, results))
+        context.Process(target=_one_process, args=(store_url, n, CALLERS // processes, results))
         for n in range(processes)
     ]
     for worker in workers:
