@@ -21,6 +21,7 @@ from tests.features import test_settings as test_feature_settings
 from tests.pipelines import test_experiments, test_prices
 from tests.pipelines import test_settings as test_settings_file
 from tests.serving import test_incentive, test_segments, test_settings
+from tests.serving.access import test_limits, test_sockets
 from tests.serving.api import test_batching, test_service_settings
 from tests.spec.experiments import test_dealing
 from tests.spec.workflows import test_own_workflow
@@ -73,6 +74,7 @@ NAMED: dict[str, tuple[ModuleType, ...]] = {
     "clock": (test_settings_file,),
     "features": (test_feature_settings, test_profiles),
     "service": (test_service_settings, test_batching),
+    "access": (test_limits, test_sockets),
     "training.resampling": (test_gate, test_evaluate),
     "training.churn": (test_churn, test_tune),
     "training.dormancy": (test_dormancy,),

@@ -6,10 +6,15 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+
+from pipelines.keys import make_key
+from serving.access.scopes import Scope
+from serving.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 BENTOML = Path(sys.executable).with_name("bentoml")
@@ -29,7 +34,17 @@ def environment(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bento(environment):
+def key(environment):
+    """A key for whoever asks; made before the service starts, as by `onje keys add`."""
+    home = Path(environment["ONJE_HOME"])
+    store = Store.open(f"sqlite:///{home / 'store.db'}", patience_s=5)
+    _, text = make_key(store, name="", scopes=set(Scope), lasts=None, now=datetime.now(UTC))
+    store.close()
+    return text
+
+
+@pytest.fixture(scope="module")
+def bento(environment, key):
     """The folder of a bundle that was just built."""
     command = [BENTOML, "build", ROOT, "--output", "tag"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -66,6 +81,12 @@ def address(bento, environment, elsewhere):
             service.wait(20)
 
 
+@pytest.fixture(scope="module")
+def ask(key):
+    with httpx.Client(headers={"Authorization": f"Bearer {key}"}) as client:
+        yield client
+
+
 def wait_until_ready(service, address):
     until = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < until and service.poll() is None:
@@ -77,49 +98,49 @@ def wait_until_ready(service, address):
     pytest.fail("the built bundle did not start")
 
 
-def test_a_built_bundle_starts_and_answers(address):
+def test_a_built_bundle_starts_and_answers(address, ask):
     question = {"request_id": "1", "customer_id": "nobody"}
-    answer = httpx.post(f"{address}/v1/decide", json=question)
+    answer = ask.post(f"{address}/v1/decide", json=question)
     assert (answer.status_code, answer.json()["action"]) == (200, "wait")
-    assert httpx.post(f"{address}/v1/decide", json=question).content == answer.content
+    assert ask.post(f"{address}/v1/decide", json=question).content == answer.content
 
 
-def test_the_figures_are_there_and_name_no_customer(address):
-    httpx.post(f"{address}/v1/decide", json={"request_id": "2", "customer_id": "nobody"})
-    httpx.get(f"{address}/v1/customers/customer-1723")
-    figures = httpx.get(f"{address}/metrics").text
+def test_the_figures_are_there_and_name_no_customer(address, ask):
+    ask.post(f"{address}/v1/decide", json={"request_id": "2", "customer_id": "nobody"})
+    ask.get(f"{address}/v1/customers/customer-1723")
+    figures = ask.get(f"{address}/metrics").text
     assert 'onje_decisions_total{action="wait"' in figures
     assert "1723" not in figures
 
 
-def test_the_description_is_ours(address):
-    assert httpx.get(f"{address}/v1/docs").status_code == 200
-    assert json.loads(httpx.get(f"{address}/v1/openapi.json").content)["info"]["title"] == "Onje"
+def test_the_description_is_ours(address, ask):
+    assert ask.get(f"{address}/v1/docs").status_code == 200
+    assert json.loads(ask.get(f"{address}/v1/openapi.json").content)["info"]["title"] == "Onje"
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/v1/decisions/1/2/3"])
-def test_a_path_that_is_not_there_is_told_in_our_shape(address, path):
-    answer = httpx.post(f"{address}{path}")
+def test_a_path_that_is_not_there_is_told_in_our_shape(address, ask, path):
+    answer = ask.post(f"{address}{path}")
     assert (answer.status_code, answer.json()["code"]) == (404, "no_such_path")
-    answer = httpx.get(f"{address}/v1/decide")
+    answer = ask.get(f"{address}/v1/decide")
     assert (answer.status_code, answer.json()["code"]) == (405, "no_such_method")
 
 
-def test_a_customer_id_may_hold_a_slash(address):
+def test_a_customer_id_may_hold_a_slash(address, ask):
     told = {"customer_id": "shop/1723", "kind": "view"}
-    assert httpx.post(f"{address}/v1/events", json={"events": [told]}).json()["accepted"] == 1
-    answer = httpx.get(f"{address}/v1/customers/shop%2F1723")
+    assert ask.post(f"{address}/v1/events", json={"events": [told]}).json()["accepted"] == 1
+    answer = ask.get(f"{address}/v1/customers/shop%2F1723")
     assert (answer.status_code, answer.json()["customer_id"]) == (200, "shop/1723")
 
 
-def test_what_the_server_writes_names_no_customer(address, elsewhere):
+def test_what_the_server_writes_names_no_customer(address, ask, elsewhere):
     path = f"{address}/v1/customers/customer-1723"
-    assert httpx.get(path).status_code == 404
-    assert httpx.post(f"{path}?customer_id=customer-1723").status_code == 405
+    assert ask.get(path).status_code == 404
+    assert ask.post(f"{path}?customer_id=customer-1723").status_code == 405
     told = {"customer_id": "customer-1723", "kind": "no such kind"}
-    assert httpx.post(f"{address}/v1/events", json={"events": [told]}).json()["rejected"]
+    assert ask.post(f"{address}/v1/events", json={"events": [told]}).json()["rejected"]
     asked = {"request_id": "3", "customer_id": "customer-1723"}
-    assert httpx.post(f"{address}/v1/decide", json=asked).status_code == 200
+    assert ask.post(f"{address}/v1/decide", json=asked).status_code == 200
     written = (elsewhere / "log").read_text("utf-8")
     assert "onje" in written.lower()
     assert "1723" not in written

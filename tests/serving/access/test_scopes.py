@@ -51,9 +51,7 @@ def headers(service):
     expired = service.make_key(lasts=timedelta(0), known=False)
     revoked = service.make_key(known=False)
     revoke(service.live.store, revoked.split("_")[1], now=NOON)
-    other = {
-        scope: service.make_key(scopes=set(Scope) - {scope}, known=False) for scope in Scope
-    }
+    other = {scope: service.make_key(scopes=set(Scope) - {scope}, known=False) for scope in Scope}
     service.live.gate.keys.refresh()
     bearer = {
         "no bearer": good, "no key": "Bearer let-me-in",

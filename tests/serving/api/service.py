@@ -29,7 +29,7 @@ NOON = datetime(2024, 5, 1, 16, tzinfo=UTC)  # in New York, where these customer
 class Service:
     """One process of Onje on `home`; several may share it."""
 
-    def __init__(self, home: Path, portal, *, patches=(), routers=()) -> None:
+    def __init__(self, home: Path, portal, *, patches=(), routers=(), hooks=()) -> None:
         self.now = NOON
         self._portal = portal
         fixed = {
@@ -47,6 +47,7 @@ class Service:
                 secret=Secret(b"the root secret of all API tests"),
             ),
             routers=routers,
+            hooks=hooks,
         )
 
     @property
@@ -106,15 +107,28 @@ class Service:
 
         return self._portal.call(ask)
 
+    def send_at_once(self, requests):
+        """The answers to requests that are all under way together."""
+
+        async def ask():
+            async with self._client() as client:
+                return await asyncio.gather(*(client.request(**one) for one in requests))
+
+        return self._portal.call(ask)
+
     def ask_as(self, headers, **request):
         """The answer to a request with these headers and no key of the tests' own."""
+        return self.soon_as(headers, **request).result()
+
+    def soon_as(self, headers, **request):
+        """A future of the same."""
 
         async def ask():
             async with self._client() as client:
                 del client.headers["Authorization"]
                 return await client.request(headers=headers, **request)
 
-        return self._portal.call(ask)
+        return self._portal.start_task_soon(ask)
 
     def do_async(self, work, *args):
         """Run the coroutine function `work` in the service's own loop."""
