@@ -21,6 +21,9 @@ HOUR = 3_600_000_000
 CLOCK_RADIUS = 1_000_000  # a direction on the clock face has integer coordinates
 MONEY = 10_000  # an amount of money is an integer number of ten-thousandths
 
+# For plans that are written as they should run: to look for better ones takes longer than the run.
+AS_WRITTEN = pl.QueryOptFlags.none()
+
 
 @dataclass(frozen=True)
 class Feature:

@@ -42,3 +42,32 @@ def starts_of(*columns: NDArray[np.int64]) -> NDArray[np.bool_]:
     for numbers in columns:
         is_first[1:] |= numbers[1:] != numbers[:-1]
     return is_first
+
+
+def places_in(texts: pl.Series, among: pl.Series) -> NDArray[np.int64]:
+    """The place of each text among some that are distinct, -1 where it is none of them.
+
+    Equal texts mostly stand together: then only the first of each run is looked up.
+    """
+    if not len(texts):
+        return np.zeros(0, dtype=np.int64)
+    is_first = np.ones(len(texts), dtype=np.bool_)
+    is_first[1:] = (texts[1:] != texts[:-1]).to_numpy()
+    first = np.flatnonzero(is_first)
+    found = pl.DataFrame({"text": texts[first]}).join(
+        pl.DataFrame({"text": among}).with_row_index("place"),
+        on="text", how="left", maintain_order="left",
+    )  # fmt: skip
+    places = found.get_column("place").cast(pl.Int64).fill_null(-1).to_numpy()
+    return np.repeat(places, np.diff(first, append=len(texts)))
+
+
+def matched(
+    wanted: NDArray[np.int64], rising: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Each pair of a place in `wanted` and one in `rising` that hold the same number, in order."""
+    start, end = (np.searchsorted(rising, wanted, side) for side in ("left", "right"))
+    count = end - start
+    left = np.repeat(np.arange(len(wanted), dtype=np.uint32), count)
+    right = np.arange(len(left)) + np.repeat(start - (np.cumsum(count) - count), count)
+    return left, right

@@ -16,7 +16,7 @@ from features.bots import behaving_like_machines
 from features.contracts import ALWAYS_KEPT
 from features.feature import CLOCK_RADIUS, DAY, HOUR, MONEY
 from features.localtime import local_of, with_local
-from features.numbers import numbered
+from features.numbers import matched, numbered, places_in
 from features.once import earliest_copies
 from features.people import as_known
 
@@ -76,11 +76,9 @@ def _seen(told: pl.DataFrame, rows: pl.DataFrame, zones: pl.DataFrame) -> pl.Dat
         else rows.join(zones, on=["customer_id", "timezone"], maintain_order="left")
         .get_column("whose")
         .to_numpy()
+        .astype(np.int64)
     )
-    start, end = (np.searchsorted(whose, of_row, side) for side in ("left", "right"))
-    count = end - start
-    row = np.repeat(np.arange(rows.height, dtype=np.uint32), count)
-    place = np.arange(len(row)) + np.repeat(start - (np.cumsum(count) - count), count)
+    row, place = matched(of_row, whose)
     as_of = _micros(rows, "as_of")[row]
     at, known_at = (_micros(told, name)[place] for name in ("at", "known_at"))
     is_seen = (at < as_of) & (known_at <= as_of)
@@ -203,11 +201,9 @@ def _of_whom(history: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
     of = zones.select("customer_id", "whose")
     if of.get_column("customer_id").n_unique() < of.height:
         return history.join(of, on="customer_id", how="inner")
-    whose = history.select("customer_id").join(
-        of, on="customer_id", how="left", maintain_order="left"
-    )
-    events = history.with_columns(whose.get_column("whose"))
-    return events.filter(pl.col("whose").is_not_null()) if events["whose"].has_nulls() else events
+    whose = places_in(history.get_column("customer_id"), of.get_column("customer_id"))
+    events = history.with_columns(pl.Series("whose", whose))
+    return events if (whose >= 0).all() else events.filter(pl.col("whose") >= 0)
 
 
 def _in_order(events: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import polars as pl
 
 from features.acts import IS_ABOUT_EMAIL, IS_YES
 from features.contracts import PERMISSION_KINDS
+from features.feature import AS_WRITTEN
 from features.once import unique_events
 
 
@@ -22,62 +23,79 @@ def permissions_as_of(history: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFram
     another system lift nothing; ties forbid. Nothing lifts a complaint, a hard bounce or an
     erasure.
     """
-    kind, reason, known_at = pl.col("kind"), pl.col("reason"), pl.col("known_at")
-    is_denial = ((kind == "consent") & (reason == "denied") & IS_ABOUT_EMAIL).fill_null(False)
-    is_unsubscribe = (kind == "unsubscribe") & IS_ABOUT_EMAIL
-    is_complaint = (kind == "complaint") & IS_ABOUT_EMAIL
-    is_hard_bounce = ((kind == "bounce") & (reason == "hard") & IS_ABOUT_EMAIL).fill_null(False)
-
-    def later_than(forbids: pl.Expr) -> pl.Expr:
-        """Grants that undo every such act before them."""
-        never = pl.lit(None, pl.Datetime("us", "UTC"))
-        known = pl.when(forbids).then("known_at").otherwise(never).max()
-        happened = pl.when(forbids).then("at").otherwise(never).max()
-        return (
-            IS_YES
-            & (known.is_null() | (known_at > known))
-            & (happened.is_null() | (pl.col("at") > happened))
-        )
-
-    def first_known(is_it: pl.Expr) -> pl.Expr:
-        return pl.when(is_it).then("known_at").min()
-
-    acts = unique_events(history.filter(kind.is_in(PERMISSION_KINDS)))
-    rows = spine.select("customer_id", "as_of").unique()
+    acts = unique_events(history.filter(_IS_ABOUT)).select("customer_id", "at", "known_at", *_ACTS)
+    rows = spine.with_row_index("place")
     found = (
         rows.lazy()
+        .select("place", "customer_id", "as_of")
         .join(acts.lazy(), on="customer_id", how="inner")
-        .filter(known_at <= pl.col("as_of"))
-        .group_by("customer_id", "as_of")
-        .agg(
-            granted=first_known(later_than(is_denial)),
-            confirmed=pl.when(later_than(is_denial)).then("at").max(),
-            denied=pl.when(is_denial).then("known_at").max(),
-            erase=first_known(kind == "erase"),
-            complaint=first_known(is_complaint),
-            bounce=first_known(is_hard_bounce),
-            unsubscribe=pl.when(is_unsubscribe).then("known_at").max(),
-            is_lifted=later_than(is_unsubscribe).any(),
-        )
-        .with_columns(unsubscribe=pl.when(~pl.col("is_lifted")).then("unsubscribe"))
+        .filter(pl.col("known_at") <= pl.col("as_of"))
+        .group_by("place")
+        .agg(_FOUND)
+        .collect(engine="in-memory", optimizations=AS_WRITTEN)
     )
-    causes = ("erase", "bounce", "complaint", "unsubscribe")
     return (
-        spine.lazy()
-        .join(found, on=["customer_id", "as_of"], how="left", maintain_order="left")
-        .with_columns(
-            email_consent=pl.when(pl.col("granted").is_not_null())
-            .then(pl.lit("granted"))
-            .when(pl.col("denied").is_not_null())
-            .then(pl.lit("denied"))
-            .otherwise(pl.lit("unknown")),
-            consent_since=pl.coalesce("granted", "denied"),
-            consent_confirmed_at="confirmed",
-            suppressed_by=pl.coalesce(
-                pl.when(pl.col(cause).is_not_null()).then(pl.lit(cause)) for cause in causes
-            ),
-            suppressed_at=pl.coalesce(causes),
-        )
-        .drop("granted", "denied", "confirmed", "is_lifted", *causes)
-        .collect()
+        rows.lazy()
+        .join(found.lazy(), on="place", how="left", maintain_order="left")
+        .with_columns(unsubscribe=pl.when(~pl.col("is_lifted")).then("unsubscribe"))
+        .select(*spine.columns, *_TOLD)
+        .collect(engine="in-memory", optimizations=AS_WRITTEN)
     )
+
+
+def _is(kind: str, reason: str | None = None) -> pl.Expr:
+    is_it = (pl.col("kind") == kind) & IS_ABOUT_EMAIL
+    return is_it if reason is None else (is_it & (pl.col("reason") == reason)).fill_null(False)
+
+
+def _later_than(forbids: str) -> pl.Expr:
+    """Grants that undo every such act before them."""
+    known, happened = (pl.col(name).filter(pl.col(forbids)).max() for name in ("known_at", "at"))
+    return (
+        pl.col("is_yes")
+        & (known.is_null() | (pl.col("known_at") > known))
+        & (happened.is_null() | (pl.col("at") > happened))
+    )
+
+
+def _known(function: str, is_it: pl.Expr | str) -> pl.Expr:
+    known: pl.Expr = getattr(pl.col("known_at").filter(is_it), function)()
+    return known
+
+
+# Made once: reading expressions is most of the price of asking for one customer.
+_IS_ABOUT = pl.col("kind").is_in(PERMISSION_KINDS)
+_ACTS = (
+    IS_YES.alias("is_yes"),
+    _is("consent", "denied").alias("is_denial"),
+    _is("unsubscribe").alias("is_unsubscribe"),
+    _is("complaint").alias("is_complaint"),
+    _is("bounce", "hard").alias("is_hard_bounce"),
+    (pl.col("kind") == "erase").alias("is_erase"),
+)
+_GRANTS = _later_than("is_denial")
+_FOUND = (
+    _known("min", _GRANTS).alias("granted"),
+    pl.col("at").filter(_GRANTS).max().alias("confirmed"),
+    _known("max", "is_denial").alias("denied"),
+    _known("min", "is_erase").alias("erase"),
+    _known("min", "is_complaint").alias("complaint"),
+    _known("min", "is_hard_bounce").alias("bounce"),
+    _known("max", "is_unsubscribe").alias("unsubscribe"),
+    _later_than("is_unsubscribe").any().alias("is_lifted"),
+)
+_CAUSES = ("erase", "bounce", "complaint", "unsubscribe")
+_TOLD = (
+    pl.when(pl.col("granted").is_not_null())
+    .then(pl.lit("granted"))
+    .when(pl.col("denied").is_not_null())
+    .then(pl.lit("denied"))
+    .otherwise(pl.lit("unknown"))
+    .alias("email_consent"),
+    pl.coalesce("granted", "denied").alias("consent_since"),
+    pl.col("confirmed").alias("consent_confirmed_at"),
+    pl.coalesce(
+        pl.when(pl.col(cause).is_not_null()).then(pl.lit(cause)) for cause in _CAUSES
+    ).alias("suppressed_by"),
+    pl.coalesce(_CAUSES).alias("suppressed_at"),
+)

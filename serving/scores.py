@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
 import polars as pl
 
 from features.build import features_of
 from features.contacts import contacts_of
+from features.contracts import CHANNELS
 from features.items import habits_of
+from features.numbers import matched, places_in
 from features.past import Past, past_of
-from features.people import as_known
 from features.permissions import permissions_as_of
 from features.prices import prices_seen_of
 from features.profiles import hours_of
@@ -21,7 +23,7 @@ from serving.knowledge import Knowledge
 from serving.segment_settings import with_own_segments
 from serving.settings import PolicySettings, ServingSettings
 from serving.shelf_facts import with_shelf_facts
-from serving.tables import KEY
+from serving.tables import KEY, UTC
 from serving.tone import preferred_tones
 from training.model.churn import score_churn
 from training.model.dormancy import score_dormancy_date, score_email_dormancy
@@ -31,6 +33,10 @@ from training.model.model import Model
 
 _DATES = {"dormant_on": pl.Datetime("us", "UTC"), "dormant_within_30d": pl.Float64()}
 REFUSED = " (refused; `onje doctor` says why)"
+# What is known of a customer comes by a channel of events, or of CUSTOMERS.
+_SOURCES = sorted((*CHANNELS, "person"))
+_PLACE_OF_CHANNEL = np.array([_SOURCES.index(channel) for channel in CHANNELS])
+_NEVER = np.iinfo(np.int64).min
 # Models for which nothing that the merchant said can stand in.
 NEEDED = ("churn", "send-hour", "affinity-category", "affinity-product")
 
@@ -189,39 +195,56 @@ def _people(
         if models.dormancy_date is None
         else score_dormancy_date(models.dormancy_date, features).get_columns()
     )
-    known = _known(spine, history, customers)
     permissions = permissions_as_of(history, spine).select(
-        *KEY, "email_consent", "consent_since", "consent_confirmed_at",
+        "email_consent", "consent_since", "consent_confirmed_at",
         "suppressed_by", "suppressed_at",
     )  # fmt: skip
-    lives = as_known(customers, spine).select("country", "region")
-    return (
-        features.with_columns(churn, email_dormancy, *dates, *lives)
-        .join(permissions, on=KEY, how="left", maintain_order="left")
-        .join(known, on=KEY, how="left", maintain_order="left")
-        .with_columns(known_customer=pl.col("known_until").is_not_null())
+    known = _known(spine, history, customers)
+    return features.with_columns(
+        churn,
+        email_dormancy,
+        *dates,
+        *past.rows.select("country", "region"),
+        *permissions,
+        known.get_column("sources"),
+        known.get_column("known_until"),
+        known.get_column("known_until").is_not_null().alias("known_customer"),
     )
 
 
 def _known(spine: pl.DataFrame, history: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
-    """KEY, the newest thing known as `known_until`, and by channel as `sources`."""
-    told = pl.concat(
-        [
-            history.select("customer_id", "known_at", source=pl.col("channel").cast(pl.String)),
-            customers.select("customer_id", "known_at", source=pl.lit("person")),
-        ]
-    )
-    return (
-        spine.lazy()
-        .join(told.lazy(), on="customer_id")
-        .filter(pl.col("known_at") <= pl.col("as_of"))
-        .group_by(*KEY, "source")
-        .agg(known_until=pl.col("known_at").max())
-        .sort("source")
-        .group_by(KEY)
+    """For each row of `spine`, in its order: the newest thing known as `known_until`, and by
+    channel as `sources`; null where nothing is."""
+    whose = spine.get_column("customer_id").unique(maintain_order=True)
+    of_row = places_in(spine.get_column("customer_id"), whose)
+    as_of = spine.get_column("as_of").to_physical().to_numpy()
+    channels = history.get_column("channel")
+    newest = np.full((spine.height, len(_SOURCES)), _NEVER)
+    for told, source in (
+        (history, _PLACE_OF_CHANNEL[channels.to_physical().to_numpy()]),
+        (customers, np.full(customers.height, _SOURCES.index("person"))),
+    ):
+        places = places_in(told.get_column("customer_id"), whose)
+        order = None if (places[1:] >= places[:-1]).all() else np.argsort(places, kind="stable")
+        row, place = matched(of_row, places if order is None else places[order])
+        place = place if order is None else order[place]
+        known_at = told.get_column("known_at").to_physical().to_numpy()[place]
+        is_known = known_at <= as_of[row]
+        np.maximum.at(newest, (row[is_known], source[place[is_known]]), known_at[is_known])
+    row, source = np.nonzero(newest > _NEVER)
+    found = (
+        pl.DataFrame({"row": row, "source": pl.Series(_SOURCES)[source]})
+        .with_columns(pl.Series("known_until", newest[row, source]).cast(UTC))
+        .group_by("row", maintain_order=True)
         .agg(
             pl.struct("source", "known_until").alias("sources"),
             known_until=pl.col("known_until").max(),
         )
-        .collect(engine="in-memory")
+    )
+    if found.height == spine.height:
+        return found.drop("row")
+    return (
+        pl.DataFrame({"row": np.arange(spine.height)})
+        .join(found, on="row", how="left", maintain_order="left")
+        .drop("row")
     )
