@@ -41,6 +41,9 @@ CLOCKS_DIFFER: timedelta = pl.select(LATEST_CLOCK_ERROR).item()
 NO_STORE = Reason(
     code="store_unavailable", text="the store does not answer, so consent cannot be checked"
 )
+ERASED = Reason(
+    code="erased", text="they were erased: nothing is known of them, and nothing is kept"
+)
 RESTLESS = Reason(
     code="customer_is_changing", text="too much happens to this customer at this very moment"
 )
@@ -162,8 +165,7 @@ def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dic
         because = NO_STORE
     for place, asked in turn.items():
         if place not in outcomes:
-            wait = wait_unrecorded(asked, uuid4(), because=because, now=this.now)
-            outcomes[place] = wait.model_dump_json().encode()
+            outcomes[place] = _unrecorded(asked, because, this, degraded=True)
             if not asked.dry_run:
                 live.metrics.decisions.labels("wait", because.code, "true").inc()
     return outcomes
@@ -211,6 +213,15 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         view = this.store.view_of(
             [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
         )
+    gone = {
+        place: _unrecorded(asked, ERASED, this, degraded=False)
+        for place, asked in pending.items()
+        if asked.customer_id in view.erased
+    }
+    if gone:
+        there = {place: asked for place, asked in pending.items() if place not in gone}
+        return gone | (_decide(there, this, live) if there else {})
+    with stages.labels("read").time():
         requests = _requests(questions, view)
         knowledge = replace(view.knowledge, history=_with_context(questions, view, this))
     with stages.labels("scores").time():
@@ -233,6 +244,11 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         )
     with stages.labels("record").time():
         return _recorded(pending, decisions, view, this, live)
+
+
+def _unrecorded(asked: DecisionRequest, because: Reason, this: _Pass, *, degraded: bool) -> Outcome:
+    wait = wait_unrecorded(asked, uuid4(), because=because, now=this.now, degraded=degraded)
+    return wait.model_dump_json().encode()
 
 
 def _recorded(

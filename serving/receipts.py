@@ -13,6 +13,7 @@ from uuid import UUID
 import polars as pl
 from pydantic_core import to_json
 
+from serving.budgets import spends_of
 from serving.effective import Effective
 from serving.schemas.decisions import DecisionRequest, Send, Wait
 from serving.schemas.message import Reason
@@ -90,6 +91,7 @@ def record_of(
         send_at=row["send_at"],
         held_until=_held_until(row, settings),
         receipt=receipt_of(row, asked, settings, online=online),
+        spends=spends_of(row, settings.serving, settings.features.default_timezone),
         exposures=exposures_of({**row, "conditions": json.loads(row["conditions"])}),
         revision=revision,
     )
@@ -127,7 +129,7 @@ def receipt_of(
 
 
 def wait_unrecorded(
-    asked: DecisionRequest, decision_id: UUID, *, because: Reason, now: datetime
+    asked: DecisionRequest, decision_id: UUID, *, because: Reason, now: datetime, degraded: bool
 ) -> Wait:
     """The only answer that needs to know nothing of the customer."""
     return Wait(
@@ -137,6 +139,6 @@ def wait_unrecorded(
         because=[because],
         propensity=1.0,
         known_customer=None,
-        degraded=True,
+        degraded=degraded,
         valid_until=now + ASK_AGAIN,
     )

@@ -17,6 +17,12 @@ from serving.telling import as_told
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
+ERASED = Fault(
+    code="erased_customer",
+    found="an event of a customer who was erased, from before they began anew",
+    do="do not send it again; a signup or a consent that they gave since begins a new life",
+)
+
 
 @router.post("/events", responses=declared(413, 422, 503))
 async def tell(told: EventsRequest, live: LiveNow) -> EventsAnswer:
@@ -31,7 +37,7 @@ def _keep(told: Sequence[Event | Fault], live: Live, now: datetime) -> EventsAns
         if isinstance(item, Fault)
     ]
     places = [place for place, item in enumerate(told) if isinstance(item, Event)]
-    taken = Taken(accepted=0, known_already=0)
+    taken = Taken(accepted=0, known_already=0, erased=frozenset())
     if places:
         rows, broken = as_told([e for e in told if isinstance(e, Event)], now=now)
         rejected += [
@@ -39,9 +45,17 @@ def _keep(told: Sequence[Event | Fault], live: Live, now: datetime) -> EventsAns
             for place, reason in broken.items()
         ]
         taken = live.store.append_events(rows)
+        accepted = [place for number, place in enumerate(places) if number not in broken]
+        rejected += [
+            Rejected(index=place, fault=ERASED)
+            for place, event_id in zip(accepted, rows["event_id"], strict=True)
+            if event_id in taken.erased
+        ]
     live.metrics.events.labels("accepted").inc(taken.accepted)
     live.metrics.events.labels("known_already").inc(taken.known_already)
-    live.metrics.events.labels("rejected").inc(len(rejected))
+    gone = sum(item.fault is ERASED for item in rejected)
+    live.metrics.events.labels("erased").inc(gone)
+    live.metrics.events.labels("rejected").inc(len(rejected) - gone)
     return EventsAnswer(
         accepted=taken.accepted,
         known_already=taken.known_already,

@@ -11,7 +11,9 @@ from typing import Any, Literal
 import polars as pl
 from sqlalchemy import Connection, Row, func, select, update
 
-from serving.store import exposures
+from serving.budgets import Spend
+from serving.store import budgets, exposures
+from serving.store.erased import Names, gone_of
 from serving.store.exposures import Exposure
 from serving.store.revisions import advance_held, hold_revisions
 from serving.store.tables import decisions, requests, reservations
@@ -27,7 +29,7 @@ class Record:
     """A decision as it is to be kept.
 
     `held_until`: until then a mail counts as promised, unless its `send` event or a cancellation
-    comes first. `revision` is the customer's when it was decided on.
+    comes first. `spends` is what it uses of budgets, where it is decided live. `revision` is the customer's when it was decided on.
     """
 
     request_id: str
@@ -42,6 +44,7 @@ class Record:
     held_until: datetime | None
     receipt: str
     exposures: tuple[Exposure, ...]
+    spends: tuple[Spend, ...]
     revision: int
 
 
@@ -59,7 +62,7 @@ class OtherBody:
 
 @dataclass(frozen=True)
 class Outrun:
-    """Something became known of the customer since; decide again."""
+    """Something became known of the customer since, or a budget was used up; decide again."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,17 @@ def remembered(connection: Connection, asked: Mapping[str, str]) -> dict[str, Ke
 
 
 def record(
-    connection: Connection, records: Sequence[Record], *, at: datetime
+    connection: Connection, records: Sequence[Record], names: Names, *, at: datetime
 ) -> list[Kept | OtherBody | Outrun]:
     """Keep decisions with reservation and answer in one transaction; one result for each.
 
     Among `records` each request and each customer stands once. A send is kept only if its customer
     is still on the revision that was read: else another decision may have reserved a mail
-    meanwhile, or the customer may have unsubscribed. A wait promises nothing, so it stands.
+    meanwhile, or the customer may have unsubscribed; and only while its budgets last. A wait promises nothing, so it stands. Of a
+    customer who was erased meanwhile nothing is kept.
     """
     current = hold_revisions(connection, [r.customer_id for r in records])
+    gone = gone_of(connection, names, current)
     asked = {r.request_id: r.body_hash for r in records}
     answered = remembered(connection, asked)
     results: list[Kept | OtherBody | Outrun] = []
@@ -119,11 +124,18 @@ def record(
     for new in records:
         if new.request_id in answered:
             results.append(answered[new.request_id])
-        elif new.action == "send" and new.revision != current[new.customer_id]:
+        elif new.customer_id in gone or new.action == "send" and new.revision != current[new.customer_id]:
             results.append(Outrun())
         else:
             results.append(Kept(new.answer))
             kept.append(new)
+    spent = budgets.spend(connection, {new.decision_id: new.spends for new in kept})
+    if spent:
+        results = [
+            Outrun() if new.decision_id in spent and isinstance(result, Kept) else result
+            for new, result in zip(records, results, strict=True)
+        ]
+        kept = [new for new in kept if new.decision_id not in spent]
     # One request for two customers is not kept apart by their revisions.
     elsewhere = _keep_answers(connection, kept, at)
     if elsewhere:
@@ -138,16 +150,19 @@ def record(
     return results
 
 
-def record_plans(connection: Connection, plans: Sequence[Record]) -> None:
+def record_plans(connection: Connection, plans: Sequence[Record], names: Names) -> None:
     """Keep the decisions of a night: they reserve nothing, and the plans before give way to them.
 
     A plan gives way itself to what was decided live since it was made, and to the plan of a later
     night. The same night again changes nothing.
     """
+    # Nobody is decided on live meanwhile.
+    held = hold_revisions(connection, [plan.customer_id for plan in plans])
+    gone = gone_of(connection, names, held)
+    plans = [plan for plan in plans if plan.customer_id not in gone]
     if not plans:
         return
     customer_ids = [plan.customer_id for plan in plans]
-    hold_revisions(connection, customer_ids)  # nobody is decided on live meanwhile
     _supersede_plans(
         connection,
         customer_ids,
@@ -249,20 +264,21 @@ def mail_of(
 
 def _keep_answers(connection: Connection, kept: Sequence[Record], at: datetime) -> set[str]:
     """Keep what is answered; returns the ids of requests that were answered meanwhile."""
-    answers = [
-        {
+    answers = {
+        new.request_id: {
             "request_id": new.request_id,
             "body_hash": new.body_hash,
             "answer": new.answer,
             "at": at,
         }
-        for new in sorted(kept, key=lambda new: new.request_id)
-    ]
+        for new in kept
+    }
     if not answers:
         return set()
     fresh = insert_for(connection, requests).on_conflict_do_nothing()
-    kept_now = connection.execute(fresh.returning(requests.c.request_id), answers).scalars()
-    return {row["request_id"] for row in answers} - set(kept_now)
+    rows = [answers[request_id] for request_id in sorted(answers)]  # so no two wait for each other
+    kept_now = connection.execute(fresh.returning(requests.c.request_id), rows).scalars()
+    return answers.keys() - set(kept_now)
 
 
 def _write(connection: Connection, kept: Sequence[Record]) -> None:

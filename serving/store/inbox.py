@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select, update
 
 from features.tables import EVENTS
 from serving.store import complaints
+from serving.store.erased import Names, admit
 from serving.store.frames import from_lines, to_lines
 from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
@@ -24,10 +25,14 @@ COMPACTION = "compaction"
 
 @dataclass(frozen=True)
 class Taken:
-    """How many events were new, and how many had been told before."""
+    """How many events were new, and how many had been told before.
+
+    `erased`: ids of those that were not kept, since their customer was erased.
+    """
 
     accepted: int
     known_already: int
+    erased: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -50,25 +55,29 @@ class Inbox:
     events: pl.DataFrame
 
 
-def take(connection: Connection, told: pl.DataFrame) -> Taken:
+def take(connection: Connection, told: pl.DataFrame, names: Names) -> Taken:
     """Keep the events (columns of EVENTS) that were not told before; the first telling stays.
+
+    But for those of a customer who was erased, see serving.store.erased.admit.
 
     Whatever a customer's events say, none is known before one that was told before it: an
     unsubscribe that is told after the clock stepped back must not seem older than a consent.
     """
     hold(connection, Lock.EVENTS)
-    told = _in_order(connection, told)
+    admitted = admit(connection, names, told)
+    gone = frozenset(told["event_id"]) - frozenset(admitted["event_id"])
+    told = _in_order(connection, admitted)
     columns = told.select("event_id", "customer_id", "known_at").rows(named=True)
     rows = [{**row, "event": line} for row, line in zip(columns, to_lines(told), strict=True)]
     if not rows:
-        return Taken(0, 0)
+        return Taken(0, 0, gone)
     known = insert_for(connection, events).on_conflict_do_nothing(index_elements=["event_id"])
     fresh = connection.execute(known.returning(events.c.event_id), rows).scalars().all()
     new = told.filter(pl.col("event_id").is_in(fresh)).unique("event_id")
     advance(connection, new["customer_id"].unique().to_list())
     complaints.note(connection, new)
     _settle(connection, new.filter(pl.col("kind").cast(pl.String) == "send"))
-    return Taken(len(fresh), len(rows) - len(fresh))
+    return Taken(len(fresh), len(rows) - len(fresh), gone)
 
 
 def _in_order(connection: Connection, told: pl.DataFrame) -> pl.DataFrame:

@@ -69,6 +69,7 @@ def _prepare(connection: Any, _record: Any) -> None:
     # writers then fail as locked. `_beginner` begins them.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is written over
     connection.execute("PRAGMA synchronous=FULL")  # an acknowledged write survives a power cut
 
 

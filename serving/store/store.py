@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self
@@ -20,6 +20,7 @@ from serving.conditions import Conditions
 from serving.knowledge import Knowledge
 from serving.secret import Secret
 from serving.store import (
+    budgets,
     complaints,
     decided,
     deliveries,
@@ -158,7 +159,8 @@ class Store:
             online = inbox.online_events_of(connection, customer_ids)
             mail = decided.mail_of(connection, customer_ids, now)
             revisions = revisions_of(connection, customer_ids)
-            conditions = complaints.conditions_now(connection, now)
+            used = budgets.used_since(connection, now)
+            conditions = replace(complaints.conditions_now(connection, now), used=used)
             publication = published.publication(connection) or {}
             gone = erased.gone_of(connection, self._names, customer_ids)
             # Another thread may read another shelf meanwhile: this view keeps to its own.

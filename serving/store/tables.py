@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Dialect,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -81,6 +82,16 @@ complaints = Table(
     metadata,
     Column("event_id", String(255), primary_key=True),
     Column("at", Instant, nullable=False, index=True),
+)
+
+# What live decisions use of the budgets; `begins` is the first day of the period, by the shop's
+# calendar, and stands in `period` too, behind the name of the budget.
+budget_uses = Table(
+    "budget_uses",
+    metadata,
+    Column("period", String(64), primary_key=True),
+    Column("begins", String(10), nullable=False, index=True),
+    Column("used", Double, nullable=False),
 )
 
 # How often what we know of a customer has changed. A decision is made on one revision and
@@ -177,6 +188,45 @@ keys = Table(
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
+)
+# Whoever was erased, by a keyed hash of their id: all that is left of them, so that an old log does
+# not bring them back. What happened from `again_at` on is of their new life, null where none began.
+erased = Table(
+    "erased",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("again_at", Instant),
+    Column("swept_at", Instant),  # since when nothing outside the store holds them
+)
+# Their mails that were under way, by a keyed hash of the decision's id: who sends asks of them yet.
+erased_decisions = Table(
+    "erased_decisions",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+)
+# What webhooks brought, until it is parsed; then what could not be, until somebody sees to it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("claimed_until", Instant),
+)
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("died_at", Instant, nullable=False),
 )
 marks = Table(
     "marks",

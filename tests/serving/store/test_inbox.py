@@ -18,14 +18,14 @@ NOTHING = {"about": {}, "compaction": 0, "newest_events": 50}
 def test_an_event_told_twice_is_one_and_the_first_telling_stays(store, view):
     first = store.append_events(events(event("e1", query="mug"), event("e2")))
     again = store.append_events(events(event("e1", query="pen"), event("e3")))
-    assert (first, again) == (Taken(2, 0), Taken(1, 1))
+    assert (first, again) == (Taken(2, 0, frozenset()), Taken(1, 1, frozenset()))
     history = view("ann").knowledge.history.sort("event_id")
     assert history["event_id"].to_list() == ["e1", "e2", "e3"]
     assert history["query"].to_list() == ["mug", None, None]
 
 
 def test_an_event_told_twice_in_one_batch_is_one(store, view):
-    assert store.append_events(events(event("e1"), event("e1"))) == Taken(1, 1)
+    assert store.append_events(events(event("e1"), event("e1"))) == Taken(1, 1, frozenset())
     assert view("ann").knowledge.history.height == 1
 
 

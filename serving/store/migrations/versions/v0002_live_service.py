@@ -8,7 +8,17 @@ there is left as it is.
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 revision = "0002_live_service"
 down_revision = "0001"
@@ -28,6 +38,48 @@ Table(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
+)
+Table(
+    "erased",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("again_at", BigInteger),
+    Column("swept_at", BigInteger),
+)
+Table(
+    "erased_decisions",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+)
+Table(
+    "budget_uses",
+    metadata,
+    Column("period", String(64), primary_key=True),
+    Column("begins", String(10), nullable=False, index=True),
+    Column("used", Double, nullable=False),
+)
+Table(
+    "deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("claimed_until", BigInteger),
+)
+Table(
+    "dead_letters",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("died_at", BigInteger, nullable=False),
 )
 
 
