@@ -27,7 +27,7 @@ import httpx
 from benchmarks.big_store import CUSTOMERS, at_home, big_store, set_clock
 from benchmarks.load import Asked, Load, measured_apart
 from benchmarks.page import keep
-from features.errors import SettingsError
+from features.errors import NotReadyError, SettingsError
 from pipelines.console import Step, progress
 from pipelines.places import places
 from pipelines.serve import Running, running
@@ -102,11 +102,23 @@ def started(customers: int, changes: Mapping[str, str], *, step: Step) -> Iterat
         at = places(os.environ)
         try:
             with running(at, log=home / "service.log", service="benchmarks.service:Onje") as up:
+                _refuse_to_measure_nothing(up, written)
                 yield Bench(
                     up, written, customers, onje.settings.service.workers, home / "store.db"
                 )
         finally:
             del os.environ["ONJE_PORT"]
+
+
+def _refuse_to_measure_nothing(up: Running, key: str) -> None:
+    """NotReadyError where it answers without its models or its store: quickly, and for nothing."""
+    question = {"request_id": "first", "customer_id": "customer-0000000", "dry_run": True}
+    answer = httpx.post(
+        f"{up.address}/v1/decide", json=question, headers={"Authorization": f"Bearer {key}"}
+    ).json()
+    codes = {reason["code"] for reason in answer.get("because", [])}
+    if answer.get("degraded", True) or "store_unavailable" in codes:
+        raise NotReadyError(f"the service decides nothing: {answer}; its log is {up.log}")
 
 
 def changed(text: str, changes: Mapping[str, str]) -> str:
