@@ -18,6 +18,7 @@ from serving.access.admission import Admission
 from serving.effective import SettingsShelf
 from serving.metrics import Metrics
 from serving.models import ModelShelf
+from serving.night import NightScores
 from serving.secret import Secret
 from serving.store import Store
 
@@ -45,6 +46,7 @@ class Live:
     threads: CapacityLimiter
     gate: Admission
     secret: Secret
+    night: NightScores
 
     def now(self) -> datetime:
         """The present as the data has it: a demo's data may live some days behind the clock."""

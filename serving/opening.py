@@ -12,6 +12,7 @@ from serving.effective import ReadSettings, SettingsShelf
 from serving.live import Clock, Live
 from serving.metrics import Metrics
 from serving.models import ModelShelf
+from serving.night import NightScores
 from serving.secret import Secret
 from serving.store import Store
 
@@ -46,4 +47,5 @@ def open_live(
         threads=CapacityLimiter(settings.current.serving.service.threads),
         gate=gate,
         secret=secret,
+        night=NightScores(home / "lake"),
     )

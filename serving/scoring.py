@@ -57,8 +57,18 @@ def score_view(customer_ids: Sequence[str], view: View, live: Live) -> list[Scor
     return [_scored(row, person) for row, person in zip(rows, people, strict=True)]
 
 
+def scores_of_the_night(customer_ids: Sequence[str], live: Live) -> list[Scores]:
+    """Of those customers that the last night knew, what it said of them; `degraded` all."""
+    rows = live.night.of(customer_ids).rows(named=True)
+    return [_on_the_wire(row | {"degraded": True}) for row in rows]
+
+
+def _on_the_wire(row: dict[str, Any]) -> Scores:
+    return Scores.model_validate(row | {"versions": json.loads(row["versions"])})
+
+
 def _scored(row: dict[str, Any], person: dict[str, Any]) -> Scored:
     """`row` of SCORES as the wire has it, with what `person`, the same customer, says besides."""
-    scores = Scores.model_validate(row | {"versions": json.loads(row["versions"])})
+    scores = _on_the_wire(row)
     permission = Permission.model_validate({name: person[name] for name in Permission.model_fields})
     return Scored(scores, permission, person["timezone"] if person["zone_known"] else None)

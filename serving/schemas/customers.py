@@ -94,6 +94,10 @@ class ScoresAnswer(Message):
     """Scores in the order asked for."""
 
     scores: list[Scores]
+    of_last_night: bool = Field(
+        description="the store does not answer: these are the scores of the last night, as of "
+        "each one's `as_of`; what was told since is not in them"
+    )
 
 
 class Permission(Message):

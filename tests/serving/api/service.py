@@ -29,7 +29,9 @@ NOON = datetime(2024, 5, 1, 16, tzinfo=UTC)  # in New York, where these customer
 class Service:
     """One process of Onje on `home`; several may share it."""
 
-    def __init__(self, home: Path, portal, *, patches=(), routers=(), hooks=()) -> None:
+    def __init__(
+        self, home: Path, portal, *, patches=(), routers=(), hooks=(), store_url=None
+    ) -> None:
         self.now = NOON
         self._portal = portal
         fixed = {
@@ -40,7 +42,7 @@ class Service:
             partial(
                 open_live,
                 home=home,
-                store_url=f"sqlite:///{home / 'store.db'}",
+                store_url=store_url or f"sqlite:///{home / 'store.db'}",
                 read=self._read,
                 clock=lambda: self.now,
                 registry=CollectorRegistry(),
