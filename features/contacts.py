@@ -15,6 +15,9 @@ _NOBODY = CUSTOMERS.schema.create_empty()
 _IS_SENT = happened("send", where=pl.col("is_email"))
 _IS_SENT_LATELY = happened("send", days=365, where=pl.col("is_email"))
 _IS_CLICKED = happened("click", days=365, where=pl.col("is_email"))
+_IS_CONTACT = (
+    pl.col("kind").is_in(["send", "click"]) & pl.col("is_email") & pl.col("email").is_not_null()
+)
 _COLUMNS = (
     per(pl.when(_IS_SENT).then("age").min(), DAY).alias("days_since_same"),
     _IS_SENT_LATELY.sum().cast(pl.Float64).alias("sends_same"),
@@ -52,13 +55,7 @@ def contacts_as_of(
 
 def contacts_of(past: Past) -> pl.DataFrame:
     """`contacts_as_of` for a past that is there already, in the order of its rows."""
-    mails = past.lines.filter(
-        pl.col("kind").is_in(["send", "click"]), "is_email", pl.col("email").is_not_null()
-    )
-    return (
-        mails.group_by("row", "email")
-        .agg(_COLUMNS)
-        .sort("row", "email")
-        .join(past.rows.select("row", "customer_id", "as_of"), on="row", maintain_order="left")
-        .select("customer_id", "as_of", "email", *MEANINGS)
-    )
+    found = past.lines.filter(_IS_CONTACT).group_by("row", "email").agg(_COLUMNS)
+    found = found.sort("row", "email") if found.height > 1 else found
+    whose = past.rows.select("customer_id", "as_of")[found.get_column("row")]
+    return whose.hstack(found.drop("row"))

@@ -6,16 +6,19 @@ import polars as pl
 
 from features.tables import CUSTOMERS
 
+_COLUMNS = CUSTOMERS.columns
+_ORDER = ["known_at", *(name for name in _COLUMNS if name != "known_at")]
+
 
 def as_known(customers: pl.DataFrame, spine: pl.DataFrame) -> pl.DataFrame:
     """The spine, in its order, with the columns of the newest row known at `as_of`.
 
     A newer row replaces an older one whole, also where it says less. Null for a stranger.
     """
-    # Sorted by everything, so that two rows known at the same moment never depend on their order.
-    said = customers.select(CUSTOMERS.columns).sort(
-        "known_at", *(name for name in CUSTOMERS.columns if name != "known_at")
-    )
+    said = customers.select(_COLUMNS)
+    if said.get_column("customer_id").is_duplicated().any():
+        # By everything, so that two rows known at the same moment never depend on their order.
+        said = said.sort(_ORDER)
     return (
         spine.with_row_index("place")
         .sort("as_of")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -81,6 +82,7 @@ STAGES = (
 )
 
 
+@lru_cache(maxsize=8)
 def first_that_applies(choices: tuple[Segment, ...], *, settings: FeatureSettings) -> pl.Expr:
     """The name of the first choice whose condition holds; one that cannot be decided does not."""
     return pl.coalesce(

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from features.feature import DAY, per
-from features.history import category_of
 from features.prices import SEEN_DAYS
+from features.shelf import new_products
 from serving.tables import KEY
 
 # A product is new for so long.
@@ -51,11 +51,15 @@ def with_shelf_facts(
     `seen`: prices seen, of features.prices; `shelf`: PRODUCTS. Null where there is no such thing.
     """
     new = new_products(shelf, category_depth=category_depth)
-    for name, of in (
-        ("new_viewed_days", "viewed_category_30d"),
-        ("new_favourite_days", "favourite_category"),
-    ):
-        people = people.with_columns(_newest(people, new, of).alias(name))
+    people = people.with_columns(
+        _newest(people, new, of).alias(name)
+        for name, of in (
+            ("new_viewed_days", "viewed_category_30d"),
+            ("new_favourite_days", "favourite_category"),
+        )
+    )
+    if seen.is_empty():  # the usual case: few sources tell the price of what is looked at
+        return people.with_columns(_NO_DROP)
     best = (
         dropped(seen, shelf, currency=currency)
         .sort(*KEY, "rank")
@@ -65,11 +69,10 @@ def with_shelf_facts(
     return people.join(best, on=KEY, how="left", maintain_order="left")
 
 
-def new_products(shelf: pl.DataFrame, *, category_depth: int) -> pl.DataFrame:
-    """What is on the shelf and has a date of release: product_id, category, released_at."""
-    return shelf.filter("available", pl.col("released_at").is_not_null()).select(
-        "product_id", "released_at", category=category_of("category", depth=category_depth)
-    )
+_NO_DROP = tuple(
+    pl.lit(None, pl.Float64).alias(name)
+    for name in ("price_drop", "price_seen", "price_now", "price_seen_days")
+)
 
 
 def _newest(people: pl.DataFrame, new: pl.DataFrame, of: str) -> pl.Series:

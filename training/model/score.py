@@ -13,7 +13,8 @@ def inputs_of(model: Model, features: pl.DataFrame) -> pl.DataFrame:
 
     A feature that was added since the training does no harm; one that is gone is refused.
     """
-    missing = [name for name in model.inputs if name not in features.columns]
+    known = set(features.columns)
+    missing = [name for name in model.inputs if name not in known]
     if missing:
         raise NotReadyError(
             f"model {model.name} {model.version} needs the inputs {', '.join(model.inputs)}; "

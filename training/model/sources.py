@@ -7,6 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.feature import DAY
+from features.shelf import new_products
 from training.model.known import UNIT, Floats, Ints, Known, Links
 from training.model.own_items import Own
 
@@ -96,14 +97,15 @@ def newcomers(
     }
     if shelf is None or spine.is_empty() or not known.category_codes:
         return pl.DataFrame(schema=empty)
+    released = new_products(shelf, category_depth=depth)
+    if released.is_empty():
+        return pl.DataFrame(schema=empty)
     moments, new = spine.get_column("as_of"), pl.duration(days=NEW_DAYS)
-    recent = shelf.filter(
-        pl.col("available"),
+    recent = released.filter(
         pl.col("released_at") <= moments.max(),
         pl.col("released_at") > pl.lit(moments.min()) - new,
     )
-    parts = recent.get_column("category").str.split(" > ").list.head(depth).list.join(" > ")
-    codes = [known.category_codes.get(name, -1) for name in parts.to_list()]
+    codes = [known.category_codes.get(name, -1) for name in recent.get_column("category")]
     return (
         recent.select(
             pl.col("product_id").alias("item"),
