@@ -31,6 +31,7 @@ VERBS = {
     "rescore": "Decide for every customer and write plans and scores.",
     "serve": "Start the service.",
     "keys": "Make, list, rotate and revoke the keys that the service asks for.",
+    "dead-letters": "See to what webhooks told and could not become an event.",
     "replay": "Decide again what was decided, and say what differs.",
     "render": "Show the e-mail of a decision as a small block of HTML.",
 }
@@ -60,7 +61,7 @@ def application(asked: str | None) -> typer.Typer:
     app.callback()(_root)
     for verb, line in VERBS.items():
         if verb == asked:
-            import_module(f"pipelines.commands.{verb}").add_to(app)
+            import_module(f"pipelines.commands.{verb.replace('-', '_')}").add_to(app)
         else:
             app.command(verb, help=line)(_not_loaded)
     return app

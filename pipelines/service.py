@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from prometheus_client import REGISTRY
 
 from pipelines.effective import read_settings
+from pipelines.hooks.sources import hooks
 from pipelines.places import places
 from pipelines.pulling import keep_pulling
 from pipelines.root_secret import root_secret
@@ -51,6 +52,7 @@ def service() -> Any:
         workers=settings.workers,
         timeout_seconds=settings.timeout_seconds,
         access=file.access,
+        hooks=list(hooks(os.environ).values()),
         companions=[partial(keep_pulling, at=places(os.environ))],
     )
 

@@ -12,12 +12,13 @@ from serving.access.description import describe_access
 from serving.access.gate import Gate
 from serving.batching import Batcher
 from serving.faults import NoSuchPath, answer_faults
+from serving.hooks import Hook, Inlet
 from serving.live import Live
 from serving.request_metrics import RequestMetrics
-from serving.routes import customers, decide, decisions, events, health, scores
+from serving.routes import customers, decide, decisions, events, health, hooks, scores, unsubscribe
 from serving.warm_up import warm_up
 
-ROUTERS = (decide, scores, events, decisions, customers, health)
+ROUTERS = (decide, scores, events, hooks, decisions, customers, unsubscribe, health)
 
 
 # What runs beside the app for as long as it does, and does not end by itself.
@@ -28,12 +29,13 @@ def create_app(
     open_live: Callable[[], Live],
     *,
     routers: Sequence[APIRouter],
+    hooks: Sequence[Hook] = (),
     companions: Sequence[Companion] = (),
 ) -> FastAPI:
     """The app. `open_live` is called when it starts, in the process that will serve.
 
-    `routers` are mounted beside its own: pages and webhooks of layers above this one; `companions`
-    run beside it.
+    `routers` are mounted beside its own: pages and webhooks of layers above this one; `hooks` are
+    the sources that may bring events; `companions` run beside it.
     """
 
     @asynccontextmanager
@@ -41,9 +43,9 @@ def create_app(
         app.state.live = live = await asyncio.to_thread(open_live)
         await asyncio.to_thread(warm_up, live)
         app.state.batcher = batcher = Batcher(live)
-        beside = [
-            asyncio.create_task(run) for run in (live.keep_fresh(), *(c(live) for c in companions))
-        ]
+        app.state.inlet = inlet = Inlet(live, {hook.name: hook for hook in hooks})
+        endless = (live.keep_fresh(), inlet.keep_parsing(), *(run(live) for run in companions))
+        beside = [asyncio.create_task(one) for one in endless]
         app.state.is_ready = True
         yield
         app.state.is_ready = False

@@ -24,6 +24,8 @@ class Metrics:
     refused: Counter
     requests: Histogram
     pulls: Counter
+    deliveries: Counter
+    dead: Counter
     turned_away: Counter
 
     @classmethod
@@ -82,6 +84,18 @@ class Metrics:
                 "requests by route and status, from their arrival to their answer",
                 ["route", "status"],
                 buckets=SECONDS,
+                registry=registry,
+            ),
+            deliveries=Counter(
+                "onje_deliveries",
+                "bodies of webhooks: kept, refused for their signature, parsed into events",
+                ["source", "outcome"],
+                registry=registry,
+            ),
+            dead=Counter(
+                "onje_dead_letters",
+                "what webhooks told and could not become an event",
+                ["source"],
                 registry=registry,
             ),
             pulls=Counter(

@@ -18,6 +18,7 @@ from serving.access.settings import AccessSettings
 from serving.access.sockets import allow_connections, guard_connections
 from serving.app import Companion, create_app
 from serving.faults import fault_response
+from serving.hooks import Hook
 from serving.live import Live
 from serving.orphans import end_with_parent
 from serving.schemas.message import Fault
@@ -73,6 +74,7 @@ def build(
     workers: int,
     timeout_seconds: int,
     access: AccessSettings,
+    hooks: Sequence[Hook] = (),
     companions: Sequence[Companion] = (),
 ) -> Any:
     """A service that mounts the app; nothing is opened before a worker starts."""
@@ -80,7 +82,7 @@ def build(
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")
     forget_timers()
     guard_connections(access)
-    app = create_app(open_live, routers=routers, companions=companions)
+    app = create_app(open_live, routers=routers, hooks=hooks, companions=companions)
 
     # Without max_concurrency: a gate there can be held shut by 64 idle connections. A short
     # timeout: BentoML keeps each request's objects in memory for as long as it lasts. Without its

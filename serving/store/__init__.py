@@ -1,13 +1,17 @@
-"""The store on SQLite: what a decision needs now, durable and safe between processes."""
+"""The store: what a decision needs now, durable and safe between processes."""
 
 from serving.store.connections import StoreUnavailable
 from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State
+from serving.store.deliveries import Dead, DeadLetter, Delivery, Waiting
 from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
 from serving.store.store import Store, View
 
 __all__ = [
+    "Dead",
+    "DeadLetter",
     "Decided",
+    "Delivery",
     "Inbox",
     "Kept",
     "OtherBody",
@@ -19,4 +23,5 @@ __all__ = [
     "StoreUnavailable",
     "Taken",
     "View",
+    "Waiting",
 ]
