@@ -79,7 +79,7 @@ def decisions_of(
     """`answer` where the scores of the requests' (customer_id, as_of) are there already."""
     rows = requests.get_column("row")
     if not rows.is_sorted():
-        made = decisions_of(
+        sorted_by_row = decisions_of(
             requests.sort("row"),
             knowledge,
             models,
@@ -88,7 +88,7 @@ def decisions_of(
             feature_settings=feature_settings,
             valuation=valuation,
         )
-        return made[rows.rank("ordinal").cast(pl.Int64) - 1]
+        return sorted_by_row[rows.rank("ordinal").cast(pl.Int64) - 1]
     turns = turns_of(requests, knowledge.mail)
     numbers = sorted(set(turns.to_list())) or [0]
     made = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from serving.segment_settings import columns_asked
 from serving.settings import EmailSettings, ServingSettings
 from serving.tables import WORKFLOW
 from serving.triggers import TRIGGERS, Picks
+from serving.whose import NOBODY, gathered
 from serving.workflow_steps import OF_SUNSET
 from serving.workflows import in_workflow
 
@@ -73,28 +74,25 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
     if not questions.get_column("row").is_sorted():
         questions = questions.sort("row")
     arms = _arms(settings)
-    flags = questions.select(
-        *(arm.applies.alias(arm.email) for arm in arms), only_time=asks_only_for_time()
-    )
+    flags = _of(questions, _read_by_all(settings)).select_seq(_flags(settings))
     only_time = flags.get_column("only_time")
     is_asked = _asked(questions, arms)
     applies = np.column_stack([flags.get_column(arm.email).to_numpy() for arm in arms])
     considered = (applies | only_time.to_numpy()[:, None]) & is_asked
     question, place = np.nonzero(is_asked)
-    carried = questions.select(CARRIED).with_columns(only_time)
-    return (
-        pl.concat([carried[question], _catalogue(settings)[place]], how="horizontal", rechunk=False)
-        .with_columns(
+    told = _told(questions, considered, is_asked, arms)
+    where = np.full(len(question), NOBODY)
+    where[told.get_column("arm").to_numpy()] = np.arange(told.height)
+    carried = _of(questions, CARRIED).hstack([only_time])
+    return pl.DataFrame(
+        [
+            pl.Series("arm", np.arange(len(question), dtype=np.uint32)),
+            *carried[question].get_columns(),
+            *_catalogue(settings)[place].get_columns(),
             pl.Series("applies", applies[question, place]),
             pl.Series("considered", considered[question, place]),
-        )
-        .with_row_index("arm")
-        .join(
-            _told(questions, considered, is_asked, arms),
-            on="arm",
-            how="left",
-            maintain_order="left",
-        )
+            *gathered(told.drop("arm"), where).get_columns(),
+        ]
     )
 
 
@@ -145,9 +143,26 @@ def _told(
         if len(whose):
             number = pl.Series("arm", numbers[whose, place], pl.UInt32)
             # Of all that is known, no more is taken along than is read.
-            theirs = questions.select(arm.reads)[whose]
+            theirs = _of(questions, arm.reads)[whose]
             parts.append(theirs.lazy().select(number, *arm.told))
     return pl.concat(pl.collect_all(parts, engine="in-memory"))
+
+
+def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """These columns; to select them by name takes several times as long."""
+    return pl.DataFrame([frame.get_column(name) for name in names])
+
+
+@lru_cache(maxsize=8)
+def _flags(settings: ServingSettings) -> list[pl.Expr]:
+    """Whether each e-mail applies, and whether only the time is asked for."""
+    applies = [arm.applies.alias(arm.email) for arm in _arms(settings)]
+    return [*applies, asks_only_for_time().alias("only_time")]
+
+
+@lru_cache(maxsize=8)
+def _read_by_all(settings: ServingSettings) -> list[str]:
+    return sorted({name for flag in _flags(settings) for name in flag.meta.root_names()})
 
 
 @lru_cache(maxsize=8)

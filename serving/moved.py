@@ -28,7 +28,8 @@ def all_that_shut(
     shuts the minute more than once, what shuts it longest is told.
     """
     named = arms.get_column("best_shut").fill_null(OPEN).to_numpy()
-    moved = np.flatnonzero((chosen >= 0) & (named[chosen] != OPEN)) if arms.height else []
+    sent = np.flatnonzero(chosen != NOBODY)
+    moved: Numbers = sent[named[chosen[sent]] != OPEN]
     if len(moved):
         theirs = arms[chosen[moved]]
         at = theirs.get_column("unconstrained_at").to_physical().to_numpy()

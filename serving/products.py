@@ -77,7 +77,8 @@ def _in_order_of_rank(
     there = np.flatnonzero(place != NOWHERE)
     there = there[stock.released[place[there]] <= as_of[there]]
     rank = offers.get_column("rank").to_numpy()[there]
-    return there[np.lexsort((rank, of_list[there]))]
+    in_order: Places = there[np.lexsort((rank, of_list[there]))]
+    return in_order
 
 
 def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ WHOSE = (pl.col("customer_id"), pl.col("as_of").to_physical())
 
 def index_of(people: pl.DataFrame) -> Index:
     """Of rows with KEY, each of which there is once."""
-    return {key: place for place, key in enumerate(people.select(WHOSE).iter_rows())}  # type: ignore[misc]
+    return {key: place for place, key in enumerate(people.select(WHOSE).iter_rows())}
 
 
 def places_of(frame: pl.DataFrame, index: Index) -> Places:
@@ -32,7 +32,7 @@ def places_of(frame: pl.DataFrame, index: Index) -> Places:
     """
     first = begins_of(frame)
     keys = frame.select(WHOSE)[first].iter_rows()
-    found = np.array([index.get(key, NOBODY) for key in keys], dtype=np.int64)  # type: ignore[call-overload]
+    found = np.array([index.get(key, NOBODY) for key in keys], dtype=np.int64)
     return np.repeat(found, np.diff(np.append(first, frame.height)))
 
 
