@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from features.contracts import LATEST_CLOCK_ERROR
 from serving.answer import decisions_of
 from serving.effective import Effective
 from serving.live import Live
-from serving.receipts import answer_of, body_hash, record_of, wait_unrecorded
+from serving.receipts import answer_of, body_hash, record_of, rows_of, wait_unrecorded
 from serving.schemas.decisions import DecisionRequest
 from serving.schemas.events import SeenEvent
 from serving.schemas.message import Fault, Reason
@@ -24,6 +25,7 @@ from serving.scores import Models, scores_of
 from serving.store import Kept, OtherBody, Outrun, Record, Store, StoreUnavailable, View
 from serving.tables import KEY, REQUESTS
 from serving.telling import as_seen
+from serving.unsubscribing import Tokens
 from serving.valuation import OWN
 
 log = logging.getLogger("onje")
@@ -260,12 +262,14 @@ def _recorded(
 ) -> dict[int, Outcome]:
     """The answers, each kept unless it is a dry run or its customer has changed meanwhile."""
     in_force = this.settings
-    rows = dict(zip(pending, decisions.rows(named=True), strict=True))
+    base = in_force.serving.service.unsubscribe_url
+    links = partial(Tokens(live.secret).url_of, base=base)
+    rows = dict(zip(pending, rows_of(decisions), strict=True))
     outcomes: dict[int, Outcome] = {}
     records: dict[int, Record] = {}
     for place, asked in pending.items():
         if asked.dry_run:
-            outcomes[place] = answer_of(rows[place]).model_dump_json().encode()
+            outcomes[place] = answer_of(rows[place], links).model_dump_json().encode()
         else:
             records[place] = record_of(
                 rows[place],
@@ -273,6 +277,7 @@ def _recorded(
                 in_force,
                 online=view.online.get(asked.customer_id, ()),
                 revision=view.revisions[asked.customer_id],
+                links=links,
             )
     if records:
         this.store.keep_settings(in_force.fingerprint, in_force.to_json())
