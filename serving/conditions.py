@@ -18,7 +18,8 @@ class Conditions:
     Prices are money: of one more e-mail, of one more coupon, of one more expected unsubscribe, as
     far as budgets bind. `complaints_7d` of `delivered_7d` e-mails of the last seven days were
     reported as spam. `launched_at` is when the first decision was made live, null before.
-    `shares` are those of the arms of experiments that learn, by experiment and arm.
+    `shares` are those of the arms of experiments that learn, by experiment and arm. `used` is what
+    was promised live of each budget, by its day or week (serving.budgets); a night knows none.
     """
 
     mail_price: float
@@ -28,6 +29,7 @@ class Conditions:
     delivered_7d: int
     launched_at: datetime | None
     shares: Mapping[str, Mapping[str, float]]
+    used: Mapping[str, float]
 
     def under(self, budget: BudgetSettings) -> Self:
         """These conditions with the prices of those budgets alone that there are now.
@@ -50,7 +52,8 @@ class Conditions:
     def from_json(cls, text: str) -> Self:
         told = json.loads(text)
         launched = told["launched_at"] and datetime.fromisoformat(told["launched_at"])
-        return cls(**(told | {"launched_at": launched}))
+        # An earlier release counted no uses.
+        return cls(**({"used": {}} | told | {"launched_at": launched}))
 
 
 NO_CONDITIONS = Conditions(
@@ -61,4 +64,5 @@ NO_CONDITIONS = Conditions(
     delivered_7d=0,
     launched_at=None,
     shares={},
+    used={},
 )

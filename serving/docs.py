@@ -72,7 +72,11 @@ both agree. `onje rescore` tells the prices and how much of each budget is used.
 ties or by chance becomes a wait with the reason `budget`, the least worth first; an e-mail that the
 price alone keeps at home is told by `budget_price`. Prices are found anew each night and are not
 smoothed. More than 20,000 customers are represented by a fair sample of them. Transactional e-mail
-uses no budget and pays no price. Live decisions pay the price, and are not counted. A price counts
+uses no budget and pays no price. Live decisions pay the price too, and are
+counted as they are promised: once the day on which a mail leaves (or the week of a coupon or an
+expected unsubscribe) is full, `budget_spent` shuts it, and the mail goes later or not at all. Plans
+and live decisions are held to a budget each by themselves, so whoever sends by both may send twice
+as much; a mail that was cancelled does not give its place back. A price counts
 only while its budget is set: one that is taken away costs nothing from the next decision on.
 
 ## Evidence

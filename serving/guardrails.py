@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 import polars as pl
 
 from serving.brake import Brake
+from serving.budgets import SPENT
 from serving.frequency import FREQUENCY
 from serving.guardrail_settings import DAYS, MARKETING, TRANSACTIONAL
 from serving.reasons import Reason, Reasons
@@ -131,6 +132,7 @@ OF_INSTANTS: Mapping[str, str] = {
     "consent_expired": "where the law wants consent confirmed anew, no marketing leaves once that "
     "is overdue",
     **FREQUENCY,
+    SPENT[0]: SPENT[1],
 }
 COMPLAINT_BRAKE = (
     "complaint_brake",

@@ -10,6 +10,7 @@ import polars as pl
 
 from serving.assignment import assigned, experiments_of, with_arms_of_experiments
 from serving.brake import brake_of
+from serving.budgets import spent_times
 from serving.conditions import Conditions
 from serving.evidence import with_evidence
 from serving.experiments import (
@@ -119,7 +120,13 @@ def decide(
         questions.get_column("row").to_numpy(), arms.get_column("row").to_numpy()
     )
     brake = brake_of(inputs.conditions, settings.brake)
-    closed = pl.concat([closed_times(inputs.mails, settings, brake), expiries(questions)])
+    closed = pl.concat(
+        [
+            closed_times(inputs.mails, settings, brake),
+            expiries(questions),
+            spent_times(questions, inputs.conditions.used, settings, default_zone),
+        ]
+    )
     instants = valued_instants(arms, inputs.curves, closed, settings=settings, valuation=valuation)
     arms = with_best_instants(arms, instants, brake)
     arms = with_evidence(arms, policy, is_own=valuation is OWN)

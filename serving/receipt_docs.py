@@ -124,8 +124,9 @@ OF_REASONS: Mapping[str, str] = {
     "segment or of everyone stand in",
     "explored_email": "chance chose the e-mail, or none, to learn what each brings",
     "explored_hour": "chance chose the hour, to learn what each brings",
-    "moved": "from when to when: the better minute was shut, by quiet hours, a day, a cap, a gap, a "
-    "consent that runs out or an experiment's hour; each that shut it is told, see `moved_by`",
+    "moved": "from when to when: the better minute was shut, by quiet hours, a day, a cap, a gap, "
+    "a budget, a consent that runs out or an experiment's hour; each that shut it is told, see "
+    "`moved_by`",
     "instead_of": "another e-mail would have been worth more, but a guardrail forbids it",
     "thin_evidence": "another e-mail may be worth more, but what is known of them is too little to "
     "leave the usual best for it",

@@ -29,7 +29,8 @@ class Record:
     """A decision as it is to be kept.
 
     `held_until`: until then a mail counts as promised, unless its `send` event or a cancellation
-    comes first. `spends` is what it uses of budgets, where it is decided live. `revision` is the customer's when it was decided on.
+    comes first. `spends` is what it uses of budgets, where it is decided live. `revision` is the
+    customer's when it was decided on.
     """
 
     request_id: str
@@ -112,8 +113,8 @@ def record(
 
     Among `records` each request and each customer stands once. A send is kept only if its customer
     is still on the revision that was read: else another decision may have reserved a mail
-    meanwhile, or the customer may have unsubscribed; and only while its budgets last. A wait promises nothing, so it stands. Of a
-    customer who was erased meanwhile nothing is kept.
+    meanwhile, or the customer may have unsubscribed; and only while its budgets last. A wait
+    promises nothing, so it stands. Of a customer who was erased meanwhile nothing is kept.
     """
     current = hold_revisions(connection, [r.customer_id for r in records])
     gone = gone_of(connection, names, current)
@@ -124,7 +125,11 @@ def record(
     for new in records:
         if new.request_id in answered:
             results.append(answered[new.request_id])
-        elif new.customer_id in gone or new.action == "send" and new.revision != current[new.customer_id]:
+        elif (
+            new.customer_id in gone
+            or new.action == "send"
+            and new.revision != current[new.customer_id]
+        ):
             results.append(Outrun())
         else:
             results.append(Kept(new.answer))

@@ -89,6 +89,13 @@ OF_POLICY: Mapping[str, Callable[[], Mapping[str, str]]] = {
     "budget_price": of(
         shop(SURE, {}, budget=FULL), conditions=replace(NO_CONDITIONS, mail_price=99.0), **WAITING),
     "budget": budget_of_the_night,
+    "budget_spent": of(
+        shop(SURE, {}, budget=FULL),
+        conditions=replace(
+            NO_CONDITIONS, used={"mails 2026-03-03": 1.0, "mails 2026-03-04": 1.0}
+        ),
+        **WAITING,
+    ),
     "unknown_customer": of(known_customer=False),
     "unknown_zone": of(zone_known=False),
     "consent": of(email_consent="denied", **WAITING),

@@ -49,6 +49,7 @@ def record(request_id, decision_id=None, customer_id="ann", action="send", revis
         "held_until": NOW + timedelta(hours=51) if action == "send" else None,
         "receipt": '{"why": "test"}',
         "exposures": (),
+        "spends": (),
         "revision": revision,
     }
     return Record(**(values | more))
