@@ -28,6 +28,7 @@ VERBS = {
     "pull": "Bring the champions that MLflow names to this machine.",
     "publish": "Load recent histories from the lake into the store.",
     "compact": "Move events that came in online from the store to the lake.",
+    "tidy": "Let go of what the store has kept for long enough.",
     "rescore": "Decide for every customer and write plans and scores.",
     "serve": "Start the service.",
     "keys": "Make, list, rotate and revoke the keys that the service asks for.",

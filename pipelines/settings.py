@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import SettingsError
 from features.settings import FeatureSettings
+from pipelines.retention import RetentionSettings
 from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
 from serving.settings import DecidingTables, ServingSettings
 from training.settings import TrainingSettings
@@ -33,6 +34,7 @@ class Settings(DecidingTables):
     """All of onje.toml, one table per layer."""
 
     clock: ClockSettings
+    retention: RetentionSettings
     features: FeatureSettings
     training: TrainingSettings
 

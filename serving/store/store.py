@@ -31,6 +31,7 @@ from serving.store import (
     keys,
     patches,
     published,
+    retention,
 )
 from serving.store.conditions import (
     change_conditions,
@@ -48,6 +49,7 @@ from serving.store.inbox import Inbox, Taken
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
 from serving.store.published import Shelf
+from serving.store.retention import Kind
 from serving.store.revisions import revisions_of
 from serving.store.scrubbing import scrub
 
@@ -452,6 +454,17 @@ class Store:
         """The history of changes: also those that were taken back, when and by whom."""
         with self._connections.reading() as connection:
             return patches.all_patches(connection)
+
+    # Letting go of what is kept for long enough
+
+    def count_older(self, until: Mapping[Kind, datetime], *, now: datetime) -> dict[Kind, int]:
+        with self._connections.reading(unhurried=True) as connection:
+            return retention.count_older(connection, until, now=now)
+
+    def drop_older(self, kind: Kind, before: datetime, *, now: datetime) -> int:
+        """Let go of some rows of a kind from before then; 0 where none is left."""
+        with self._connections.writing(unhurried=True) as connection:
+            return retention.drop_some(connection, kind, before, now=now)
 
 
 class _TakenBack(Exception):
