@@ -64,7 +64,7 @@ def forget_timers() -> None:
                 raise  # one of the app's own
             await fault_response(503, TOO_LATE, {})(scope, receive, send)
 
-    TimeoutMiddleware.__call__ = timed
+    TimeoutMiddleware.__call__ = timed  # type: ignore[method-assign]
 
 
 def build(
@@ -107,8 +107,9 @@ def build(
         def __is_ready__(self) -> bool:
             return bool(app.state.is_ready)
 
-    Onje.add_asgi_middleware(StraightTo, ours=app)
-    return Onje
+    made: Any = Onje
+    made.add_asgi_middleware(StraightTo, ours=app)
+    return made
 
 
 class StraightTo:
