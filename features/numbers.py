@@ -8,6 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+# So many texts are looked up one by one before a join would have begun.
+_FEW = 1_000
+
 
 def numbered(texts: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
     """The place of each text among the distinct ones, which are sorted; -1 for null."""
@@ -54,11 +57,15 @@ def places_in(texts: pl.Series, among: pl.Series) -> NDArray[np.int64]:
     is_first = np.ones(len(texts), dtype=np.bool_)
     is_first[1:] = (texts[1:] != texts[:-1]).to_numpy()
     first = np.flatnonzero(is_first)
-    found = pl.DataFrame({"text": texts[first]}).join(
-        pl.DataFrame({"text": among}).with_row_index("place"),
-        on="text", how="left", maintain_order="left",
-    )  # fmt: skip
-    places = found.get_column("place").cast(pl.Int64).fill_null(-1).to_numpy()
+    if len(first) <= _FEW:
+        place = {text: number for number, text in enumerate(among.to_list())}
+        places = np.array([place.get(text, -1) for text in texts[first].to_list()], dtype=np.int64)
+    else:
+        found = pl.DataFrame({"text": texts[first]}).join(
+            pl.DataFrame({"text": among}).with_row_index("place"),
+            on="text", how="left", maintain_order="left",
+        )  # fmt: skip
+        places = found.get_column("place").cast(pl.Int64).fill_null(-1).to_numpy()
     return np.repeat(places, np.diff(first, append=len(texts)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import dataframely as dy
@@ -48,7 +49,7 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        return list(self.schema.columns())
+        return list(_names(self.schema))
 
     def shape(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with exactly the columns and types of the contract; rules are not looked at.
@@ -135,6 +136,12 @@ class Table:
                 f"{self.name} breaks its contract: {found}. "
                 "Mend the rows, or set them aside with split()"
             )
+
+
+@cache
+def _names(schema: type[dy.Schema]) -> tuple[str, ...]:
+    """The schema reads them anew each time, which takes longer than to read a past."""
+    return tuple(schema.columns())
 
 
 def _counts(misfits: pl.DataFrame) -> list[tuple[str, int]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from functools import cached_property
+from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.feature import DAY, per
+from features.feature import DAY
 from features.numbers import order_by, starts_of
 from features.past import Past
 
@@ -19,39 +20,48 @@ Mask = NDArray[np.bool_]
 
 # What an order made this moment weighs: integers, so that sums are the same in any order.
 WEIGHT = 1_000_000
-_NEVER = 2**62
+NEVER = 2**62
 
 
-def _faded(half_life_days: int) -> pl.Expr:
-    """The weight of an order, in units of 1 / WEIGHT: half of it is gone after the half-life."""
-    half_lives = per(pl.col("age").cast(pl.Float64), DAY * half_life_days)
-    return (WEIGHT * pl.lit(0.5).pow(half_lives)).round().cast(pl.Int64)
-
-
-_WEIGHTS = (_faded(30).alias("weight_30d"), _faded(120).alias("weight_120d"))
+def _faded(age: Ints, half_life_days: int) -> Ints:
+    """The weight of each order, in units of 1 / WEIGHT: half of it is gone after the half-life."""
+    weights: Ints = np.rint(WEIGHT * np.exp2(-age / (DAY * half_life_days))).astype(np.int64)
+    return weights
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Numbers of lines that stand together, run after run, and where each run starts."""
+    """Lines that stand together, run after run: where each run starts, and of how many lines."""
 
     starts: Ints
+    lines: int
 
-    def counts(self, is_it: Mask) -> pl.Series:
-        return pl.Series(self.sums(is_it).astype(np.uint32))
+    @cached_property
+    def of_line(self) -> Ints:
+        """The number of the run of each line."""
+        return np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=self.lines))
 
-    def sums(self, numbers: NDArray[Any]) -> Ints:
-        return np.add.reduceat(numbers, self.starts, dtype=np.int64)
+    def counts(self, is_it: Mask) -> NDArray[np.uint32]:
+        here = np.flatnonzero(is_it)
+        return np.bincount(self.of_line[here], minlength=len(self.starts)).astype(np.uint32)
+
+    def sums(self, numbers: Ints) -> Ints:
+        found: Ints = np.add.reduceat(numbers, self.starts)
+        return found
 
     def least(self, numbers: Ints, is_it: Mask) -> Ints:
-        """The least number of those that are it; _NEVER where none is."""
-        found: Ints = np.minimum.reduceat(np.where(is_it, numbers, _NEVER), self.starts)
+        """The least number of those that are it; NEVER where none is."""
+        if not is_it.any():
+            return np.full(len(self.starts), NEVER)
+        found: Ints = np.minimum.reduceat(np.where(is_it, numbers, NEVER), self.starts)
         return found
 
     def newest(self, moments: NDArray[np.uint32], is_it: Mask) -> pl.Series:
         """The last moment of those that are it, else null."""
-        found = np.maximum.reduceat(np.where(is_it, moments.astype(np.int64), -1), self.starts)
-        return _null_where(found < 0, found).cast(pl.UInt32)
+        if not is_it.any():
+            return pl.repeat(None, len(self.starts), dtype=pl.UInt32, eager=True)
+        found = np.maximum.reduceat(np.where(is_it, moments, 0), self.starts)
+        return null_where(self.counts(is_it) == 0, found)
 
 
 def items_of(past: Past, item: Item) -> pl.DataFrame:
@@ -101,17 +111,16 @@ def _items_of(past: Past, item: Item) -> pl.DataFrame:
 
     is_new = starts_of(row, code)
     starts = np.flatnonzero(is_new)
-    of_item = Runs(starts)
+    of_item = Runs(starts, len(here))
     # Each order of an item once, as old as its newest line; null where it is none.
-    of_order = Runs(np.flatnonzero(is_new | starts_of(order)))
+    of_order = Runs(np.flatnonzero(is_new | starts_of(order)), len(here))
     once = of_order.least(age, is_order)
-    orders_of_item = Runs(np.searchsorted(of_order.starts, starts))
-    is_one = once < _NEVER
-    weights = pl.DataFrame({"age": np.where(is_one, once, 0)}).select(_WEIGHTS)
+    orders_of_item = Runs(np.searchsorted(of_order.starts, starts), len(once))
+    is_one = once < NEVER
     is_lately = is_order & (age <= 365 * DAY)
     orders_365d = orders_of_item.counts(once <= 365 * DAY)
     spend = of_item.sums(np.where(is_lately, price, 0))
-    is_unknown = ~(of_item.sums(is_lately & has_price) > 0) & (orders_365d.to_numpy() > 0)
+    is_unknown = ~(of_item.counts(is_lately & has_price) > 0) & (orders_365d > 0)
     first = np.maximum.reduceat(np.where(is_one, once, -1), orders_of_item.starts)
     last, last_view = of_item.least(age, is_order), of_item.least(age, is_view)
     return pl.DataFrame(
@@ -123,12 +132,12 @@ def _items_of(past: Past, item: Item) -> pl.DataFrame:
             "orders_91d": orders_of_item.counts(once <= 91 * DAY),
             "orders_365d": orders_365d,
             **{
-                name: orders_of_item.sums(np.where(is_one, weights.get_column(name).to_numpy(), 0))
-                for name in weights.columns
+                f"weight_{days}d": orders_of_item.sums(np.where(is_one, _faded(once, days), 0))
+                for days in (30, 120)
             },
-            "first_order": _null_where(first < 0, first),
-            "last_order": _null_where(last == _NEVER, last),
-            "last_view": _null_where(last_view == _NEVER, last_view),
+            "first_order": null_where(first < 0, first),
+            "last_order": null_where(last == NEVER, last),
+            "last_view": null_where(last_view == NEVER, last_view),
             "order_moment": of_item.newest(moment, is_order),
             "view_moment": of_item.newest(moment, is_view),
             "views_7d": of_item.counts(is_view & (age <= 7 * DAY)),
@@ -136,7 +145,7 @@ def _items_of(past: Past, item: Item) -> pl.DataFrame:
             "views_30d": of_item.counts(is_view & (age <= 30 * DAY)),
             "carts_28d": of_item.counts(is_cart & (age <= 28 * DAY)),
             "quantity_365d": of_item.sums(np.where(is_lately, quantity, 0)),
-            "spend_365d": _null_where(is_unknown, spend),
+            "spend_365d": null_where(is_unknown, spend),
         }
     )
 
@@ -158,7 +167,7 @@ def orders_of_a_year(past: Past) -> NDArray[np.float64]:
     return np.bincount(row[starts], oldest <= 365 * DAY, minlength=count)
 
 
-def _null_where(is_null: Mask, numbers: Ints) -> pl.Series:
+def null_where(is_null: Mask, numbers: NDArray[np.integer]) -> pl.Series:
     return pl.Series(numbers).set(pl.Series(is_null), None) if is_null.any() else pl.Series(numbers)
 
 

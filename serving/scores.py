@@ -219,7 +219,8 @@ def _known(spine: pl.DataFrame, history: pl.DataFrame, customers: pl.DataFrame) 
     of_row = places_in(spine.get_column("customer_id"), whose)
     as_of = spine.get_column("as_of").to_physical().to_numpy()
     channels = history.get_column("channel")
-    newest = np.full((spine.height, len(_SOURCES)), _NEVER)
+    count = len(_SOURCES)
+    newest = np.full(spine.height * count, _NEVER)
     for told, source in (
         (history, _PLACE_OF_CHANNEL[channels.to_physical().to_numpy()]),
         (customers, np.full(customers.height, _SOURCES.index("person"))),
@@ -230,11 +231,13 @@ def _known(spine: pl.DataFrame, history: pl.DataFrame, customers: pl.DataFrame) 
         place = place if order is None else order[place]
         known_at = told.get_column("known_at").to_physical().to_numpy()[place]
         is_known = known_at <= as_of[row]
-        np.maximum.at(newest, (row[is_known], source[place[is_known]]), known_at[is_known])
-    row, source = np.nonzero(newest > _NEVER)
+        slot = row.astype(np.int64) * count + source[place]
+        np.maximum.at(newest, slot[is_known], known_at[is_known])
+    slots = np.flatnonzero(newest > _NEVER)
+    row, source = slots // count, slots % count
     found = (
         pl.DataFrame({"row": row, "source": pl.Series(_SOURCES)[source]})
-        .with_columns(pl.Series("known_until", newest[row, source]).cast(UTC))
+        .with_columns(pl.Series("known_until", newest[slots]).cast(UTC))
         .group_by("row", maintain_order=True)
         .agg(
             pl.struct("source", "known_until").alias("sources"),
@@ -242,9 +245,6 @@ def _known(spine: pl.DataFrame, history: pl.DataFrame, customers: pl.DataFrame) 
         )
     )
     if found.height == spine.height:
-        return found.drop("row")
-    return (
-        pl.DataFrame({"row": np.arange(spine.height)})
-        .join(found, on="row", how="left", maintain_order="left")
-        .drop("row")
-    )
+        return found
+    rows = pl.DataFrame({"row": np.arange(spine.height)})
+    return rows.join(found, on="row", how="left", maintain_order="left")

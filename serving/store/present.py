@@ -28,14 +28,16 @@ def presents_of(
     `told_online` says when an event of theirs was last taken online, by this clock or by one it
     was before; of the published `history` only what was known up to STEP_BACK after `now` counts.
     """
-    ahead = history.filter(
-        pl.col("known_at").is_between(
-            pl.lit(now, UTC), pl.lit(now + STEP_BACK, UTC), closed="right"
+    known_at = history.get_column("known_at")
+    newest: datetime | None = known_at.max()  # type: ignore[assignment]
+    published: dict[str, datetime] = {}
+    if newest is not None and newest > now:  # which is rare, and to see it is cheap
+        ahead = history.filter(
+            pl.col("known_at").is_between(
+                pl.lit(now, UTC), pl.lit(now + STEP_BACK, UTC), closed="right"
+            )
         )
-    )
-    published: dict[str, datetime] = dict(
-        ahead.group_by("customer_id").agg(pl.col("known_at").max()).iter_rows()
-    )
+        published = dict(ahead.group_by("customer_id").agg(pl.col("known_at").max()).iter_rows())
     return {
         customer_id: max(now, told_online.get(customer_id, now), published.get(customer_id, now))
         for customer_id in customer_ids

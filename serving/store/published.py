@@ -101,12 +101,10 @@ def publication(connection: Connection) -> dict[str, Any] | None:
 def pasts_of(connection: Connection, customer_ids: Collection[str]) -> list[pl.DataFrame]:
     """The published history of each customer who has one, columns of History."""
     wanted = select(histories.c.history).where(histories.c.customer_id.in_(customer_ids))
-    return [_with_every_column(from_bytes(body)) for body in connection.scalars(wanted)]
-
-
-def _with_every_column(history: pl.DataFrame) -> pl.DataFrame:
-    """A past that was published before HISTORY got its newest columns does not know them."""
-    return history if history.columns == HISTORY.columns else HISTORY.shape(history)
+    columns = HISTORY.columns
+    pasts = (from_bytes(body) for body in connection.scalars(wanted))
+    # A past that was published before HISTORY got its newest columns does not know them.
+    return [past if past.columns == columns else HISTORY.shape(past) for past in pasts]
 
 
 def persons_of(connection: Connection, customer_ids: Collection[str]) -> pl.DataFrame:
