@@ -100,13 +100,21 @@ class Admission:
         self, way: Way, address: str, *, settings: AccessSettings, tick: float
     ) -> Entry | Refusal:
         most = settings.open_at_once
-        limits = {"per_second": settings.open_per_second, "burst": settings.open_burst}
+        rate, burst = settings.open_per_second, settings.open_burst
+        share = max(1, most // SHARE_OF_ONE_ADDRESS)
         caller = self._of_addresses.enter(
-            address, tick, at_once=max(1, most // SHARE_OF_ONE_ADDRESS), **limits
+            address, tick, per_second=rate, burst=burst, at_once=share
         )
         if isinstance(caller, int):
             return Refusal(429, TOO_OFTEN, caller)
-        crowd = self._of_strangers.enter("all", tick, at_once=most, **limits)
+        # So many addresses may come as often as they like; more of them share.
+        crowd = self._of_strangers.enter(
+            "all",
+            tick,
+            per_second=rate * SHARE_OF_ONE_ADDRESS,
+            burst=burst * SHARE_OF_ONE_ADDRESS,
+            at_once=most,
+        )
         if isinstance(crowd, int):
             leave(caller)
             return Refusal(429, TOO_OFTEN, crowd)

@@ -45,7 +45,7 @@ def with_access(description: dict[str, Any], paths: Paths) -> dict[str, Any]:
 
 
 def _describe(operation: dict[str, Any], way: Way) -> None:
-    statuses = REFUSALS_OF_STRANGERS
+    statuses: tuple[int, ...] = REFUSALS_OF_STRANGERS
     if isinstance(way.asked, Scope) or way.asked in (Door.DOCS, Door.METRICS):
         scope = way.asked if isinstance(way.asked, Scope) else Scope.READ
         operation["security"] = [{SCHEME: [str(scope)]}]
@@ -56,11 +56,13 @@ def _describe(operation: dict[str, Any], way: Way) -> None:
     else:
         operation["security"] = []
     # A body that nobody asked for is read and looked at all the same.
+    answers = operation["responses"]
     for status in (*statuses, *REFUSALS_OF_BODIES):
-        operation["responses"].setdefault(
-            str(status),
-            {
-                "description": WHAT_HAPPENED[status],
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}},
-            },
-        )
+        if not _is_told(answers.get(str(status))):
+            content = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
+            answers[str(status)] = {"description": WHAT_HAPPENED[status], "content": content}
+
+
+def _is_told(answer: dict[str, Any] | None) -> bool:
+    """Whether the route tells of it, and not only the framework, in a shape that we never send."""
+    return answer is not None and "HTTPValidationError" not in str(answer)

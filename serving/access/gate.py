@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import cast
 
-from starlette.routing import get_route_path
+from starlette._utils import get_route_path
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -66,9 +66,8 @@ class Gate:
         if self._paths is None:
             self._paths = Paths(scope["app"].routes)
         ways = self._paths.of(get_route_path(scope))
-        for way in ways.values():
-            scope[PATH] = way.path_format
-            break
+        if ways:
+            scope[PATH] = next(iter(ways.values())).path_format
         method = scope["method"]
         live = cast("Live | None", getattr(scope["app"].state, "live", None))
         if live is None:

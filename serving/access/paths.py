@@ -34,7 +34,7 @@ class Paths:
                 continue
             extra = getattr(route, "openapi_extra", None) or {}
             ways = {
-                method: _way(method, route.path_format, extra.get(DECLARED))
+                method: _way(method, route.path_format or "", extra.get(DECLARED))
                 for method in route.methods
             }
             self._ways.append((route.path_regex, ways))

@@ -120,6 +120,8 @@ def _says_json(content_type: bytes) -> bool:
 def hostile(way: Way, body: bytes) -> Fault | None:
     """What in it no parser should see."""
     found = bodies.fault_of(body) if _is_json(way) else None
-    return found and Fault(
+    if found is None:
+        return None
+    return Fault(
         code="unreadable", found=found, do="send plain UTF-8 JSON, as /v1/docs describes it"
     )

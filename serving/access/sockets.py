@@ -135,9 +135,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         is_known = KEY in self.cycle.scope
-        self.timeout_keep_alive = (
-            self.access.idle_seconds if is_known else self.access.header_seconds
-        )
+        seconds = self.access.idle_seconds if is_known else self.access.header_seconds
+        self.timeout_keep_alive = seconds  # type: ignore[assignment]  # the loop takes any number
         super().on_response_complete()
         if self._in_message or self.transport.is_closing():
             self.due = self.loop.time() + GRACE_S
