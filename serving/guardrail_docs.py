@@ -57,9 +57,9 @@ hours and allowed days are the merchant's own choice and no law: the statutory n
 Where consent has to be confirmed anew, it ends at the beginning of the day on which the years are
 full; from then on `consent_expired` forbids marketing until a `consent` event `granted` or
 `reconfirmed` is known. What silence means is disputed: `silence_ends_consent = false` lets it
-stand. A service e-mail (`opt_in_renewal`) still goes, to ask. Telling somebody within 14 days what
-became of their consent, refusal or withdrawal is the sender's duty; Onje keeps when each became
-known.
+stand. A service e-mail (`opt_in_renewal`) still goes, to ask. Where somebody is to be told within
+14 days what became of their consent, refusal or withdrawal, `consent_notice` applies, once for each
+time they said something; it is transactional, so it goes also to who said no.
 """
 
 _INVARIANTS = """

@@ -21,6 +21,7 @@ from features.people import as_known
 from features.permissions import permissions_as_of
 from features.prices import prices_seen_of
 from serving.effective import Effective
+from serving.law import with_law
 from serving.promises import mails_of, promised_beside
 from serving.segment_settings import with_own_segments
 from serving.shelf_facts import with_shelf_facts
@@ -107,7 +108,7 @@ class KnownNow:
         people = with_own_segments(on_shelf.join(tones, on=KEY, how="left"), serving.segments)
         promised = promised_beside(self.request, knowledge.mail).join(self.spine, on="customer_id")
         steps = steps_of(people, contacts, promised, serving)
-        return people.hstack(steps.drop(KEY))
+        return with_law(people.hstack(steps.drop(KEY)), serving.law)
 
     def _of_person(self) -> list[pl.Series]:
         """Permissions, country and region, as triggers and own segments may ask for them."""

@@ -146,18 +146,27 @@ def jurisdiction_of(country: pl.Expr) -> pl.Expr:
 
 
 def with_law(questions: pl.DataFrame, settings: LawSettings) -> pl.DataFrame:
-    """Add `legal`, the jurisdiction of `country`, and `consent_ends`, null where it does not.
+    """Add `legal`, the jurisdiction of `country`, `notice_days`, within how many days somebody is
+    told what became of their consent, and `consent_ends`, null where there is no such thing.
 
     Consent has to be confirmed before the day on which it is so many years old, by the calendar
     there; where it is not known when it was given or confirmed, that day has come.
     """
     said = questions.get_column("country").to_list()
     legal = [_law_of(settings.default_country if name is None else name) for name in said]
-    told = questions.hstack([pl.Series("legal", legal, pl.String)])
+    notice = [_NOTICE_DAYS.get(name) for name in legal]
+    told = questions.hstack(
+        [pl.Series("legal", legal, pl.String), pl.Series("notice_days", notice, pl.Int64)]
+    )
     if not settings.silence_ends_consent:
         never = pl.Series("consent_ends", [None], UTC).new_from_index(0, questions.height)
         return told.hstack([never])
     return told.with_columns(consent_ends=_CONSENT_ENDS)
+
+
+_NOTICE_DAYS = {
+    law.jurisdiction: law.notice_days for law in _ROWS if law.channel == EMAIL and law.notice_days
+}
 
 
 @lru_cache(maxsize=4096)

@@ -36,7 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-LONGEST_DEADLINE_HOURS = 168
+LONGEST_DEADLINE_HOURS = 336
 LONGEST_LIST = 50  # of the products that an e-mail shows
 
 
@@ -179,6 +179,7 @@ class ServiceSettings(BaseModel):
     pull_seconds: Annotated[float, Field(ge=0, le=86_400)]
     warm_up_customers: Annotated[int, Field(ge=0, le=1_000)]
     access_log_share: Annotated[float, Field(ge=0, le=1)]
+    unsubscribe_url: Annotated[str, Field(max_length=500, pattern=r"^(https://[^\s?#]+)?$")]
 
 
 class DecidingTables(BaseModel):

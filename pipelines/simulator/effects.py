@@ -54,6 +54,7 @@ EFFECTS: Mapping[str, Effect] = {
     "time_limited_offer": Effect(click=0.040, order=0.25, anyway=0.6, open=1.2, unsubscribe=1.0),
     "payment_benefit": Effect(click=0.035, order=0.24, anyway=0.6, open=1.1, unsubscribe=0.8),
     "premium_range": Effect(click=0.014, order=0.12, anyway=0.4, open=1.0, unsubscribe=0.9),
+    "consent_notice": Effect(click=0.010, order=0.01, anyway=0.3, open=1.0, unsubscribe=0.5),
 }
 # The trigger of whatever a workflow sends says nothing of it; the e-mail's own name does.
 BY_NAME = "workflow_step"

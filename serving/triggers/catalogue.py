@@ -8,6 +8,7 @@ from serving.triggers import (
     after_order,
     beginning,
     cart,
+    duty,
     habits,
     high_value,
     leaving,
@@ -32,6 +33,7 @@ TRIGGERS: Mapping[str, Trigger] = {
         occasions.TRIGGERS,
         high_value.TRIGGERS,
         leaving.TRIGGERS,
+        duty.TRIGGERS,
         workflow.TRIGGERS,
     )
     for trigger in family
