@@ -33,6 +33,8 @@ VERBS = {
     "serve": "Start the service.",
     "keys": "Make, list, rotate and revoke the keys that the service asks for.",
     "dead-letters": "See to what webhooks told and could not become an event.",
+    "erase": "Erase customers from store, lake and files.",
+    "export-customer": "Write everything about one customer into a file.",
     "replay": "Decide again what was decided, and say what differs.",
     "render": "Show the e-mail of a decision as a small block of HTML.",
 }

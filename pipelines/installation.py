@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from features.errors import SettingsError
 from features.lake import Lake
 from pipelines.places import Places, places
+from pipelines.root_secret import root_secret
 from pipelines.settings import Settings, load_settings
 from serving.store.store import Store
 
@@ -51,7 +52,7 @@ def opened() -> Iterator[Installation]:
         raise SettingsError(
             f"ONJE_HOME is {at.home}, and no folder can be made there: {problem.strerror}"
         ) from problem
-    store = Store.open(at.store_url, patience_s=PATIENCE_S)
+    store = Store.open(at.store_url, patience_s=PATIENCE_S, secret=root_secret(at))
     try:
         settings = load_settings(at.settings_file, [patch.patch for patch in store.patches()])
         yield Installation(at, settings, Lake(at.lake), store)

@@ -27,7 +27,7 @@ from pipelines.prices import MOST_CUSTOMERS, NO_PRICES, Prices, limits_of, price
 from pipelines.settings import Settings
 from serving.conditions import Conditions
 from serving.effective import Effective
-from serving.receipts import DECIDED, decision_hash, record_of, rows_of
+from serving.receipts import DECIDED, decision_hash, no_links, record_of, rows_of
 from serving.schemas.decisions import DecisionRequest
 from serving.scores import Models
 from serving.store.decided import Record
@@ -222,6 +222,7 @@ def _plans(decisions: pl.DataFrame, under: Effective) -> list[Record]:
             under,
             online=(),
             revision=0,
+            links=no_links,
         )
         for row in rows_of(decisions)
     ]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
@@ -46,6 +47,7 @@ class Live:
     threads: CapacityLimiter
     gate: Admission
     secret: Secret
+    home: Path
     night: NightScores
 
     def now(self) -> datetime:

@@ -31,7 +31,9 @@ def open_live(
     Raises SettingsError where the settings cannot be used: better no service than another one.
     """
     # The store must be open before its patches can be read; its patience is the file's own.
-    store = Store.open(store_url, patience_s=read([]).serving.service.patience_seconds)
+    store = Store.open(
+        store_url, patience_s=read([]).serving.service.patience_seconds, secret=secret
+    )
     settings = SettingsShelf(store, read)
     models = ModelShelf(home)
     models.refresh(settings.current.features)
@@ -47,5 +49,6 @@ def open_live(
         threads=CapacityLimiter(settings.current.serving.service.threads),
         gate=gate,
         secret=secret,
+        home=home,
         night=NightScores(home / "lake"),
     )

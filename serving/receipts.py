@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -22,6 +22,14 @@ from serving.store.exposures import exposures_of
 
 # The part of a decision that its hash is taken of.
 DECIDED = ("customer_id", "action", "email", "variant", "send_at", "products", "slots", "because")
+
+# The link by which a customer unsubscribes, where there is one.
+Links = Callable[[str], str | None]
+
+
+def no_links(_customer_id: str) -> None:
+    """For plans and trials, which nobody sends by."""
+
 
 # When to ask again where nothing could be decided.
 ASK_AGAIN = timedelta(minutes=1)
@@ -61,10 +69,14 @@ def rows_of(decisions: pl.DataFrame) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def answer_of(row: Mapping[str, Any]) -> Send | Wait:
-    """What the caller gets of a row of DECISIONS."""
-    message = Send if row["action"] == "send" else Wait
-    return message.model_validate({name: row[name] for name in message.model_fields})
+def answer_of(row: Mapping[str, Any], links: Links) -> Send | Wait:
+    """What the caller gets of a row of DECISIONS; `links` are told to nobody else."""
+    if row["action"] != "send":
+        return Wait.model_validate({name: row[name] for name in Wait.model_fields})
+    wanted = row["slots"] and row["slots"]["list_unsubscribe"]
+    link = links(row["customer_id"]) if wanted else None
+    told = {**row, "unsubscribe_url": link}
+    return Send.model_validate({name: told[name] for name in Send.model_fields})
 
 
 def record_of(
@@ -74,6 +86,7 @@ def record_of(
     *,
     online: Sequence[str],
     revision: int,
+    links: Links,
 ) -> Record:
     """What is kept of a row of DECISIONS: enough to explain it, and to decide it again.
 
@@ -82,7 +95,7 @@ def record_of(
     return Record(
         request_id=asked.request_id,
         body_hash=body_hash(asked),
-        answer=answer_of(row).model_dump_json().encode(),
+        answer=answer_of(row, links).model_dump_json().encode(),
         decision_id=row["decision_id"],
         customer_id=asked.customer_id,
         as_of=row["as_of"],

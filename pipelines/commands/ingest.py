@@ -38,12 +38,15 @@ def complete_journey(as_json: AsJson = False) -> None:
 
       onje ingest completejourney
     """
+    from functools import partial
+
     from pipelines.console import progress
+    from pipelines.erasing import keep_out
     from pipelines.ingest.into_lake import ingest_completejourney
     from pipelines.installation import opened
 
     with opened() as onje, progress(quiet=as_json) as step:
-        report = ingest_completejourney(onje.lake, step)
+        report = ingest_completejourney(onje.lake, step, partial(keep_out, onje.store))
     _show(report, as_json=as_json)
 
 
@@ -62,13 +65,16 @@ def table(
       onje ingest table online_retail.parquet --map maps/online_retail_uci.toml
     """
     from datetime import UTC, datetime
+    from functools import partial
 
     from pipelines.console import progress
+    from pipelines.erasing import keep_out
     from pipelines.ingest.into_lake import ingest_table
     from pipelines.installation import opened
 
     with opened() as onje, progress(quiet=as_json) as step:
-        report = ingest_table(onje.lake, file, mapping, datetime.now(UTC), step)
+        known = partial(keep_out, onje.store)
+        report = ingest_table(onje.lake, file, mapping, datetime.now(UTC), step, known)
     _show(report, as_json=as_json)
 
 

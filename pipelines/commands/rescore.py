@@ -39,8 +39,10 @@ def rescore(
       onje rescore --as-of 2017-12-01T06:00:00 --out /data/onje
     """
     from dataclasses import asdict
+    from datetime import UTC, datetime
 
     from pipelines.console import progress, show
+    from pipelines.erasing import sweep
     from pipelines.installation import opened
     from pipelines.rescore import ONJE
     from pipelines.rescore import rescore as run
@@ -54,6 +56,8 @@ def rescore(
                 f"--as-of {as_of:%Y-%m-%dT%H:%M} lies ahead of now, which is {now:%Y-%m-%dT%H:%M} "
                 "UTC by the settings; nothing is known of then. Leave --as-of out to decide now"
             )
+        folders = [onje.places.home, *([out] if out else [])]
+        sweep(onje.store, folders, at=datetime.now(UTC), step=step)
         models = ModelShelf(onje.places.home)
         models.refresh(onje.settings.features)
         done = run(

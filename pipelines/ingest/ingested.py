@@ -12,6 +12,7 @@ from features.tables import CUSTOMERS, EVENTS, PRODUCTS, Split, Table
 # The number of a row in its file; the name has a blank, as no column of ours has.
 ROW = "row in file"
 SHOWN_CHARACTERS = 40
+OF_ERASED = "of an erased customer"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Account:
     @property
     def is_empty_handed(self) -> bool:
         """Whether it had rows and none of them came in."""
-        return self.rows > 0 and not self.became.keys() - {"duplicate"}
+        return self.rows > 0 and not self.became.keys() - {"duplicate", OF_ERASED}
 
     @property
     def unaccounted(self) -> int:
@@ -48,6 +49,7 @@ class Intake:
     table: Table
     split: Split
     duplicates: int
+    erased: int = 0  # rows of customers who were erased, which come in no more
 
     @classmethod
     def of(cls, name: str, table: Table, frame: pl.DataFrame, *, rows: int) -> Intake:
@@ -61,7 +63,7 @@ class Intake:
             became = _counted(accepted, "kind")
         else:
             became = {self.table.name.removesuffix("s"): accepted.height}
-        became |= {"duplicate": self.duplicates}
+        became |= {"duplicate": self.duplicates, OF_ERASED: self.erased}
         seen = {name: rows for name, rows in became.items() if rows}
         rejected = self.split.rejected
         return Account(self.name, self.rows, seen, _counted(rejected, "reason"), _samples(rejected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,24 +16,37 @@ from pipelines.ingest.mapping_file import load_mapping
 from pipelines.ingest.report import Report
 from pipelines.ingest.table import read_table
 
+# What of an ingest may come in; see pipelines.erasing.keep_out.
+KeepOut = Callable[[Ingested], Ingested]
 
-def ingest_completejourney(lake: Lake, progress: Step) -> Report:
+
+def everything(ingested: Ingested) -> Ingested:
+    """Where there is no store that knows who was erased."""
+    return ingested
+
+
+def ingest_completejourney(lake: Lake, progress: Step, keep_out: KeepOut = everything) -> Report:
     """The demo's data into the lake."""
     progress("reading Complete Journey", 0, 1)
     ingested = completejourney.read()
     progress("reading Complete Journey", 1, 1)
-    return store(ingested, lake, progress)
+    return store(keep_out(ingested), lake, progress)
 
 
 def ingest_table(
-    lake: Lake, file: Path, mapping_file: Path, now: datetime, progress: Step
+    lake: Lake,
+    file: Path,
+    mapping_file: Path,
+    now: datetime,
+    progress: Step,
+    keep_out: KeepOut = everything,
 ) -> Report:
     """Anybody's file into the lake; DataError where the mapping or the file cannot be used."""
     mapping = load_mapping(mapping_file)
     progress(f"reading {file.name}", 0, 1)
     ingested = read_table(file, mapping, now=now)
     progress(f"reading {file.name}", 1, 1)
-    return store(ingested, lake, progress)
+    return store(keep_out(ingested), lake, progress)
 
 
 def store(ingested: Ingested, lake: Lake, progress: Step) -> Report:

@@ -16,7 +16,7 @@ from serving.live import Live
 from serving.rendering.decision_page import decision_page
 from serving.routes.state import LiveNow
 from serving.schemas.decisions import DecisionRecord, Standing, Validity
-from serving.schemas.message import Fault
+from serving.schemas.message import Fault, Reason
 from serving.store import Decided, StoreUnavailable
 from serving.validity import invalid_because
 
@@ -34,6 +34,7 @@ UNCHECKED = Fault(
     found="the store does not answer, so nobody can say whether it still holds",
     do="do not send it; ask again",
 )
+ERASED = Reason(code="erased", text="its customer was erased: do not send it")
 As = Annotated[
     Literal["page", "json"] | None,
     Query(alias="as", description="page: for people, json: for machines; else as Accept says"),
@@ -87,6 +88,10 @@ async def valid(decision_id: UUID, live: LiveNow) -> Validity:
 
 def _validity(decision_id: str, live: Live, *, now: datetime) -> Validity:
     found = live.store.decision(decision_id)
+    if found is None and live.store.was_erased(decision_id):
+        return Validity(
+            decision_id=UUID(decision_id), valid=False, because=[ERASED], checked_at=now
+        )
     if found is None:
         raise _unknown(decision_id)
     settings = live.settings.current

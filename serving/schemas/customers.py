@@ -119,3 +119,13 @@ class Customer(Message):
     permission: Permission
     scores: Scores
     recent_decisions: list[Standing]
+
+
+class Erased(Message):
+    """That a customer was erased: all that is left of them."""
+
+    name: str = Field(description="a keyed hash of the id, by which an old log is kept out")
+    erased_at: AwareDatetime
+    swept_at: AwareDatetime | None = Field(
+        description="since when lake, outputs and files hold nothing either; null: not yet"
+    )

@@ -97,6 +97,10 @@ class Send(_Answer):
     valid_until: AwareDatetime = Field(
         description="not sent by then, do not send it any more; cancel it to free its place"
     )
+    unsubscribe_url: str | None = Field(
+        description="for the header List-Unsubscribe; null where `list_unsubscribe` is false, or "
+        "the settings name no address that readers reach"
+    )
 
 
 class Wait(_Answer):

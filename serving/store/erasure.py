@@ -121,6 +121,7 @@ ERASERS: Mapping[str, Eraser] = {
 }
 HOLD_NOBODY: Mapping[str, str] = {
     "shelf": "products",
+    "budget_uses": "sums of all customers alike",
     "settings_patches": "settings",
     "settings_kept": "settings",
     "settings_undos": "settings",

@@ -38,7 +38,7 @@ def hold_revisions(connection: Connection, customer_ids: Collection[str]) -> dic
     missing = [{"customer_id": one, "revision": 0} for one in wanted if one not in there]
     if missing:
         connection.execute(insert_for(connection, revisions).on_conflict_do_nothing(), missing)
-    # The row of a customer who is erased at this very moment is gone again: there is nothing to hold.
+    # The row of a customer who is erased at this very moment is gone again: nothing is to be held.
     held = dict.fromkeys(wanted, 0)
     for some in _some_at_a_time(wanted):
         rows = select(revisions).where(revisions.c.customer_id.in_(some))

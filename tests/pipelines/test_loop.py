@@ -158,10 +158,10 @@ def test_the_night_and_the_service_decide_alike(onje, now, tmp_path):
 
 def answers_of_plans(onje, planned, customers):
     """The plans of these customers, as the service would word them."""
-    from serving.receipts import answer_of
+    from serving.receipts import answer_of, no_links
 
     rows = {row["customer_id"]: row for row in planned.rows(named=True)}
-    return [answer_of(rows[customer]).model_dump_json() for customer in customers]
+    return [answer_of(rows[customer], no_links).model_dump_json() for customer in customers]
 
 
 def test_scores_of_the_night_are_those_of_the_service(onje, now, tmp_path):

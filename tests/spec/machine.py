@@ -29,6 +29,7 @@ from serving.metrics import Metrics
 from serving.models import NO_MODELS
 from serving.schemas.decisions import DecisionRequest
 from serving.schemas.events import Event
+from serving.secret import Secret
 from serving.store import Store, View
 from serving.tables import REQUESTS
 from serving.telling import as_told
@@ -101,6 +102,7 @@ class Shop(RuleBasedStateMachine):
             models=models,
             settings=self.shelf,
             metrics=Metrics.on(CollectorRegistry()),
+            secret=Secret(bytes(32)),
         )
 
     def teardown(self) -> None:

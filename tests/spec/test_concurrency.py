@@ -20,6 +20,7 @@ from serving.effective import Effective
 from serving.metrics import Metrics
 from serving.models import NO_MODELS
 from serving.schemas.decisions import DecisionRequest
+from serving.secret import Secret
 from serving.store import Store
 from tests.serving.histories import FEATURES
 from tests.serving.shop import caps, shop
@@ -39,6 +40,7 @@ def live_on(store):
         models=SimpleNamespace(under=lambda _features: NO_MODELS),
         settings=SimpleNamespace(current=Effective(FEATURES, SETTINGS, timedelta(0), "now")),
         metrics=Metrics.on(CollectorRegistry()),
+        secret=Secret(bytes(32)),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from serving.conditions import NO_CONDITIONS
 from serving.effective import Effective
-from serving.receipts import record_of, rows_of
+from serving.receipts import no_links, record_of, rows_of
 from serving.schemas.decisions import DecisionRequest
 from serving.store import Store
 from serving.store.connections import address_of
@@ -39,7 +39,7 @@ def kept(settings, request_id):
     asked = DecisionRequest(request_id=request_id, customer_id="ann")
     in_force = Effective(FEATURES, settings, timedelta(0), "0" * 64)
     row["decision_id"] = str(UUID(int=int(request_id[1:])))
-    return record_of(row, asked, in_force, online=(), revision=0)
+    return record_of(row, asked, in_force, online=(), revision=0, links=no_links)
 
 
 def test_a_decision_is_kept_with_the_arms_of_its_receipt(store):

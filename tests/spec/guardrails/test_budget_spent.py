@@ -15,6 +15,7 @@ from serving.effective import Effective
 from serving.metrics import Metrics
 from serving.models import NO_MODELS
 from serving.schemas.decisions import DecisionRequest
+from serving.secret import Secret
 from serving.store import Store
 from tests.serving.histories import FEATURES
 from tests.serving.shop import shop
@@ -38,6 +39,7 @@ def asker(store, emails=None, **budget):
         models=SimpleNamespace(under=lambda _features: NO_MODELS),
         settings=SimpleNamespace(current=Effective(FEATURES, settings, timedelta(0), "now")),
         metrics=Metrics.on(CollectorRegistry()),
+        secret=Secret(bytes(32)),
     )
 
     def ask(*names, hours=0.0, email="cart_reminder"):

@@ -1,0 +1,60 @@
+"""Erase customers, and carry out what was asked of the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def erase(
+    customer_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CUSTOMER_ID]...", help="Whom to erase as well; none is fine."),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another folder with outputs of nights, where --out wrote some."),
+    ] = None,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="Only show who was erased, by keyed hash, and when.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+) -> None:
+    """Erase customers, and carry out what was asked of the service.
+
+    DELETE /v1/customers/{id} empties the store at once; this takes them out of the lake with all
+    its versions, the outputs of nights and the store's own file. `onje compact` and `onje rescore`
+    do it, too. Safe to kill at any point and to run again. Backups are yours to renew.
+
+    Examples:
+
+      onje erase
+
+      onje erase customer-4711
+
+      onje erase --list
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from pipelines.console import progress, show, show_rows
+    from pipelines.erasing import sweep
+    from pipelines.installation import opened
+
+    with opened() as onje:
+        if show_list:
+            rows = [asdict(one) for one in onje.store.erasures()]
+            show_rows(rows, as_json=as_json, title="Erased customers")
+            return
+        with progress(quiet=as_json) as step:
+            for customer_id in customer_ids or ():
+                onje.store.erase(customer_id, at=onje.now())
+            folders = [onje.places.home, *(also or ())]
+            done = sweep(onje.store, folders, at=datetime.now(UTC), step=step)
+    show(asdict(done), as_json=as_json, title="Erased")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("erase")(erase)

@@ -1,0 +1,139 @@
+"""The slow part of an erasure: lake, outputs of nights, files of models, the store's own file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from features.lake import TABLES
+from features.lake_erasing import IsGone, erase_rows
+from pipelines.console import Step
+from pipelines.ingest.ingested import Ingested, Intake
+from serving.store.erased import Erasure, is_gone
+from serving.store.store import Store
+from serving.tables import UTC
+
+# When a row of each table is said to be of: what lies before a new life is of the old one.
+WHEN = {"events": "at", "customers": "known_at", "scores": "as_of", "plans": "as_of"}
+# Its rows are JSON of what was given, in columns of its own.
+REJECTED = "rejected"
+CUSTOMER = "customer_id"
+LAKE = "lake"
+
+Told = Callable[[set[str]], Mapping[str, Erasure]]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many erasures were carried out, and what went: rows of the lake and of other files.
+
+    A row counts in each file, of whatever version, that held it.
+    """
+
+    erasures: int
+    lake_rows: int
+    file_rows: int
+    files: int
+
+
+def has_waiting(store: Store) -> bool:
+    """Whether somebody was erased whom the files may still hold."""
+    return any(one.swept_at is None for one in store.erasures())
+
+
+def sweep(store: Store, folders: Sequence[Path], *, at: datetime, step: Step) -> Swept:
+    """Let nothing in these folders, the first of which is HOME, hold anybody who was erased.
+
+    Looks for everybody who ever was, since old data may have come in again by other ways; the ids
+    themselves are kept nowhere, so each id that is found is asked about. Whatever was done before
+    a kill stays done, and running again does the rest; running twice changes nothing.
+    """
+    waiting = store.erasures()
+    if not waiting:
+        return Swept(0, 0, 0, 0)
+    parts = [*TABLES, *(file for folder in folders for file in _others(folder))]
+    lake_rows = file_rows = files = 0
+    for number, part in enumerate(parts):
+        step("files without who was erased", number, len(parts) + 1)
+        if isinstance(part, str):
+            done = erase_rows(folders[0] / LAKE, part, _of_table(part, store.erasures_of))
+            lake_rows, files = lake_rows + done.rows, files + done.files
+        else:
+            rows = _without_erased(part, store.erasures_of)
+            file_rows, files = file_rows + rows, files + bool(rows)
+    unswept = [one.name for one in waiting if one.swept_at is None]
+    if unswept:
+        step("files without who was erased", len(parts), len(parts) + 1)
+        store.scrub()
+        store.note_swept(unswept, at=at)
+    step("files without who was erased", len(parts) + 1, len(parts) + 1)
+    return Swept(len(unswept), lake_rows, file_rows, files)
+
+
+def keep_out(store: Store, ingested: Ingested) -> Ingested:
+    """What an ingest brings, but for customers who were erased; their rows are only counted.
+
+    Whoever signs up or agrees to e-mail since begins a new life with that, see the store.
+    """
+    events = store.admit(ingested.events)
+    if events.height == ingested.events.height and not store.erasures():
+        return ingested
+    return replace(ingested, intakes=tuple(_kept_of(one, store) for one in ingested.intakes))
+
+
+def _kept_of(intake: Intake, store: Store) -> Intake:
+    accepted = intake.split.accepted
+    when = WHEN.get(intake.table.name)
+    if when is None:
+        return intake
+    gone = _is_gone(accepted.select(CUSTOMER, when=when), store.erasures_of)
+    split = replace(intake.split, accepted=accepted.filter(~gone))
+    return replace(intake, split=split, erased=int(gone.sum()))
+
+
+def _of_table(table: str, told: Told) -> IsGone:
+    """Which rows of a file of this table are of an erased life."""
+
+    def of_rows(rows: pl.LazyFrame) -> pl.Series:
+        if table == REJECTED:
+            theirs = pl.col("row").str.json_path_match(f"$.{CUSTOMER}").alias(CUSTOMER)
+            asked = rows.select(theirs, when="known_at")
+        elif CUSTOMER in rows.collect_schema():
+            asked = rows.select(CUSTOMER, when=WHEN[table])
+        else:
+            asked = rows.select(pl.lit(None, pl.String).alias(CUSTOMER), when=pl.lit(None, UTC))
+        return _is_gone(asked.collect(), told)
+
+    return of_rows
+
+
+def _is_gone(rows: pl.DataFrame, told: Told) -> pl.Series:
+    """The same of rows (customer_id, when); of what has no time nobody knows it is newer."""
+    ids = set(rows.get_column(CUSTOMER).drop_nulls().unique())
+    return is_gone(rows, told(ids), "when")
+
+
+def _others(home: Path) -> Iterator[Path]:
+    """Files beside the lake that name customers: what nights wrote, what models were judged by."""
+    for file in sorted(home.rglob("*.parquet")):
+        own = file.relative_to(home).parts[0]
+        if own != LAKE and not file.is_symlink() and CUSTOMER in pl.read_parquet_schema(file):
+            yield file
+
+
+def _without_erased(file: Path, told: Told) -> int:
+    """Write the file without them, whole or not at all; returns how many rows went."""
+    rows = pl.scan_parquet(file)
+    when = next((name for name in ("as_of", "at") if name in rows.collect_schema()), None)
+    moment = pl.col(when) if when else pl.lit(None, UTC)
+    gone = _is_gone(rows.select(CUSTOMER, when=moment).collect(), told)
+    if gone.any():
+        fresh = file.with_name(f".{file.name}.{os.getpid()}")
+        rows.collect().filter(~gone).write_parquet(fresh)
+        fresh.replace(file)
+    return int(gone.sum())
