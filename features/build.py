@@ -49,15 +49,14 @@ def features_as_of(
 
 def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
     """`features_as_of` for a past that is there already: one row per distinct spine row."""
-    lines = past.lines.lazy()
     views = {
-        "acts": acts_of(lines),
-        "products": items_of(past, "product_id").lazy(),
-        "categories": items_of(past, "category").lazy(),
+        "acts": acts_of(past),
+        "products": items_of(past, "product_id"),
+        "categories": items_of(past, "category"),
     }
     described = past.rows
     for grain, view in views.items():
-        values = view.group_by("row").agg(_AGGREGATED[grain]).collect(engine="in-memory")
+        values = view.group_by("row").agg(_AGGREGATED[grain])
         if values.height == described.height:  # everybody has some: no need to look
             described = described.hstack(values.sort("row").drop("row"))
         else:
