@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from features.nearest import nearest
 
 
 class FeatureSettings(BaseModel):
@@ -28,8 +29,7 @@ class FeatureSettings(BaseModel):
     def _zone_is_known(cls, zone: str) -> str:
         known = available_timezones()
         if zone not in known:
-            near = get_close_matches(zone, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else "write one like Europe/Berlin"
+            hint = nearest(zone, known, otherwise="write one like Europe/Berlin")
             raise ValueError(f"no time zone is called {zone}; {hint}")
         return zone
 

@@ -67,7 +67,7 @@ class Comparison:
         if self.missing:
             return (
                 f"no difference is sure; about {_rounded(self.missing):,} more customers "
-                f"find {change}"
+                f"find {change} with one look at the end, and looking all along takes more"
             )
         return f"no difference is sure, with customers enough to find {change}"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from features.errors import SettingsError
+from features.nearest import nearest_of
 
 PLACES = {
     "ONJE_HOME": "folder of lake, store, models and MLflow's files (default .onje, see below)",
@@ -52,9 +52,8 @@ def places(environment: Mapping[str, str]) -> Places:
     """
     for name in environment:
         if name.startswith("ONJE_") and name not in PLACES:
-            near = get_close_matches(name, PLACES, n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(PLACES)}"
-            raise SettingsError(f"unknown environment variable {name}{hint}")
+            hint = nearest_of(name, PLACES)
+            raise SettingsError(f"unknown environment variable {name}; {hint}")
     near_project = _nearest_project(Path.cwd())
     home = Path(environment.get("ONJE_HOME") or near_project / ".onje").resolve()
     if set(str(home)) & set("?#%"):

@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import SettingsError
+from features.nearest import nearest
 from features.settings import FeatureSettings
 from pipelines.retention import RetentionSettings
 from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
@@ -100,8 +100,7 @@ def _explained(fault: Any) -> str:
         return f"- {key} is a table: [{key}]; found {fault['input']!r}"
     if fault["type"] == "extra_forbidden":
         known = _keys_of(table)
-        near = get_close_matches(key, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        hint = nearest(key, known, otherwise=f"known here: {', '.join(known)}")
         return f"- {where}unknown key {key}; {hint}"
     if fault["type"] == "missing":
         return f"- {where}{key} is missing; every setting stands in the project's onje.toml"

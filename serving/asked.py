@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from features.catalog import CATALOG, TEXTS
+from features.nearest import nearest
 from features.segments import SEGMENTS, STAGES
 from serving.countries import COUNTRIES
 from serving.shelf_facts import SHELF_FACTS
@@ -87,8 +88,7 @@ def _compiled(text: str, columns: tuple[str, ...]) -> pl.Expr:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, ValueError) as fault:
         raise ValueError(f"{text!r} is no condition in SQL: {_first_line(fault)}") from None
     for name in sorted(names - set(columns)):
-        near = get_close_matches(name, columns, n=1)
-        hint = f"did you mean {near[0]}?" if near else "docs/features.md lists what there is"
+        hint = nearest(name, columns, otherwise="docs/features.md lists what there is")
         if f'"{name}"' in text:
             hint = f"write a text in single quotes: '{name}'"
         raise ValueError(f"nothing is called {name}; {hint}")

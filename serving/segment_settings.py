@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Annotated, Protocol
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from features.nearest import nearest_of
 from features.segments import SEGMENTS, STAGES
 from serving.asked import COLUMNS, OWN, condition, decided
 
@@ -84,19 +84,14 @@ def refuse_unknown_customers(
         for stage in email.stages:
             if stage not in stages:
                 raise ValueError(
-                    f"[emails.{name}] no stage is called {stage}; {_hint(stage, stages)}"
+                    f"[emails.{name}] no stage is called {stage}; {nearest_of(stage, stages)}"
                 )
         for segment in email.by_human:
             if segment not in known:
-                hint = _hint(segment, known)
+                hint = nearest_of(segment, known)
                 raise ValueError(f"[emails.{name}] no segment is called {segment}; {hint}")
         if email.when:
             try:
                 condition(email.when, columns)
             except ValueError as fault:
                 raise ValueError(f"[emails.{name}] when: {fault}") from None
-
-
-def _hint(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

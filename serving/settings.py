@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from features.nearest import nearest_of
 from serving.access.settings import AccessSettings
 from serving.budget_settings import BudgetSettings
 from serving.experiment_settings import ExperimentSettings, refuse_clashes
@@ -119,9 +119,7 @@ class EmailSettings(BaseModel):
     @classmethod
     def _trigger_is_known(cls, trigger: str) -> str:
         if trigger not in TRIGGERS:
-            near = get_close_matches(trigger, TRIGGERS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(TRIGGERS)}"
-            raise ValueError(f"no trigger is called {trigger}; {hint}")
+            raise ValueError(f"no trigger is called {trigger}; {nearest_of(trigger, TRIGGERS)}")
         return trigger
 
     @field_validator("variants")

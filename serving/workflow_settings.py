@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from features.nearest import nearest_of
 from serving.asked import condition
 
 # What a person may do that ends a workflow, and the feature that tells since when they have not.
@@ -68,7 +68,7 @@ class WorkflowSettings(BaseModel):
     def _acts_are_known(cls, acts: tuple[str, ...]) -> tuple[str, ...]:
         for act in acts:
             if act not in ENDS:
-                raise ValueError(f"nothing called {act} ends a workflow; {_hint(act, ENDS)}")
+                raise ValueError(f"nothing called {act} ends a workflow; {nearest_of(act, ENDS)}")
         return acts
 
     @model_validator(mode="after")
@@ -133,7 +133,7 @@ def refuse_strangers(
         for email in workflow.emails:
             if email not in emails:
                 raise ValueError(
-                    f"[workflows.{name}] no e-mail is called {email}; {_hint(email, emails)}"
+                    f"[workflows.{name}] no e-mail is called {email}; {nearest_of(email, emails)}"
                 )
             if email in owner:
                 raise ValueError(
@@ -154,8 +154,3 @@ def refuse_strangers(
                 f"[emails.{email}] has the trigger {WORKFLOW_STEP} and is a step of no workflow; "
                 "name it in the steps of one, or give it another trigger"
             )
-
-
-def _hint(name: str, known: Mapping[str, object]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

@@ -58,12 +58,11 @@ def emails(
 
 
 def _check(what: str, name: str | None, known: list[str]) -> None:
-    from difflib import get_close_matches
+    from features.nearest import nearest_of
 
     if name is None or name in known:
         return
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    hint = nearest_of(name, known)
     raise typer.BadParameter(f"no {what} is called {name}; {hint}", param_hint=f"--{what}")
 
 

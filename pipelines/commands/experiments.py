@@ -125,15 +125,14 @@ def _command_of(name: str) -> Any:
 
 def _show_one(name: str, plot: Path | None, *, as_json: bool) -> None:
     import json
-    from difflib import get_close_matches
 
+    from features.nearest import nearest
     from pipelines.console import say, show_rows
 
     told, _, settings, is_synthetic = _told()
     known = {one.name: one for one in told}
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
+        hint = nearest(name, known, otherwise=f"there are {', '.join(known) or 'none'}")
         raise typer.BadParameter(f"no experiment is called {name}; {hint}", param_hint="NAME")
     one = known[name]
     if plot is not None:

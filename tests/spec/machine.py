@@ -77,7 +77,9 @@ def _settings() -> dict[str, Any]:
         "loose": shop(CHANCE, {**owed, **served}, caps=loose),
         "weekdays": shop({**CHANCE, "allowed_days": ["mon", "tue", "fri"]}, served),
         "quiet": shop({**CHANCE, "quiet_from_hour": 12, "quiet_until_hour": 9}, owed),
-        "farewell": shop(CHANCE, served, workflows={"farewell": FAREWELL}),
+        "farewell": shop(
+            CHANCE, {"recommendation": {"repeat_days": 0}}, workflows={"farewell": FAREWELL}
+        ),
     }
 
 
@@ -171,6 +173,14 @@ class Shop(RuleBasedStateMachine):
         sent = Mail(str(uuid4()), customer, of_class, self.now, self.now, state="sent")
         self.book.mails.append(sent)
 
+    @rule(customer=NAMES)
+    def they_say_nothing_to_a_farewell(self, customer: str) -> None:
+        """Both steps, and days of silence: rarely would all of it come together by chance."""
+        self.the_merchant_changes_settings("farewell")
+        for step, hours in zip(STEPS, (26, 77), strict=True):
+            self.another_tool_sends(customer, step)
+            self.time_passes(hours)
+
     @rule(hours=st.sampled_from([0.1, 1, 5, 11, 26, 100]))
     def time_passes(self, hours: float) -> None:
         self.now += hours * HOUR
@@ -194,7 +204,10 @@ class Shop(RuleBasedStateMachine):
 
     # What is asked
 
-    @rule(customer=NAMES, only=st.sampled_from([None, "cart_reminder", "review_request"]))
+    @rule(
+        customer=NAMES,
+        only=st.sampled_from([None, "cart_reminder", "review_request", "recommendation"]),
+    )
     def decides(self, customer: str, only: str | None) -> None:
         self._ask([self._question(customer, only)])
 
