@@ -57,7 +57,9 @@ def _describe(operation: dict[str, Any], way: Way) -> None:
         operation["security"] = []
     # A body that nobody asked for is read and looked at all the same.
     answers = operation["responses"]
-    for status in (*statuses, *REFUSALS_OF_BODIES):
+    # And what a route tells of in a form of its own comes in ours from the paths beside it.
+    of_route = (int(status) for status in answers if status >= "400")
+    for status in sorted({*of_route, *statuses, *REFUSALS_OF_BODIES}):
         # What the framework says of them by itself is a shape that we never send; a route may
         # answer in a form of its own, such as a page, and the gate before it in ours.
         told = answers.setdefault(str(status), {"description": WHAT_HAPPENED[status]})
