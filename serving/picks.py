@@ -25,6 +25,7 @@ from serving.triggers import Picks
 from training.model.model import Model
 
 OFFERED = ("list", "item", "probability", "rank", "rested")
+# What was viewed longer ago is not what they are choosing among now; triggers look as far back.
 VIEWED_DAYS = 30
 WORD = r"[\p{L}\p{N}]{2,}"
 DEAREST = 0.75  # the premium range of a category begins at this quantile of its prices

@@ -14,7 +14,8 @@ from features.prices import SEEN_DAYS
 from features.shelf import new_products
 from serving.tables import KEY
 
-# A product is new for so long.
+# A product is news to a customer for so long: a season. The ranking model calls new what is younger
+# than 28 days, since only so long its own orders are too few to rank it by.
 NEW_DAYS = 90
 
 SHELF_FACTS: Mapping[str, pl.DataType] = dict.fromkeys(

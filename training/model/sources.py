@@ -13,7 +13,8 @@ from training.model.own_items import Own
 
 # How many tastes a customer is a mixture of.
 MIXED = 4
-# A product is new for so long after its release.
+# A product is new for so long after its release: till then its own orders are too few to rank it
+# by. E-mails call new what is younger than a season (serving.shelf_facts).
 NEW_DAYS = 28
 # New products come from so many of the customer's categories, the favourite first.
 FAVOURED = 3
