@@ -95,13 +95,13 @@ def connect(url: str, *, patience_s: float) -> Connections:
     A transaction waits `patience_s` seconds for its turn, then raises StoreUnavailable.
     """
     address = address_of(url)
-    connections = _opened(address, patience_s)
+    connections = opened(address, patience_s)
     try:
         with connections.reading() as connection:
             is_ready = is_up_to_date(connection)
         if not is_ready:
             # Another process may be at it, and it may take a while.
-            patient = _opened(address, max(patience_s, MIGRATING_S))
+            patient = opened(address, max(patience_s, MIGRATING_S))
             try:
                 bring_up_to_date(partial(patient.writing, unhurried=True))
             finally:
@@ -113,9 +113,10 @@ def connect(url: str, *, patience_s: float) -> Connections:
     return connections
 
 
-def _opened(address: URL, patience_s: float) -> Connections:
-    opened = _on_sqlite if address.get_backend_name() == "sqlite" else _on_postgresql
-    return opened(address, patience_s)
+def opened(address: URL, patience_s: float) -> Connections:
+    """Connections to the database as it is: nobody has looked what tables it has."""
+    on = _on_sqlite if address.get_backend_name() == "sqlite" else _on_postgresql
+    return on(address, patience_s)
 
 
 def address_of(url: str) -> URL:

@@ -24,7 +24,7 @@ def engines(address: URL, patience_s: float) -> tuple[Engine, Engine]:
             "installed; type: pip install 'onje[postgres]'"
         )
     common: dict[str, Any] = {
-        "connect_args": _patient(patience_s),
+        "connect_args": _patient(patience_s, str(address.query.get("options", ""))),
         "pool_timeout": patience_s,
         "max_overflow": 0,
         "pool_use_lifo": True,
@@ -50,7 +50,7 @@ def place_of(address: URL) -> str:
     return f"postgresql://{host}:{address.port or 5432}/{address.database or ''}"
 
 
-def _patient(patience_s: float) -> dict[str, Any]:
+def _patient(patience_s: float, options: str) -> dict[str, Any]:
     patience_ms = max(1, round(patience_s * 1000))
     limits = {
         "lock_timeout": patience_ms,
@@ -66,7 +66,8 @@ def _patient(patience_s: float) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "application_name": "onje",
-        "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        # What the address says comes after and counts.
+        "options": " ".join([*(f"-c {name}={value}" for name, value in limits.items()), options]),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from serving.secret import Secret
 from serving.store import (
     budgets,
     complaints,
+    copying,
     decided,
     deliveries,
     erased,
@@ -454,6 +455,14 @@ class Store:
         """The history of changes: also those that were taken back, when and by whom."""
         with self._connections.reading() as connection:
             return patches.all_patches(connection)
+
+    # Copying everything
+
+    @contextmanager
+    def copied(self) -> Iterator[tuple[dict[str, int], Iterator[tuple[str, pl.DataFrame]]]]:
+        """The last number each table gave, and all tables as of one moment, some rows at a time."""
+        with self._connections.reading(unhurried=True) as connection:
+            yield copying.counters_of(connection), copying.frames_of(connection)
 
     # Letting go of what is kept for long enough
 
