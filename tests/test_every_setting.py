@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pipelines.settings import Settings
 from tests.features import test_profiles
 from tests.features import test_settings as test_feature_settings
-from tests.pipelines import test_experiments, test_prices, test_retention
+from tests.pipelines import test_experiments, test_prices, test_pull, test_retention
 from tests.pipelines import test_settings as test_settings_file
 from tests.serving import test_incentive, test_segments, test_settings
 from tests.serving.access import test_limits, test_sockets
@@ -74,7 +74,7 @@ NAMED: dict[str, tuple[ModuleType, ...]] = {
     "clock": (test_settings_file,),
     "retention": (test_retention,),
     "features": (test_feature_settings, test_profiles),
-    "service": (test_service_settings, test_batching),
+    "service": (test_service_settings, test_batching, test_pull),
     "access": (test_limits, test_sockets),
     "training.resampling": (test_gate, test_evaluate),
     "training.churn": (test_churn, test_tune),
