@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -20,7 +22,7 @@ from serving.tables import UTC
 
 # When a row of each table is said to be of: what lies before a new life is of the old one.
 WHEN = {"events": "at", "customers": "known_at", "scores": "as_of", "plans": "as_of"}
-# Its rows are JSON of what was given, in columns of its own.
+# Its rows are JSON of what was given, in columns that nobody knows: any of them may be an id.
 REJECTED = "rejected"
 CUSTOMER = "customer_id"
 LAKE = "lake"
@@ -101,15 +103,45 @@ def _of_table(table: str, told: Told) -> IsGone:
 
     def of_rows(rows: pl.LazyFrame) -> pl.Series:
         if table == REJECTED:
-            theirs = pl.col("row").str.json_path_match(f"$.{CUSTOMER}").alias(CUSTOMER)
-            asked = rows.select(theirs, when="known_at")
-        elif CUSTOMER in rows.collect_schema():
+            return _mentions(rows.select("row", "known_at").collect(), told)
+        if CUSTOMER in rows.collect_schema():
             asked = rows.select(CUSTOMER, when=WHEN[table])
         else:
             asked = rows.select(pl.lit(None, pl.String).alias(CUSTOMER), when=pl.lit(None, UTC))
         return _is_gone(asked.collect(), told)
 
     return of_rows
+
+
+def _mentions(rows: pl.DataFrame, told: Told) -> pl.Series:
+    """Which rows of JSON name somebody who was erased in any of their values."""
+    said = [frozenset(_texts(json.loads(row))) for row in rows.get_column("row")]
+    erasures = told(set().union(*said))
+    lives = {one: erasure.again_at for one, erasure in erasures.items()}
+    return pl.Series(
+        [
+            any(lives[one] is None or known_at is None or known_at < lives[one] for one in named)
+            for named, known_at in zip(
+                (texts & lives.keys() for texts in said), rows.get_column("known_at"), strict=True
+            )
+        ],
+        dtype=pl.Boolean,
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Each value as an id would be written, be it a number in the file."""
+    match value:
+        case dict():
+            for inner in value.values():
+                yield from _texts(inner)
+        case list():
+            for inner in value:
+                yield from _texts(inner)
+        case float() if value.is_integer():
+            yield from (str(value), str(int(value)))
+        case str() | int() | float():
+            yield str(value)
 
 
 def _is_gone(rows: pl.DataFrame, told: Told) -> pl.Series:
