@@ -32,8 +32,8 @@ CARRIED = (
 # What models may say of an arm instead of the merchant, see serving.responses; null where none did.
 LEARNT = (
     "learnt_clicks", "learnt_orders", "learnt_brings", "learnt_without", "learnt_redeemed",
-    "learnt_unsubscribes", "usual_clicks", "usual_unsubscribes", "doubt_clicks", "doubt_brings",
-    "doubt_unsubscribes",
+    "learnt_reduced", "learnt_unsubscribes", "usual_clicks", "usual_unsubscribes", "doubt_clicks",
+    "doubt_brings", "doubt_unsubscribes",
 )  # fmt: skip
 
 # Which category an e-mail is about, by what it shows.

@@ -46,12 +46,14 @@ still = 1 - P(they order anyway) x (1 - stays)      (a chance)
 Money is in the base currency, per customer and e-mail; counts are expectations of one customer.
 
 - clicks = `click_rate` x fit; fit grows with the chance that one of the products shown is ordered
-  (`fit_weight`); orders = clicks x `orders_per_click`
+  (`fit_weight`), where no model of clicks stands: what one has learnt holds their usual fit;
+  orders = clicks x `orders_per_click`
 - of these orders a share would have come anyway: `bought_anyway` of a customer who stays, less of
   one who is likely to leave (churn); only the others bring margin
 - the lift of an hour is what it multiplies clicks by, the `default_hour` of the same kind of day
   being 1; above 1 only where the lower bound of the gain is above 0 (`hour_certainty`), by the
-  customer's own hours, else by the segment's, else by everyone's (`hour_pull` until clicks tell)
+  customer's own hours, else by the segment's, else by everyone's (`hour_pull`; what clicks tell
+  and `hour_pull`, give or take half of it, are weighed by how sure each is)
 - freshness halves with every `half_life_hours` of waiting
 - whoever orders while an e-mail waits gets none: of those who order without it, half have done so
   after `settles_hours`. Waiting saves what would have been given away to them, and the costs;
@@ -85,8 +87,13 @@ Each receipt tells the stage of evidence: A, no response model stands, and the m
 decide; B, response models stand; C, learnt person by person, which no model is yet. In B the
 reference is the e-mail that is worth most at the usual rates of clicks and unsubscribes. Another
 one goes only if the lower bound of what it is worth beyond the reference is above 0, at the level
-`gain_certainty`, by how many clicks, orders and unsubscribes were seen of both. Where that held a
-better-looking one back, `thin_evidence` tells both values.
+`gain_certainty`, by what noise may have done to the clicks, orders and unsubscribes that were seen
+of both. What nobody has seen yet is as the merchant puts it: no noise is in that. Where the bound
+held a better-looking one back, `thin_evidence` tells both values.
+
+What was seen of an e-mail is pulled towards its figures in `onje.toml`, in relation to those of the
+other e-mails: the less was seen of it the harder, and the better these figures told what was seen
+of all the harder.
 
 ## Chance
 

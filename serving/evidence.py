@@ -36,9 +36,10 @@ def stage_of(models: Models) -> str:
 def with_evidence(arms: pl.DataFrame, policy: PolicySettings, *, is_own: bool) -> pl.DataFrame:
     """Add `stands_back`: an arm that is not surely worth more than the reference of its question.
 
-    The gain's standard error comes from what the models' tables hold of both e-mails: how many
-    clicks, orders and unsubscribes they were seen to bring. What the customer's own features say
-    of both alike takes no part. `is_own`: only Onje's own valuation is money.
+    The gain's standard error is the noise in what the models' tables hold of both e-mails: how
+    many clicks, orders and unsubscribes they were seen to bring. An e-mail that nobody has seen has
+    none: there the merchant's word decides, as in stage A. What the customer's own features say of
+    both alike takes no part. `is_own`: only Onje's own valuation is money.
     """
     if not is_own or not _is_learnt(arms):
         return arms.with_columns(stands_back=pl.lit(False))

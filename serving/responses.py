@@ -16,14 +16,12 @@ from serving.tables import KEY
 from training.model.model import Model, sigmoid
 from training.model.response import (
     OF_CUSTOMER,
-    Expected,
-    Figures,
     answer_chances,
     bases,
     doubts,
     order_chances,
-    order_figures,
 )
+from training.model.sales import Expected, Figures, order_figures
 
 # Of these parts of the value a receipt says that they were learnt.
 PARTS = {
@@ -65,6 +63,7 @@ def with_responses(
         found["doubt_brings"] = pl.Series(orders.error)
         found["learnt_without"] = pl.Series(orders.without)
         found["learnt_redeemed"] = pl.Series(orders.without * orders.redeemed)
+        found["learnt_reduced"] = pl.Series(orders.reduced)
     if models.response_unsubscribe is not None:
         of_email = _unsubscribes(models.response_unsubscribe, settings)
         lost = answer_chances(models.response_unsubscribe, rows, emails, of_email.base)

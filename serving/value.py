@@ -18,8 +18,8 @@ settles that. Prices are of budgets, which count what is planned: no hour change
 
 Only orders that would not have come anyway bring margin. Where a response model stands, it says how
 many click, how many orders follow and how many of them the e-mail brings, how many order without
-it, how many other orders use what it gives away, and how many unsubscribe; each of them else comes
-from the e-mail's table in onje.toml.
+it, how many of the other orders use what it gives away, and how many unsubscribe; each of them else
+comes from the e-mail's table in onje.toml. Clicks that were learnt hold the usual fit of products.
 """
 
 from __future__ import annotations
@@ -87,13 +87,15 @@ def _parts(
         # The merchant knows it of those who click, and of nobody else.
         anyway=pl.coalesce("learnt_without", pl.col("orders_per_click") * bought_anyway),
     )
-    clicks = dict(clicks=pl.coalesce("learnt_clicks", "click_rate") * pl.col("fit"))
+    # What was learnt was learnt of e-mails that showed products such as these: their usual fit is
+    # in it already.
+    clicks = dict(clicks=pl.coalesce("learnt_clicks", pl.col("click_rate") * pl.col("fit")))
     then = dict(
         orders=pl.col("clicks") * orders,
         margin=pl.col("clicks") * pl.col("brings") * basket * policy.margin,
         given_brought=pl.col("clicks") * pl.col("brings") * basket * pl.col("discount_share"),
         given_anyway=(
-            pl.col("clicks") * (orders - pl.col("brings"))
+            pl.col("clicks") * (orders - pl.col("brings")) * pl.coalesce("learnt_reduced", 1.0)
             + pl.col("learnt_redeemed").fill_null(0.0)
         )
         * basket

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import expit, gammaln, logit
+from scipy.special import expit, logit
 
 from features.contacts import MEANINGS as OF_CONTACT
 from training.evaluate import Floats
 from training.model.booster import Booster
-from training.model.response import INPUTS, OF_CUSTOMER
+from training.model.response import INPUTS, OF_CUSTOMER, strength_of
 from training.settings import ResponseSettings
 from training.trees import grow
 
 # In turns, since what an e-mail does and what its readers do cannot be told apart at once.
 TURNS = 3
-# How much an e-mail's own figures may count for: as many expected answers as this.
-STRENGTHS = np.geomspace(0.5, 200.0, 60)
 # More of these never makes a click likelier, or an unsubscribe less likely.
 PRESSURE = ("sends_7d", "sends_30d", "unclicked_streak")
 REST = ("days_since_send", "days_since_same")
@@ -56,7 +54,7 @@ def fit_answers(
     # E-mails first: those that answer to something, a cart say, meet customers who stand out, and
     # trees would credit the customers with what the e-mail does.
     for _ in range(TURNS):
-        strength = strength_of(counted, usual)
+        strength = strength_of(list(counted), list(usual))
         base = middle + np.log((counted + strength) / (usual + strength))
         booster = grow(
             np.column_stack([inputs, base[whose]]),
@@ -79,7 +77,7 @@ def fit_answers(
                 "usual": usual,
             }
         ),
-        pl.DataFrame({"middle": [middle], "strength": [strength_of(counted, usual)]}),
+        pl.DataFrame({"middle": [middle], "strength": [strength_of(list(counted), list(usual))]}),
     )
 
 
@@ -91,25 +89,6 @@ def monotone(*, annoys: bool) -> list[int]:
         -1 if name in (*PRESSURE, *RECENCY) else 1 if name in (*REST, *WARMTH) else 0
         for name in INPUTS
     ]
-
-
-def strength_of(counted: Floats, usual: Floats) -> float:
-    """For how many expected answers the common rate counts, by marginal likelihood.
-
-    `counted` [emails] is Poisson about `usual` times a factor of the e-mail; factors are gamma of
-    mean 1 and variance 1 / strength (gamma-Poisson, as a negative binomial).
-    """
-    best, most = STRENGTHS[-1], -np.inf
-    for strength in STRENGTHS:
-        likelihood = (
-            gammaln(counted + strength)
-            - gammaln(strength)
-            + strength * np.log(strength / (strength + usual))
-            + counted * np.log(usual / (strength + usual))
-        ).sum()
-        if likelihood > most:
-            best, most = strength, likelihood
-    return float(best)
 
 
 def grow_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Booster:

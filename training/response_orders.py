@@ -14,6 +14,7 @@ from scipy.special import expit
 from training.evaluate import Floats
 from training.model.booster import Booster
 from training.model.response import OF_CUSTOMER
+from training.model.sales import LEAST_SPREAD, MOST_SOLD
 from training.response_fit import grow_orders
 from training.settings import ResponseSettings
 from training.trees import grow
@@ -25,10 +26,6 @@ FOLDS = 2
 # A mail that was clicked almost surely, or never, says little by what others did; propensities
 # are kept within these bounds.
 LEAST_PROPENSITY, MOST_PROPENSITY = 0.001, 0.9
-# No click sells more surely than this.
-MOST_SOLD = 0.9
-# How far e-mails may lie apart in what a click sells, as far as nothing else is seen.
-LEAST_SPREAD = 0.03
 ADJUSTED = (
     "adjusted, not randomised: clickers are compared with others like them, and your bought_anyway "
     "keeps its part"
@@ -77,7 +74,18 @@ def fit_orders(rows: pl.DataFrame, settings: ResponseSettings) -> Fitted:
         "emails": emails.to_dicts(),
     }  # fmt: skip
     tables = {
-        "emails": emails.select("email", "clicks", "sells", "sells_error", "organic", "redeemed"),
+        "emails": emails.select(
+            "email",
+            "clicks",
+            "sells",
+            "sells_error",
+            "brought",
+            "error",
+            "organic",
+            "redeemed",
+            "after",
+            "reduced",
+        ),
         "orders": pl.DataFrame(
             {
                 "sells": [sales.common],
@@ -202,7 +210,8 @@ def _propensities(
 
 def _redeemed(rows: pl.DataFrame, emails: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     """The table `emails` with `organic` orders after mails that were not clicked, and `redeemed`,
-    those at a reduced price; and the share of these after no mail.
+    those at a reduced price; orders `after` a click, and `reduced` of them; and the share of orders
+    at a reduced price after no mail.
     """
     organic = rows.filter(pl.col("click").fill_null(0.0) == 0, pl.col("order") > 0)
     mails = (
@@ -212,6 +221,13 @@ def _redeemed(rows: pl.DataFrame, emails: pl.DataFrame) -> tuple[pl.DataFrame, f
     )
     none = organic.filter(pl.col("email").is_null()).get_column("discounted")
     # An e-mail that nobody clicked is known by its coupons alone.
-    found = emails.join(mails, on="email", how="left").sort("email")
-    filled = found.with_columns(pl.col("organic", "redeemed").fill_null(0.0))
+    clicked = (
+        rows.filter(pl.col("click") > 0, pl.col("order") > 0)
+        .group_by("email")
+        .agg(after=pl.len().cast(pl.Float64), reduced=pl.col("discounted").sum())
+    )
+    found = emails.join(mails, on="email", how="left").join(clicked, on="email", how="left")
+    filled = found.sort("email").with_columns(
+        pl.col("organic", "redeemed", "after", "reduced").fill_null(0.0)
+    )
     return filled, float(none.sum() / max(len(none), 1))

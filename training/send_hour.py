@@ -15,6 +15,7 @@ from features.settings import FeatureSettings
 from training.evaluate import Floats, intervals, log_losses, mean
 from training.model.booster import Booster
 from training.model.habits import INPUTS, LOGISTIC, MEANINGS, habits_in, log_odds, slot_inputs
+from training.model.hours import STEPS_BELOW
 from training.model.model import UNRECORDED, Model, sigmoid
 from training.model.shrinkage import HOURS, SLOTS, Kinds, Shrinkage
 from training.send_hour_cases import Cases, Evidence, Source, cases_at, evidence_in
@@ -38,9 +39,6 @@ NAME = "send-hour"
 EITHER_WAY = ("is_weekend", "acts")
 # How much the weights of shrinkage are fitted on: they are five numbers.
 MOST_FITTED = 3_000
-# How sure it has to be that clicks follow presence at all: if they do not, everybody is moved in
-# vain, and the mistake does not average out. 98 in 100, in standard errors to one side.
-STEPS_BELOW = 2.05
 
 
 def prepare_send_hour(
@@ -130,14 +128,14 @@ def _learnt(train: Cases, evidence: Evidence, settings: TrainingSettings) -> _Ha
         seed=chosen.seed,
     )  # fmt: skip
     rows = _Rows(train, kinds, shrinkage)
-    coefficients, exponent, low = rows.logistic(evidence)
+    coefficients, exponent, low, error = rows.logistic(evidence)
     tables = {
         "shrinkage": pl.DataFrame([asdict(shrinkage)]),
         **kinds.to_tables(),
         "logistic": pl.DataFrame({"input": [*LOGISTIC, ""], "coefficient": coefficients}),
         "pull": pl.DataFrame(
-            {"exponent": [exponent], "low": [low]},
-            schema={"exponent": pl.Float64, "low": pl.Float64},
+            {"exponent": [exponent], "low": [low], "error": [error]},
+            schema={"exponent": pl.Float64, "low": pl.Float64, "error": pl.Float64},
         ),
     }
     return _Habits(rows, coefficients, tables, evidence)
@@ -172,8 +170,10 @@ class _Rows:
             self.emails = seen["email"].rank("dense").cast(pl.Int64).to_numpy() - 1
             self.offset = email_log_odds(seen, seen)
 
-    def logistic(self, evidence: Evidence) -> tuple[Floats, float | None, float | None]:
-        """The coefficients; of clicks also the exponent of presence and its lower end.
+    def logistic(
+        self, evidence: Evidence
+    ) -> tuple[Floats, float | None, float | None, float | None]:
+        """The coefficients; of clicks also the exponent of presence, its lower end and its error.
 
         The exponent is learnt beside the readiness of everybody to click at all; the rest of the
         coefficients then without it, since what a mail's chance is made of is not known of others.
@@ -182,7 +182,7 @@ class _Rows:
         nothing = np.zeros(len(columns))
         if evidence == "activity":
             found = self._fitted(columns, nothing)
-            return found.coefficients, None, None
+            return found.coefficients, None, None, None
         expected = click_rates(self.seen, self.seen, by_hour=False)
         ready = readiness(self.seen, self.people, expected)
         found = self._fitted(np.column_stack([columns, ready]), nothing)
@@ -195,7 +195,7 @@ class _Rows:
             np.delete(columns, share, axis=1), self.yes, self.no, np.zeros_like(self.emails),
             self.customers, offset=self.offset + presence,
         )  # fmt: skip
-        return np.insert(others.coefficients, share, exponent), exponent, low
+        return np.insert(others.coefficients, share, exponent), exponent, low, spread
 
     def _fitted(self, inputs: Floats, offset: Floats) -> Logistic:
         return fit_logistic(inputs, self.yes, self.no, self.emails, self.customers, offset=offset)

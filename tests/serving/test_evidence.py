@@ -23,6 +23,7 @@ def arms(doubt_clicks=0.3, doubt_unsubscribes=0.3, brings=0.3, **better):
             "waited": 0.0, "settles_hours": 1e9, "learnt": ["clicks"], "coupon": "",
             "learnt_clicks": theirs, "usual_clicks": everybodys, "learnt_orders": None,
             "learnt_brings": brings, "learnt_without": None, "learnt_redeemed": None,
+            "learnt_reduced": None,
             "learnt_unsubscribes": 0.001, "usual_unsubscribes": 0.001,
             "doubt_clicks": doubt_clicks, "doubt_brings": 0.0,
             "doubt_unsubscribes": doubt_unsubscribes, "bought_anyway": 0.5, "churn": None,
@@ -35,7 +36,7 @@ def arms(doubt_clicks=0.3, doubt_unsubscribes=0.3, brings=0.3, **better):
     ]  # fmt: skip
     frame = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={
         name: pl.Float64 for name in ("learnt_orders", "learnt_without", "learnt_redeemed",
-                                      "churn", "chance")
+                                      "learnt_reduced", "churn", "chance")
     })  # fmt: skip
     valued = with_parts(frame, shop({}, {}).policy, NO_CONDITIONS)
     value = valued["margin"] - valued["costs"]
@@ -73,6 +74,25 @@ def test_noise_of_unsubscribes_counts():
     assert held_back(doubt_clicks=0.05, learnt_unsubscribes=0.03, doubt_unsubscribes=0.0) == []
     noisy = {"learnt_unsubscribes": 0.03, "usual_unsubscribes": 0.03, "doubt_unsubscribes": 3.0}
     assert held_back(doubt_clicks=0.05, **noisy) == ["better"]
+
+
+def test_clicks_that_were_learnt_hold_the_usual_fit():
+    badly = arms(chance=0.0)
+    assert badly["fit"][1] == pytest.approx(0.6)  # the merchant's figure would be 40 % less
+    assert badly["clicks"][1] == arms()["clicks"][1] == 0.14
+    alone = arms(chance=0.0, learnt_clicks=None, click_rate=0.1)
+    assert alone["clicks"][1] == pytest.approx(0.06)
+
+
+def test_a_discount_is_given_to_as_many_clickers_as_use_it():
+    coupon = {"discount_share": 0.1, "learnt_orders": 0.5, "learnt_redeemed": 0.02}
+    every, half, none = (
+        arms(**coupon, learnt_reduced=share)["given_anyway"][1] for share in (1.0, 0.5, 0.0)
+    )
+    # .14 clicks, .2 orders of each would have come anyway; .02 orders without a click.
+    assert every == pytest.approx((0.14 * 0.2 + 0.02) * 40 * 0.1)
+    assert half == pytest.approx((0.14 * 0.1 + 0.02) * 40 * 0.1)
+    assert none == pytest.approx(0.02 * 40 * 0.1)
 
 
 def test_what_is_owed_and_other_policies_are_left_alone():

@@ -85,7 +85,7 @@ def test_the_clicks_of_a_receipt_are_the_models() -> None:
     chance = answer_chances(model, known, ["recommendation"], bases(model, rates))
     arm = arm_of(row, "recommendation")
     pull = arm["hour_lift"] * arm["freshness"]
-    assert arm["clicks"] == pytest.approx(chance[0] * arm["fit"] * pull, abs=2e-6)
+    assert arm["clicks"] == pytest.approx(chance[0] * pull, abs=2e-6)
 
 
 def test_alone_is_as_in_the_crowd() -> None:

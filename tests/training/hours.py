@@ -22,6 +22,7 @@ def by_hand(
     weight: float = 8.0,
     exponent: float | None = None,
     low: float | None = None,
+    error: float | None = None,
     heard: float = 1_000.0,
 ) -> Model:
     """`shares` are the kinds of people, `common` [kinds] how common; no smoothing, no trees."""
@@ -58,8 +59,8 @@ def by_hand(
                 {"input": [*LOGISTIC, ""], "coefficient": [1.0, 0.0, 0.0, -3.0]}
             ),
             "pull": pl.DataFrame(
-                {"exponent": [exponent], "low": [low]},
-                schema={"exponent": pl.Float64, "low": pl.Float64},
+                {"exponent": [exponent], "low": [low], "error": [error]},
+                schema=dict.fromkeys(("exponent", "low", "error"), pl.Float64),
             ),
         },
         about={"evidence": "activity" if exponent is None else "clicks"},

@@ -44,12 +44,11 @@ from tests.training.checkerboard import (
 from training.model import folder
 from training.model.model import Model
 from training.model.response import (
-    Expected,
     answer_chances,
     bases,
     order_chances,
-    order_figures,
 )
+from training.model.sales import Expected, order_figures
 from training.trained import About, Trained
 
 ROOT = Path(__file__).parents[2]

@@ -79,6 +79,21 @@ def test_what_is_learnt_from_clicks_overrules_the_merchants_word() -> None:
     assert found["lift"][18] == pytest.approx((20 + 1 / 3) * 3, rel=0.01)
 
 
+def test_clicks_and_the_merchants_word_are_weighed_by_how_sure_each_is() -> None:
+    def lift_at_18(error: float, pull: float) -> float:
+        told = by_hand(exponent=0.1, low=0.0, error=error)
+        found = scored(told, (18, 20.0), usual=Usual(hour=10, pull=pull, certainty=0.9))
+        return float(found["lift"][18])
+
+    more = (20 + 1 / 3) * 3  # as often about at 18 as at 10
+    # The word, .2 give or take .1, beside what clicks told, .1 give or take as much: .15 +- .07.
+    assert lift_at_18(error=0.1, pull=0.2) == pytest.approx(more**0.15, rel=0.01)
+    assert lift_at_18(error=0.05, pull=0.2) == pytest.approx(more**0.12, rel=0.01)
+    # Neither is sure enough alone, nor are the two of them where clicks tell next to nothing.
+    assert lift_at_18(error=0.1, pull=0.0) == 1
+    assert lift_at_18(error=10.0, pull=0.2) == 1
+
+
 def test_whose_evidence_it_is_adds_up_and_becomes_the_customers_with_acts() -> None:
     own = []
     for times in (0.0, 4.0, 40.0):

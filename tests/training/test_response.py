@@ -20,15 +20,15 @@ from training.losses import LOSSES
 from training.model.model import Model
 from training.model.response import (
     OF_CUSTOMER,
-    Expected,
     Orders,
     answer_chances,
     bases,
+    doubts,
     order_chances,
-    order_figures,
+    strength_of,
 )
+from training.model.sales import Expected, order_figures
 from training.response import Outcome, train_response
-from training.response_fit import strength_of
 from training.response_rows import mails_sent
 from training.settings import ResponseSettings, TrainingSettings
 from training.trained import Trained
@@ -107,6 +107,62 @@ def test_the_merchants_bought_anyway_holds_as_far_as_the_adjustment_is_not_belie
         assert sells == pytest.approx(0.3 * (1 - anyway))
 
 
+def seen(*emails: tuple[str, float, float, float, float, float]) -> Model:
+    """Of each e-mail: its clicks, what one of them sells with its error, orders after them, and
+    how many of these were reduced.
+    """
+    names = ("email", "clicks", "brought", "error", "after", "reduced")
+    told = pl.DataFrame(emails, names, orient="row").with_columns(
+        sells="brought", sells_error="error", organic=0.0, redeemed=0.0
+    )
+    orders = trained(SELLS, "order").model.tables["orders"]
+    tables = {"emails": told, "orders": orders.with_columns(adjusted_weight=1.0)}
+    return replace(trained(SELLS, "order").model, tables=tables)
+
+
+SAID = {
+    name: Expected(orders_per_click=often, bought_anyway=0.5, discount=share)
+    for name, often, share in (("news", 0.2, 0.0), ("tips", 0.04, 0.0), ("offer", 0.4, 0.1))
+}
+
+
+def test_what_a_click_sells_is_pulled_towards_what_the_merchant_expects_of_that_email() -> None:
+    # Twice what is expected of it, which is .1, and almost sure; of the others nothing was seen.
+    surely = order_figures(seen(("news", 900.0, 0.2, 0.001, 0.0, 0.0)), SAID)
+    times = (4 * 1 + 4 * 2) / 8  # the merchant's word and what was seen, each give or take half
+    assert surely["news"].sells == pytest.approx(0.2, abs=0.001)
+    assert surely["tips"].sells == pytest.approx(times * 0.02, rel=0.01)
+    assert surely["offer"].sells == pytest.approx(times * 0.2, rel=0.01)
+    # What nobody has seen holds no noise; what was seen often holds as much as was seen of it.
+    assert surely["offer"].error == 0
+    assert surely["news"].error == pytest.approx(0.001, rel=0.01)
+    # One click that sold says next to nothing, and so no noise of it gets through.
+    hardly = order_figures(seen(("news", 1.0, 0.9, 9.0, 0.0, 0.0)), SAID)
+    assert hardly["news"].sells == pytest.approx(0.1, rel=0.01)
+    assert hardly["news"].error < 0.001
+
+
+def test_who_clicks_and_would_have_ordered_uses_the_coupon_as_often_as_was_seen() -> None:
+    # Of 500 orders after 1,000 clicks the click sold 200, reduced themselves; of the other 300, 60.
+    shares = {
+        name: one.reduced
+        for name, one in order_figures(
+            seen(("offer", 1000.0, 0.2, 0.01, 500.0, 260.0)), SAID
+        ).items()
+    }
+    common = (60 + 5) / (300 + 5)
+    assert shares["offer"] == pytest.approx((60 + 20 * common) / (300 + 20))
+    assert shares["news"] == pytest.approx(common)
+    # Before anything was seen, who clicks uses what was promised.
+    assert order_figures(seen(("news", 9.0, 0.1, 0.1, 3.0, 0.0)), SAID)["offer"].reduced == 1
+    # Models of before say nothing of it.
+    old = seen(("offer", 1000.0, 0.2, 0.01, 500.0, 260.0))
+    emails = old.tables["emails"].drop("brought", "error", "after", "reduced")
+    before = order_figures(replace(old, tables={**old.tables, "emails": emails}), SAID)
+    assert before["offer"].reduced == 1
+    assert before["offer"].sells == pytest.approx(0.2, abs=0.001)
+
+
 def test_nothing_is_ever_brought_less_than_nothing() -> None:
     random = np.random.default_rng(5)
     rows = pl.DataFrame({name: random.uniform(0, 60, 500) for name in (*OF_CUSTOMER, *OF_CONTACT)})
@@ -159,6 +215,52 @@ def test_what_nobody_has_seen_stands_as_the_merchant_puts_it_beside_the_others()
     # All half as high: what was seen puts them in their place.
     low = bases(model, {name: rate / 2 for name, rate in expected.items()})
     assert low["newest"] == pytest.approx(base["newest"], abs=0.1)
+
+
+def test_the_merchants_word_counts_as_far_as_it_told_what_was_seen() -> None:
+    model = trained(SELLS, "click").model
+    rates = {"good": 0.2, "usual": 0.1, "poor": 0.05, "other": 0.1}
+    seen_of = {"good": (200.0, 100.0), "usual": (100.0, 100.0), "poor": (50.0, 100.0)}
+    told = [
+        {"email": name, "sends": 1000.0, "outcomes": outcomes, "usual": usual}
+        for name, (outcomes, usual) in seen_of.items()
+    ]
+    once = {"email": "other", "sends": 10.0, "outcomes": 4.0, "usual": 1.0}
+    tables = {
+        "emails": pl.DataFrame([*told, once]),
+        "shrinkage": pl.DataFrame({"middle": [float(np.log(0.1 / 0.9))], "strength": [1.0]}),
+    }
+    right = replace(model, tables=tables)
+    wrong_rates = {"good": 0.05, "usual": 0.1, "poor": 0.2, "other": 0.1}
+
+    def told_of(expected: dict[str, float]) -> float:
+        # How many times the usual is believed of what was seen to do four times as much, once.
+        found = bases(right, expected)
+        return float(np.exp(found["other"] - found["usual"]))
+
+    assert told_of(rates) < 1.1 < 1.5 < told_of(wrong_rates)
+    # Of what nobody has seen, no noise; of what was, the less the more it is pulled.
+    assert doubts(right, {**rates, "new": 0.1})["new"] == 0
+    assert doubts(right, rates)["other"] < 0.1 < doubts(right, wrong_rates)["other"]
+
+
+def test_a_few_answers_that_fit_to_anything_do_not_make_the_merchant_sure() -> None:
+    model = trained(SELLS, "click").model
+    shrinkage = pl.DataFrame({"middle": [float(np.log(0.1 / 0.9))], "strength": [1.0]})
+
+    def strength(times: float) -> float:
+        told = pl.DataFrame(
+            [
+                {"email": name, "sends": 1.0, "outcomes": times, "usual": times}
+                for name in ("one", "two", "three")
+            ]
+        )
+        few = replace(model, tables={"emails": told, "shrinkage": shrinkage})
+        doubt = doubts(few, dict.fromkeys(("one", "two", "three"), 0.1))["one"]
+        return float(times**0.5 / doubt - times)  # doubt = sqrt(outcomes) / (outcomes + strength)
+
+    # All exactly as expected: one answer each leaves much open, a thousand next to nothing.
+    assert strength(1.0) < 6 < 60 < strength(1000.0) < 200
 
 
 def test_emails_that_do_the_same_are_not_told_apart() -> None:

@@ -2,7 +2,8 @@
 
 The log-odds of an answer are the base of its e-mail plus trees that all e-mails share. The base is
 what the e-mail was seen to bring about, pulled towards what the merchant expects of it in relation
-to the other e-mails: the fewer mails were seen, the harder (gamma-Poisson, Robbins 1956).
+to the other e-mails: the fewer mails were seen, the harder (gamma-Poisson, Robbins 1956); and the
+closer what was seen of all of them lies to what the merchant expects.
 
 Orders are told apart by whether a click came before: with one, and without. What a mail brings is
 the difference, for an e-mail that nobody answers sells nothing that could be shown.
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from features.contacts import MEANINGS as OF_CONTACT
 from training.model.model import Model, sigmoid
+from training.model.sales import Figures, sold
 
 Floats = NDArray[np.float64]
 
@@ -39,32 +41,8 @@ MEANING_OF_USUAL = "log-odds with which customers usually answer to this e-mail"
 
 # No base rate is believed to be 0 or 1.
 LEAST_RATE, MOST_RATE = 1e-5, 0.9
-
-
-# By how much of it the merchant's figure for what clicks bring may be off, all e-mails together.
-TIMES_SPREAD = 0.5
-# The share of all e-mails that give something away counts for so many orders of one of them.
-REDEEMING = 20.0
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the merchant expects of an e-mail, and what it gives away (a share of the basket)."""
-
-    orders_per_click: float
-    bought_anyway: float
-    discount: float
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Of an e-mail: the chance that a click `sells` to who would not have ordered by themselves,
-    its standard `error`, and the share `redeemed` of orders that no click came before.
-    """
-
-    sells: float
-    error: float
-    redeemed: float
+# For how many expected answers the merchant's figure may count.
+STRENGTHS: tuple[float, ...] = tuple(0.5 * 400.0 ** (step / 59) for step in range(60))
 
 
 @dataclass(frozen=True)
@@ -73,7 +51,7 @@ class Orders:
 
     `without` a click, `after_click`, how many of these the click `brings` (never negative) with
     its standard `error`, and `redeemed`: of orders that come without a click, the share that uses
-    what the e-mail gives away.
+    what the e-mail gives away; `reduced`: the same of those that a click came before.
     """
 
     without: Floats
@@ -81,6 +59,7 @@ class Orders:
     brings: Floats
     error: Floats
     redeemed: Floats
+    reduced: Floats
 
 
 def answer_chances(
@@ -106,56 +85,13 @@ def order_chances(
     A click sells to who would not have ordered anyway: the likelier an order without it, the less
     it brings.
     """
-    sells, error, redeemed = (
+    sells, error, redeemed, reduced = (
         np.array([getattr(figures_of[email], figure) for email in emails], dtype=np.float64)
-        for figure in ("sells", "error", "redeemed")
+        for figure in ("sells", "error", "redeemed", "reduced")
     )
     without = sigmoid(model.booster.raw(rows.select(OF_CUSTOMER).to_numpy()))
     brings = sells * (1 - without)
-    return Orders(without, without + brings, brings, error * (1 - without), redeemed)
-
-
-def order_figures(model: Model, expected: Mapping[str, Expected]) -> dict[str, Figures]:
-    """What `order_chances` needs to know of each e-mail of `expected`.
-
-    A click was no experiment: whoever clicks may have been about to buy, for reasons that no
-    feature tells. So what clickers order beyond others like them is only believed in part
-    (`adjusted_weight` of the model). For the rest the merchant's figure holds, orders per click
-    less what would have come anyway; less still where all clicks together brought less than that.
-    The merchant's part counts as certain: it is not what was seen that stands behind it.
-    """
-    about = model.tables["orders"].row(0, named=True)
-    clicks = dict(model.tables["emails"].select("email", "clicks").iter_rows())
-    sells, redeemed = sold(model), redeemed_shares(model, expected)
-    errors = _errors(model)
-    said = {name: one.orders_per_click * (1 - one.bought_anyway) for name, one in expected.items()}
-    # What the merchant expects of the clicks there were, in sight of how unsure the found is.
-    weight = {email: 1.0 + clicks.get(email, 0.0) for email in said}
-    usual = math.fsum(weight[email] * said[email] for email in said) / math.fsum(weight.values())
-    times = 1.0
-    if usual > 0:
-        trust = TIMES_SPREAD**2 / (TIMES_SPREAD**2 + (about["error"] / usual) ** 2)
-        times += trust * (about["sells"] / usual - 1)
-    moved, share = times * usual - about["sells"], about["adjusted_weight"]
-    return {
-        email: Figures(
-            share * max(sells.get(email, about["sells"]) + moved, 0.0)
-            + (1 - share) * min(times, 1.0) * figure,
-            share * errors.get(email, about["spread"]),
-            redeemed[email],
-        )
-        for email, figure in said.items()
-    }
-
-
-def sold(model: Model) -> dict[str, float]:
-    """Of each e-mail seen: the chance that a click sells, as adjusted and shrunk in training."""
-    return dict(model.tables["emails"].select("email", "sells").iter_rows())
-
-
-def _errors(model: Model) -> dict[str, float]:
-    """The standard error of what `sold` says, as far as e-mails differ from each other."""
-    return dict(model.tables["emails"].select("email", "sells_error").iter_rows())
+    return Orders(without, without + brings, brings, error * (1 - without), redeemed, reduced)
 
 
 def mail_orders(model: Model, rows: pl.DataFrame) -> Floats:
@@ -167,25 +103,6 @@ def mail_orders(model: Model, rows: pl.DataFrame) -> Floats:
     return np.where(is_clicked, without + sells * (1 - without), without)
 
 
-def redeemed_shares(model: Model, expected: Mapping[str, Expected]) -> dict[str, float]:
-    """Of each e-mail: the share of orders without a click that use what it gives away.
-
-    Orders at a reduced price that come without any mail are taken off. Of an e-mail of which
-    little was seen, the share of all that give something away counts.
-    """
-    seen = {row["email"]: row for row in model.tables["emails"].iter_rows(named=True)}
-    used = model.tables["orders"].item(0, "used")
-    giving = [seen[email] for email, one in expected.items() if one.discount > 0 and email in seen]
-    redeemed = math.fsum(row["redeemed"] for row in giving)
-    common = redeemed / max(math.fsum(row["organic"] for row in giving), 1.0)
-    shares = {}
-    for email in expected:
-        row = seen.get(email, {"organic": 0.0, "redeemed": 0.0})
-        share = (row["redeemed"] + REDEEMING * common) / (row["organic"] + REDEEMING)
-        shares[email] = max(share - used, 0.0)
-    return shares
-
-
 def bases(model: Model, expected: Mapping[str, float]) -> dict[str, float]:
     """The base log-odds of each e-mail of `expected` or of those that the model has seen.
 
@@ -195,8 +112,9 @@ def bases(model: Model, expected: Mapping[str, float]) -> dict[str, float]:
     """
     seen = {row["email"]: row for row in model.tables["emails"].iter_rows(named=True)}
     about = model.tables["shrinkage"].row(0, named=True)
-    middle, strength = about["middle"], about["strength"]
+    middle = about["middle"]
     priors = priors_of(seen, expected, middle)
+    strength = _strength(model, expected)
     found = {}
     for email, prior in priors.items():
         row = seen.get(email, {"outcomes": 0.0, "usual": 0.0})
@@ -207,14 +125,61 @@ def bases(model: Model, expected: Mapping[str, float]) -> dict[str, float]:
 
 
 def doubts(model: Model, expected: Mapping[str, float]) -> dict[str, float]:
-    """The standard error of e^base of each e-mail of `bases`, as a share of it.
+    """How far noise of what was seen may have moved e^base of each of `bases`, as a share of it.
 
-    Of a gamma of `outcomes` + `strength`, which is what was seen and what it is pulled to.
+    Of `outcomes`, a Poisson count, beside `strength` that what is expected counts for. What nobody
+    has seen is as the merchant puts it, which is no noise.
     """
     seen = dict(model.tables["emails"].select("email", "outcomes").iter_rows())
-    strength = model.tables["shrinkage"].item(0, "strength")
+    strength = _strength(model, expected)
     emails = {**dict.fromkeys(expected, 0.0), **seen}
-    return {email: (outcomes + strength) ** -0.5 for email, outcomes in emails.items()}
+    return {email: outcomes**0.5 / (outcomes + strength) for email, outcomes in emails.items()}
+
+
+def _strength(model: Model, expected: Mapping[str, float]) -> float:
+    """For how many expected answers what the merchant expects of an e-mail counts.
+
+    The better it told what was seen, the more. Of all strengths that what was seen leaves likely,
+    the mean of what e-mails then vary by: a few answers, which fit to anything, do not make the
+    merchant sure. Where nothing is expected, what training found of e-mails beside each other.
+    """
+    about = model.tables["shrinkage"].row(0, named=True)
+    seen = {row["email"]: row for row in model.tables["emails"].iter_rows(named=True)}
+    if not seen.keys() & expected.keys():
+        return float(about["strength"])
+    priors = priors_of(seen, expected, about["middle"])
+    found = _likelihoods(
+        [row["outcomes"] for row in seen.values()],
+        [row["usual"] * math.exp(priors[email] - about["middle"]) for email, row in seen.items()],
+    )
+    weights = [math.exp(one - max(found)) for one in found]
+    varies = math.fsum(w / strength for w, strength in zip(weights, STRENGTHS, strict=True))
+    return math.fsum(weights) / varies
+
+
+def strength_of(counted: Sequence[float], usual: Sequence[float]) -> float:
+    """For how many expected answers the common rate counts, by marginal likelihood.
+
+    `counted` [emails] is Poisson about `usual` times a factor of the e-mail; factors are gamma of
+    mean 1 and variance 1 / strength (gamma-Poisson, as a negative binomial).
+    """
+    found = _likelihoods(counted, usual)
+    return STRENGTHS[found.index(max(found))]
+
+
+def _likelihoods(counted: Sequence[float], usual: Sequence[float]) -> list[float]:
+    """ln of the likelihood of each of STRENGTHS."""
+
+    def likelihood(strength: float) -> float:
+        return math.fsum(
+            math.lgamma(count + strength)
+            - math.lgamma(strength)
+            + strength * math.log(strength / (strength + to_expect))
+            + (count * math.log(to_expect / (strength + to_expect)) if count else 0.0)
+            for count, to_expect in zip(counted, usual, strict=True)
+        )
+
+    return [likelihood(strength) for strength in STRENGTHS]
 
 
 def priors_of(
