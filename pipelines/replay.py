@@ -221,7 +221,7 @@ def _compared(then: Mapping[str, Any], now: Mapping[str, Any], notes: list[str])
     differences = [
         Difference(where, before.get(where), after.get(where))
         for where in dict.fromkeys([*before, *after])
-        if before.get(where) != after.get(where)
+        if _something(before.get(where)) != _something(after.get(where))
     ]
     of_code = [one for one in differences if one.where in OF_CODE]
     if of_code:
@@ -252,6 +252,11 @@ def _leaves(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(below, f"{where}[{place}]")
     else:
         yield where, value
+
+
+def _something(value: Any) -> Any:
+    """What an earlier release did not keep, and what there is none of, is nothing alike."""
+    return None if value in ([], {}) else value
 
 
 def _said(value: Any) -> str:

@@ -240,3 +240,13 @@ def tamper(shop, decision: str, change) -> None:
             .where(decisions.c.decision_id == decision)
             .values(receipt=json.dumps(receipt))
         )
+
+
+def test_what_an_earlier_release_did_not_keep_and_there_is_none_of_is_no_difference(shop):
+    decision = decided(shop)
+
+    def as_before(receipt):
+        assert (receipt.pop("moved_by"), receipt["conditions"].pop("used")) == ([], {})
+
+    tamper(shop, decision, as_before)
+    assert shop.replayed(decision).equal
