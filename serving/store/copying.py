@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 from sqlalchemy import (
@@ -21,7 +22,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.types import TypeEngine
 
 from features.errors import DamagedError, NotReadyError
 from serving.store.schema import REVISIONS, migrate
@@ -30,8 +30,8 @@ from serving.store.tables import Instant, metadata
 # Rows of one frame: 500 histories of 300 events take 6 MB.
 AT_ONCE = 500
 # How a value rests; the first that fits is taken.
-AT_REST: tuple[tuple[type[TypeEngine[object]], pl.DataType, type[TypeEngine[object]]], ...] = (
-    (Instant, pl.Int64(), BigInteger),  # type: ignore[arg-type]  # a decorator of one
+AT_REST: tuple[tuple[type[Any], pl.DataType, type[Any]], ...] = (
+    (Instant, pl.Int64(), BigInteger),
     (Boolean, pl.Boolean(), Boolean),
     (Double, pl.Float64(), Double),
     (LargeBinary, pl.Binary(), LargeBinary),
@@ -153,5 +153,5 @@ def _plain(table: Table, columns: Sequence[str]) -> Table:
     )
 
 
-def _at_rest(column: Column[object]) -> tuple[pl.DataType, type[TypeEngine[object]]]:
+def _at_rest(column: Column[Any]) -> tuple[pl.DataType, type[Any]]:
     return next((kind, plain) for known, kind, plain in AT_REST if isinstance(column.type, known))
