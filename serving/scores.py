@@ -234,9 +234,8 @@ def _known(spine: pl.DataFrame, history: pl.DataFrame, customers: pl.DataFrame) 
         slot = row.astype(np.int64) * count + source[place]
         np.maximum.at(newest, slot[is_known], known_at[is_known])
     slots = np.flatnonzero(newest > _NEVER)
-    row, source = slots // count, slots % count
     found = (
-        pl.DataFrame({"row": row, "source": pl.Series(_SOURCES)[source]})
+        pl.DataFrame({"row": slots // count, "source": pl.Series(_SOURCES)[slots % count]})
         .with_columns(pl.Series("known_until", newest[slots]).cast(UTC))
         .group_by("row", maintain_order=True)
         .agg(
