@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from serving.budgets import Spend
 from serving.store import budgets, exposures
-from serving.store.erased import Names, gone_of
+from serving.store.erased import Names, gone_of_held
 from serving.store.exposures import Exposure
 from serving.store.revisions import advance_held, hold_revisions
 from serving.store.tables import decisions, requests, reservations
@@ -117,7 +117,7 @@ def record(
     promises nothing, so it stands. Of a customer who was erased meanwhile nothing is kept.
     """
     current = hold_revisions(connection, [r.customer_id for r in records])
-    gone = gone_of(connection, names, current)
+    gone = gone_of_held(connection, names, current)
     asked = {r.request_id: r.body_hash for r in records}
     answered = remembered(connection, asked)
     results: list[Kept | OtherBody | Outrun] = []
@@ -163,7 +163,7 @@ def record_plans(connection: Connection, plans: Sequence[Record], names: Names) 
     """
     # Nobody is decided on live meanwhile.
     held = hold_revisions(connection, [plan.customer_id for plan in plans])
-    gone = gone_of(connection, names, held)
+    gone = gone_of_held(connection, names, held)
     plans = [plan for plan in plans if plan.customer_id not in gone]
     if not plans:
         return

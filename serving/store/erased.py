@@ -9,14 +9,14 @@ from datetime import datetime
 from hashlib import sha256
 
 import polars as pl
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from features.acts import IS_YES
 from features.errors import SettingsError
 from serving.secret import Secret
 from serving.store.marks import read_mark, write_mark
 from serving.store.revisions import VALUES_AT_ONCE
-from serving.store.tables import erased
+from serving.store.tables import erased, revisions
 from serving.tables import UTC
 
 PURPOSE = "erased customers"
@@ -99,6 +99,14 @@ def gone_of(connection: Connection, names: Names, customer_ids: Iterable[str]) -
     """Those of these customers who were erased and have not begun anew."""
     told = erasures_of(connection, names, customer_ids)
     return frozenset(one for one, erasure in told.items() if erasure.again_at is None)
+
+
+def gone_of_held(connection: Connection, names: Names, held: Iterable[str]) -> frozenset[str]:
+    """Like `gone_of`, for customers whose revisions this transaction holds: theirs go again."""
+    gone = gone_of(connection, names, held)
+    if gone:
+        connection.execute(delete(revisions).where(revisions.c.customer_id.in_(sorted(gone))))
+    return gone
 
 
 def is_gone(rows: pl.DataFrame, erasures: Mapping[str, Erasure], when: str) -> pl.Series:

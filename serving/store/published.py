@@ -14,7 +14,7 @@ from features.history import newest
 from features.people import as_known
 from features.tables import CUSTOMERS, HISTORY
 from serving.store.connections import Connections
-from serving.store.erased import Names, gone_of
+from serving.store.erased import Names, gone_of_held
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
@@ -148,7 +148,7 @@ def _without_erased(
 ) -> list[dict[str, Any]]:
     """But for customers who were erased, be it since the lake was read."""
     held = hold_revisions(connection, [row["customer_id"] for row in rows])
-    gone = gone_of(connection, names, held)
+    gone = gone_of_held(connection, names, held)
     return [row for row in rows if row["customer_id"] not in gone]
 
 

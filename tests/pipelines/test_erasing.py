@@ -53,7 +53,6 @@ kind = { constant = "order" }
 channel = { constant = "web" }
 customer_id = "who"
 order_id = "order_id"
-product_id = "what"
 amount = "paid"
 currency = "money"
 [duplicates]
