@@ -63,7 +63,7 @@ def shop(
             "workflows": {},
             "policy": {**WRITTEN["policy"], **policy},
             "emails": tables,
-            "service": ServiceSettings.model_construct(),
+            "service": ServiceSettings.model_construct(unsubscribe_url=""),
             "access": AccessSettings.model_construct(),
             **others,
         }

@@ -104,7 +104,11 @@ def test_one_batch_keeps_it_too(everybody):
 
 
 def test_a_mail_that_may_wait_goes_on_the_next_day_and_says_why(everybody):
-    ask = asker(everybody, {"cart_reminder": {"half_life_hours": 240}}, mails_per_day=1)
+    ask = asker(
+        everybody,
+        {"cart_reminder": {"half_life_hours": 240, "deadline_hours": 48}},
+        mails_per_day=1,
+    )
     [first] = ask("c00")
     [second] = ask("c01")
     assert (first["action"], second["action"]) == ("send", "send"), second["because"]
