@@ -164,9 +164,8 @@ def orders_of_a_year(past: Past) -> NDArray[np.float64]:
     row, number = row[by], number[by]
     starts = np.flatnonzero(starts_of(row, number))
     oldest = np.maximum.reduceat(age[by], starts)
-    is_lately = (oldest <= 365 * DAY).astype(np.float64)
-    orders: NDArray[np.float64] = np.bincount(row[starts], is_lately, minlength=count)
-    return orders
+    whose = row[starts][oldest <= 365 * DAY]
+    return np.bincount(whose, minlength=count).astype(np.float64)
 
 
 def null_where(is_null: Mask, numbers: NDArray[np.integer]) -> pl.Series:
