@@ -58,7 +58,7 @@ def sweep(store: Store, folders: Sequence[Path], *, at: datetime, step: Step) ->
     waiting = store.erasures()
     if not waiting:
         return Swept(0, 0, 0, 0)
-    parts = [*TABLES, *(file for folder in folders for file in _others(folder))]
+    parts: list[str | Path] = [*TABLES, *(file for folder in folders for file in _others(folder))]
     lake_rows = file_rows = files = 0
     for number, part in enumerate(parts):
         step("files without who was erased", number, len(parts) + 1)

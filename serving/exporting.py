@@ -20,7 +20,7 @@ from serving.tables import KEY, UTC
 # The version of the document, see docs/operate-customers.md.
 FORMAT = 1
 # Tables of the lake that name customers, and the part of the document that each becomes.
-OF_LAKE = {"customers": "person", "scores": "scores", "plans": "plans"}
+OF_LAKE = {"customers": "person", "scores": "scores"}
 OF_STORE = {"decision": "decisions", "promise": "promised_mails", "experiment": "experiments"}
 
 

@@ -16,7 +16,6 @@ def compact(as_json: bool = typer.Option(False, "--json", help="Print one JSON l
       onje compact && onje publish
     """
     from dataclasses import asdict
-    from datetime import UTC, datetime
 
     from pipelines.compact import compact as run
     from pipelines.console import progress, show
@@ -26,7 +25,7 @@ def compact(as_json: bool = typer.Option(False, "--json", help="Print one JSON l
     with opened() as onje, progress(quiet=as_json) as step:
         done = run(onje.store, onje.lake, step=step)
         if has_waiting(onje.store):
-            sweep(onje.store, [onje.places.home], at=datetime.now(UTC), step=step)
+            sweep(onje.store, [onje.places.home], at=onje.now(), step=step)
     show(asdict(done), as_json=as_json, title="Moved to the lake")
 
 

@@ -1,4 +1,4 @@
-"""Erase customers, and carry out what was asked of the service."""
+"""Erase customers from store, lake and files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def erase(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
 ) -> None:
-    """Erase customers, and carry out what was asked of the service.
+    """Erase customers from store, lake and files.
 
     DELETE /v1/customers/{id} empties the store at once; this takes them out of the lake with all
     its versions, the outputs of nights and the store's own file. `onje compact` and `onje rescore`
@@ -37,7 +37,6 @@ def erase(
       onje erase --list
     """
     from dataclasses import asdict
-    from datetime import UTC, datetime
 
     from pipelines.console import progress, show, show_rows
     from pipelines.erasing import sweep
@@ -52,7 +51,7 @@ def erase(
             for customer_id in customer_ids or ():
                 onje.store.erase(customer_id, at=onje.now())
             folders = [onje.places.home, *(also or ())]
-            done = sweep(onje.store, folders, at=datetime.now(UTC), step=step)
+            done = sweep(onje.store, folders, at=onje.now(), step=step)
     show(asdict(done), as_json=as_json, title="Erased")
 
 

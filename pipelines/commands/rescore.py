@@ -39,7 +39,6 @@ def rescore(
       onje rescore --as-of 2017-12-01T06:00:00 --out /data/onje
     """
     from dataclasses import asdict
-    from datetime import UTC, datetime
 
     from pipelines.console import progress, show
     from pipelines.erasing import sweep
@@ -57,7 +56,7 @@ def rescore(
                 "UTC by the settings; nothing is known of then. Leave --as-of out to decide now"
             )
         folders = [onje.places.home, *([out] if out else [])]
-        sweep(onje.store, folders, at=datetime.now(UTC), step=step)
+        sweep(onje.store, folders, at=now, step=step)
         models = ModelShelf(onje.places.home)
         models.refresh(onje.settings.features)
         done = run(

@@ -45,8 +45,8 @@ def holding(connection: Connection, customer_id: str) -> Iterator[Holding]:
     ):
         theirs = select(table).where(table.c.customer_id == customer_id).order_by(order)
         found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(theirs)
-        for row in found.mappings():
-            told = dict(row)
+        for found_row in found.mappings():
+            told: dict[str, Any] = dict(found_row)
             if "receipt" in told:
                 told["receipt"] = json.loads(told["receipt"])
             yield Holding(part, told)

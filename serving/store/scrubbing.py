@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from time import monotonic, sleep
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, PoolProxiedConnection
 
 from serving.store.connections import StoreUnavailable
 
@@ -25,14 +26,17 @@ def scrub(engine: Engine) -> None:
         if engine.dialect.name == "sqlite":
             _scrub_file(taken)
         else:
-            taken.driver_connection.autocommit = True
-            taken.cursor().execute("VACUUM")
-            taken.driver_connection.autocommit = False
+            driver: Any = taken.driver_connection
+            driver.autocommit = True
+            try:
+                taken.cursor().execute("VACUUM")
+            finally:
+                driver.autocommit = False
     finally:
         taken.close()
 
 
-def _scrub_file(taken: object) -> None:
+def _scrub_file(taken: PoolProxiedConnection) -> None:
     try:
         cursor = taken.cursor()
         cursor.execute("VACUUM")
