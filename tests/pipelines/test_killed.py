@@ -98,7 +98,7 @@ def whole(store, lake, told, settings):
     assert seen.columns == list(History.columns())
 
 
-# Every step of compacting and every sixth of publishing in `make test`, each of them in `make check-all`.
+# In `make test` every step of compacting and every sixth of publishing, else each of them.
 @pytest.mark.parametrize("stride", [6, pytest.param(1, marks=pytest.mark.long)])
 def test_killed_at_any_point_nothing_is_lost_doubled_or_hidden(store_url, tmp_path, stride):
     settings = load_settings(SETTINGS, []).features
