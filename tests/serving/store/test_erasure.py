@@ -124,6 +124,8 @@ def test_scrubbing_leaves_no_byte_in_the_file_and_works_beside_readers(store, st
     for number in range(300):
         told(store, number)
     store.erase(WHO, at=NOW)
+    files = [*tmp_path.glob("store.db*")]
+    assert not files or any(WHO.encode() in file.read_bytes() for file in files)
     with ThreadPoolExecutor(4) as pool:
         reads = [pool.submit(store.erasures) for _ in range(50)]
         store.scrub()
