@@ -50,6 +50,8 @@ Money is in the base currency, per customer and e-mail; counts are expectations 
   orders = clicks x `orders_per_click`
 - of these orders a share would have come anyway: `bought_anyway` of a customer who stays, less of
   one who is likely to leave (churn); only the others bring margin
+- an order that an e-mail brings is worth a usual basket in which one of `products_per_order`
+  products is one that the e-mail shows, at the mean price of these
 - the lift of an hour is what it multiplies clicks by, the `default_hour` of the same kind of day
   being 1; above 1 only where the lower bound of the gain is above 0 (`hour_certainty`), by the
   customer's own hours, else by the segment's, else by everyone's (`hour_pull`; what clicks tell

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from serving.pick_sources import Sources
 from serving.picks import OFFERED, PICKS
 from serving.settings import LONGEST_LIST
-from serving.stock import NOWHERE, Places, Stock
+from serving.stock import NOWHERE, Places, Stock, prices_in
 from serving.whose import NOBODY, gathered
 
 NO_PRODUCTS = pl.DataFrame(
     schema={
-        "products": pl.List(pl.String), "chances": pl.List(pl.Float64), "fitting": pl.UInt32,
+        "products": pl.List(pl.String), "chances": pl.List(pl.Float64),
+        "prices": pl.List(pl.Float64), "fitting": pl.UInt32,
     }
 )  # fmt: skip
 
@@ -24,8 +25,9 @@ NO_PRODUCTS = pl.DataFrame(
 def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
     """`wanted` (person, customer_id, as_of, about, picks) with products to show.
 
-    Adds `products` and their `chances`, best first, and how many were `fitting` before those
-    bought lately were left out. `about` is the category that the e-mail is about, if any.
+    Adds `products` with their `chances` and `prices` (null in another currency), best first, and
+    how many were `fitting` before those bought lately were left out. `about` is the category that
+    the e-mail is about, if any.
     """
     # Lists are numbered, because sorting by numbers takes a third of the time.
     lists = wanted.with_row_index("list")
@@ -42,13 +44,17 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
         for frame in pl.collect_all(offered, engine="in-memory")
     ]
     offers = pl.concat(told, how="diagonal")
-    order = _in_order_of_rank(offers, lists, sources)
+    place = _places(offers, sources.stock)
+    order = _in_order_of_rank(offers, lists, place, sources.stock)
+    prices = prices_in(sources.stock, sources.currency).gather(place[order])
     shown = (
         offers.select("list", "item", "probability", "rested")[order]
+        .with_columns(prices.alias("price"))
         .group_by("list", maintain_order=True)
         .agg(
             products=pl.col("item").filter("rested").head(LONGEST_LIST),
             chances=pl.col("probability").filter("rested").head(LONGEST_LIST),
+            prices=pl.col("price").filter("rested").head(LONGEST_LIST),
             fitting=pl.len(),
         )
     )
@@ -67,11 +73,9 @@ def _places(offers: pl.DataFrame, stock: Stock) -> Places:
 
 
 def _in_order_of_rank(
-    offers: pl.DataFrame, lists: pl.DataFrame, sources: Sources
+    offers: pl.DataFrame, lists: pl.DataFrame, place: Places, stock: Stock
 ) -> NDArray[np.int64]:
     """The rows of what is on the shelf and has come out, by list and rank."""
-    stock = sources.stock
-    place = _places(offers, stock)
     of_list = offers.get_column("list").to_numpy()
     as_of = lists.get_column("as_of").to_physical().to_numpy()[of_list]
     there = np.flatnonzero(place != NOWHERE)
@@ -84,13 +88,14 @@ def _in_order_of_rank(
 def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
     """Add `products` (as many as the e-mail shows), `chance` that one is ordered, and `fitting`.
 
-    `chance` is null where no model gave one: then fit neither adds nor takes.
+    `chance` is null where no model gave one: then fit neither adds nor takes. `shown_price` is the
+    mean price of the products, null where none is known.
     """
     index = {key: place for place, key in enumerate(picks.select("person", "picks").iter_rows())}
     wanted = arms.select("person", "picks").iter_rows()
     place = np.array([index.get(key, NOBODY) for key in wanted], dtype=np.int64)
     of_arms = arms.select("show").hstack(
-        gathered(picks.select("products", "chances", "fitting"), place).get_columns()
+        gathered(picks.select("products", "chances", "prices", "fitting"), place).get_columns()
     )
     return arms.hstack(of_arms.select(_shown()).get_columns())
 
@@ -107,4 +112,5 @@ def _shown() -> list[pl.Expr]:
         pl.when(shown.list.len() > 0, shown.list.len() == shown.list.drop_nulls().list.len())
         .then((1 - missed).round(9))
         .alias("chance"),
+        pl.col("prices").list.head("show").list.mean().round(9).alias("shown_price"),
     ]

@@ -53,6 +53,7 @@ class PolicySettings(BaseModel):
     due_share: Positive
     margin: Share
     typical_basket: Amount
+    products_per_order: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     mailable_value: Amount
     mailable_share: Share
     fatigue: Amount

@@ -48,6 +48,13 @@ class Stock:
         return self.products[np.concatenate(found)] if found else self.products.clear()
 
 
+@lru_cache(maxsize=4)
+def prices_in(stock: Stock, currency: str) -> pl.Series:
+    """The price of each product, by row; null where it is not known in this currency."""
+    price = pl.when(pl.col("currency") == currency).then(pl.col("price").cast(pl.Float64))
+    return stock.products.select(price.alias("price")).to_series()
+
+
 def stock_of(shelf: pl.DataFrame, *, depth: int) -> Stock:
     """Of a shelf (PRODUCTS), with categories cut to `depth`; kept while the shelf is the same."""
     return _stock(_Same(shelf), depth)

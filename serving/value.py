@@ -11,6 +11,9 @@ pull = lift of the hour x freshness; prices = of an e-mail + of its coupon + uns
 stays = 1/2 ^ (waited / settles_hours): of those who order anyway, the share who have not yet
 still = 1 - anyway x (1 - stays): the chance that the customer has not ordered before it leaves
 
+An order that an e-mail brings holds one of the products shown in place of one of the
+`products_per_order` that the customer usually orders; one that comes anyway is as usual.
+
 Money is per customer and e-mail; chances are of one customer. Whoever orders while an e-mail waits
 gets none: waiting saves what would have been given away to them, and the costs; freshness is what
 it costs. What the e-mail brings is about those who would not order without it, so no waiting
@@ -73,6 +76,7 @@ def _parts(
     # ordered anyway. Where nobody knows the churn, the figure holds as it is.
     bought_anyway = pl.col("bought_anyway") * (1 - pl.col("churn").fill_null(0.0))
     basket = pl.col("basket_value").fill_null(policy.typical_basket)
+    brought = _basket_brought(basket, policy)
     earned = policy.margin * pl.col("spend_365d").fill_null(0.0)
     tired = 1 + policy.fatigue * pl.col("sends_7d").fill_null(0.0)
     orders = pl.coalesce("learnt_orders", "orders_per_click")
@@ -92,8 +96,8 @@ def _parts(
     clicks = dict(clicks=pl.coalesce("learnt_clicks", pl.col("click_rate") * pl.col("fit")))
     then = dict(
         orders=pl.col("clicks") * orders,
-        margin=pl.col("clicks") * pl.col("brings") * basket * policy.margin,
-        given_brought=pl.col("clicks") * pl.col("brings") * basket * pl.col("discount_share"),
+        margin=pl.col("clicks") * pl.col("brings") * brought * policy.margin,
+        given_brought=pl.col("clicks") * pl.col("brings") * brought * pl.col("discount_share"),
         given_anyway=(
             pl.col("clicks") * (orders - pl.col("brings")) * pl.coalesce("learnt_reduced", 1.0)
             + pl.col("learnt_redeemed").fill_null(0.0)
@@ -112,6 +116,14 @@ def _parts(
     return tuple(
         [expr.alias(name) for name, expr in parts.items()] for parts in (first, clicks, then, sums)
     )
+
+
+def _basket_brought(basket: pl.Expr, policy: PolicySettings) -> pl.Expr:
+    """Money of an order that an e-mail brings: one of the products is one of those shown."""
+    if not policy.products_per_order:
+        return basket
+    others = 1 - 1 / max(policy.products_per_order, 1.0)
+    return pl.coalesce(basket * others + pl.col("shown_price"), basket)
 
 
 def value_of(part: Callable[[str], Money], pull: Money, waited: Money) -> Money:

@@ -150,6 +150,7 @@ def decision_for(
     hours: pl.DataFrame | None = None,
     products: Mapping[str, list[str]] | None = None,
     chance: float | None = None,
+    price: float | None = None,
     evidence: str | None = "clicks",
     valuation: Valuation = OWN,
     conditions: Conditions = NO_CONDITIONS,
@@ -159,8 +160,9 @@ def decision_for(
     """What the policy says of one customer, as a dict.
 
     `mails` were sent or promised; `hours` are 48 rows, else the shop's usual hour; `products` by
-    pick, else the whole shelf for each, every one ordered with `chance`; `evidence` is what the
-    hours were learnt from; `learnt` is what models say of an e-mail (serving.candidates.LEARNT).
+    pick, else the whole shelf for each, every one ordered with `chance` at this `price`; `evidence`
+    is what the hours were learnt from; `learnt` is what models say of an e-mail
+    (serving.candidates.LEARNT).
     """
     questions = questions_about(
         [customer(**differs)], settings, now=now, asked=asked, evidence=evidence
@@ -183,11 +185,13 @@ def decision_for(
                     "picks": list(picks),
                     "products": list(picks.values()),
                     "chances": [[chance] * len(shown) for shown in picks.values()],
+                    "prices": [[price] * len(shown) for shown in picks.values()],
                     "fitting": [len(SHELF)] * len(picks),
                 },
                 schema={
                     "person": pl.UInt32, "picks": pl.String, "products": pl.List(pl.String),
-                    "chances": pl.List(pl.Float64), "fitting": pl.UInt32,
+                    "chances": pl.List(pl.Float64), "prices": pl.List(pl.Float64),
+                    "fitting": pl.UInt32,
                 },
             ),
             mails=pl.DataFrame(

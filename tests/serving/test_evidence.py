@@ -28,6 +28,7 @@ def arms(doubt_clicks=0.3, doubt_unsubscribes=0.3, brings=0.3, **better):
             "doubt_clicks": doubt_clicks, "doubt_brings": 0.0,
             "doubt_unsubscribes": doubt_unsubscribes, "bought_anyway": 0.5, "churn": None,
             "basket_value": 40.0, "spend_365d": 200.0, "sends_7d": 0.0, "chance": None,
+            "shown_price": None,
             "unsubscribe_rate": 0.001, "click_rate": 0.1, "orders_per_click": 0.3,
             "discount_share": 0.0, "send_cost": 0.001,
             **(better if name == "better" else {}),
@@ -36,7 +37,7 @@ def arms(doubt_clicks=0.3, doubt_unsubscribes=0.3, brings=0.3, **better):
     ]  # fmt: skip
     frame = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={
         name: pl.Float64 for name in ("learnt_orders", "learnt_without", "learnt_redeemed",
-                                      "learnt_reduced", "churn", "chance")
+                                      "learnt_reduced", "churn", "chance", "shown_price")
     })  # fmt: skip
     valued = with_parts(frame, shop({}, {}).policy, NO_CONDITIONS)
     value = valued["margin"] - valued["costs"]

@@ -83,6 +83,7 @@ POLICY: Mapping[str, tuple[Any, World, Mapping[str, Any]]] = {
     "due_share": (2, recommendation, {}),
     "margin": (0, bored, {}),
     "typical_basket": (0, partial(bored, basket_value=None), {}),
+    "products_per_order": (2, partial(bored, price=500.0), {"mailable_value": 142}),
     "mailable_value": (1000, bored, {}),
     "mailable_share": (1, partial(bored, spend_365d=2000.0), {}),
     "fatigue": (100, partial(bored, sends_7d=3.0), {}),

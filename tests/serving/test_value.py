@@ -52,6 +52,20 @@ def test_who_has_not_ordered_yet_has_a_typical_basket():
     assert arm(basket_value=None)["margin"] == pytest.approx(0.015 * 0.4 * 30 * 0.25)
 
 
+def test_an_order_that_it_brings_holds_one_of_the_products_shown():
+    plain = {"recommendation": {"half_life_hours": 1e9, "discount": 0.1}}
+    halves = shop({"products_per_order": 2}, plain)
+    usual, dear = arm(halves, price=None), arm(halves, price=60.0)
+    assert usual["margin"] == pytest.approx(0.015 * 0.4 * 40 * 0.25)
+    assert dear["margin"] == pytest.approx(0.015 * 0.4 * (20 + 60) * 0.25)
+    # What comes anyway is as usual: .6 of the orders, of 40 each.
+    assert dear["discount"] == pytest.approx(0.015 * (0.4 * (20 + 60) + 0.6 * 40) * 0.1)
+    assert arm(price=60.0)["margin"] == usual["margin"]  # 0 = whatever is shown
+    # Where an order is one product, it is the one that is shown.
+    alone = shop({"products_per_order": 0.5}, plain)
+    assert arm(alone, price=60.0)["margin"] == pytest.approx(0.015 * 0.4 * 60 * 0.25)
+
+
 def test_a_mail_worth_less_than_none_stays_at_home():
     decision = decision_for(PLAIN, **EVEN)
     assert decision["action"] == "wait"

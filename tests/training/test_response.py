@@ -150,7 +150,7 @@ def test_who_clicks_and_would_have_ordered_uses_the_coupon_as_often_as_was_seen(
             seen(("offer", 1000.0, 0.2, 0.01, 500.0, 260.0)), SAID
         ).items()
     }
-    common = (60 + 5) / (300 + 5)
+    common = (60 + 20) / (300 + 20)
     assert shares["offer"] == pytest.approx((60 + 20 * common) / (300 + 20))
     assert shares["news"] == pytest.approx(common)
     # Before anything was seen, who clicks uses what was promised.

@@ -20,7 +20,7 @@ MOST_SOLD = 0.9
 # The share of all e-mails that give something away counts for so many orders of one of them.
 REDEEMING = 20.0
 # And so many orders count in which who clicked used what the e-mail promised.
-PROMISED = 5.0
+PROMISED = 20.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def reduced_shares(model: Model, expected: Mapping[str, Expected]) -> dict[str, 
 
     counts = [anyway(row) for row in giving]
     came, used = (math.fsum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    # As if a click had been followed by a few orders more, all at the price that it promised.
+    # As if so many orders more had followed a click, all at the price that it promised.
     common = (used + PROMISED) / (came + PROMISED)
     shares = {}
     for email in expected:
