@@ -13,8 +13,8 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 
 from features.errors import NotReadyError
-from features.items import Item
 from features.settings import FeatureSettings
+from features.touched import Item
 from training.affinity_cases import (
     Cases,
     Moment,

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from features.items import Item, items_as_of
+from features.items import items_as_of
 from features.settings import FeatureSettings
+from features.touched import Item
 from training.affinity_labels import ordered_after
 from training.affinity_tables import numbered_orders, tables_of
 from training.evaluate import Floats

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.items import Item
+from features.touched import Item
 
 
 def ordered_after(

@@ -15,7 +15,8 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from features.items import Item, popularity_as_of
+from features.items import popularity_as_of
+from features.touched import Item
 from training.model.known import FAVOURITES, UNIT, Floats, Ints
 from training.settings import AffinitySettings
 
