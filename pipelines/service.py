@@ -18,6 +18,7 @@ from pipelines.pulling import keep_pulling
 from pipelines.root_secret import root_secret
 from pipelines.settings import load_settings
 from serving.live import Live
+from serving.logs import write_logs
 from serving.opening import open_live
 from serving.service import build
 
@@ -46,6 +47,7 @@ def service() -> Any:
     """The service as bentofile.yaml names it."""
     file = load_settings(places(os.environ).settings_file, [])
     settings = file.service
+    write_logs(settings.log)
     return build(
         open_here,
         routers=routers(),

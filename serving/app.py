@@ -16,6 +16,7 @@ from serving.hooks import Hook, Inlet
 from serving.live import Live
 from serving.request_metrics import RequestMetrics
 from serving.routes import customers, decide, decisions, events, health, hooks, scores, unsubscribe
+from serving.tracing import open_tracing
 from serving.warm_up import warm_up
 
 ROUTERS = (decide, scores, events, hooks, decisions, customers, unsubscribe, health)
@@ -42,7 +43,9 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.live = live = await asyncio.to_thread(open_live)
         await asyncio.to_thread(warm_up, live)
-        app.state.batcher = batcher = Batcher(live)
+        share = live.settings.current.serving.service.tracing_share
+        app.state.tracing = tracing = open_tracing(share)
+        app.state.batcher = batcher = Batcher(live, tracing)
         app.state.inlet = inlet = Inlet(live, {hook.name: hook for hook in hooks})
         endless = (live.keep_fresh(), inlet.keep_parsing(), *(run(live) for run in companions))
         beside = [asyncio.create_task(one) for one in endless]
@@ -54,6 +57,8 @@ def create_app(
         # One that failed has told so; the others end by being told to.
         await asyncio.gather(*beside, return_exceptions=True)
         await batcher.close()
+        if tracing:
+            await asyncio.to_thread(tracing.close)
         live.store.close()
 
     app = FastAPI(
@@ -67,6 +72,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.is_ready = False
+    app.state.tracing = None
     app.add_middleware(Gate)
     app.add_middleware(RequestMetrics)  # the last added is the first asked; it only counts
     answer_faults(app)

@@ -7,9 +7,11 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time_ns
 from traceback import format_tb
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 
@@ -18,6 +20,10 @@ from serving.live import Live
 from serving.schemas.decisions import DecisionRequest
 from serving.schemas.message import Fault
 from serving.settings import ServiceSettings
+from serving.tracing import SPAN, STAGES, Stage, Tracing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 log = logging.getLogger("onje")
 
@@ -36,6 +42,7 @@ class _Caller:
     is_in_time: Callable[[], bool]
     told: asyncio.Future[list[Outcome]]
     since: float = field(default_factory=monotonic)
+    span: Span | None = field(default_factory=SPAN.get)
 
     def is_gone(self) -> bool:
         """Nobody waits for the rest any more, or all of it was told."""
@@ -93,8 +100,9 @@ class Batcher:
     one pass and not for a list.
     """
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, tracing: Tracing | None = None) -> None:
         self._live = live
+        self._tracing = tracing
         self._line: deque[_Caller] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers = 0
@@ -129,7 +137,8 @@ class Batcher:
             self._enough.set()
         if self._workers < PASSES:
             self._workers += 1
-            worker = asyncio.create_task(self._work())
+            # What it writes is of no single request, also not of the one that began it.
+            worker = asyncio.create_task(self._work(), context=Context())
             self._tasks.add(worker)  # the loop itself holds no task
             worker.add_done_callback(self._tasks.discard)
         return await caller.told
@@ -141,7 +150,7 @@ class Batcher:
     async def _work(self) -> None:
         try:
             while chosen := self._next_pass():
-                outcomes = await self._decided([question for _, _, question in chosen])
+                outcomes = await self._traced(chosen)
                 for (caller, place, _), outcome in zip(chosen, outcomes, strict=True):
                     if isinstance(outcome, bytes | Fault):
                         caller.tell(place, outcome)
@@ -184,7 +193,11 @@ class Batcher:
                     break
         now = monotonic()
         for caller in begun:
-            self._live.metrics.stages.labels("wait").observe(now - caller.since)
+            waited = now - caller.since
+            self._live.metrics.stages.labels("wait").observe(waited)
+            if caller.span and self._tracing:
+                ended = time_ns()
+                self._tracing.tell(caller.span, [Stage("wait", ended - int(waited * 1e9), ended)])
             caller.since = now
         kept = [one for one in callers if one.left]
         self._line = deque(
@@ -199,6 +212,22 @@ class Batcher:
         if not caller.is_gone() and not caller.is_in_time():
             caller.give_up()
         return not caller.is_gone() and bool(caller.left)
+
+    async def _traced(self, chosen: _Chosen) -> list[Outcome | BaseException]:
+        """One pass; what it does is told below the span of each request that is traced."""
+        questions = [question for _, _, question in chosen]
+        spans = {id(caller): caller.span for caller, _, _ in chosen if caller.span}
+        if not spans or not self._tracing:
+            return await self._decided(questions)
+        stages: list[Stage] = []
+        token = STAGES.set(stages)
+        try:
+            return await self._decided(questions)
+        finally:
+            STAGES.reset(token)
+            for span in spans.values():
+                if span is not None:
+                    self._tracing.tell(span, stages)
 
     async def _decided(self, questions: Sequence[DecisionRequest]) -> list[Outcome | BaseException]:
         """One pass; where it fails, each half of it alone, until only what fails has failed."""

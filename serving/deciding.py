@@ -153,7 +153,7 @@ def _turns(
 def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dict[int, Outcome]:
     outcomes = _refused(turn, this)
     try:
-        with live.metrics.stages.labels("read").time():
+        with live.metrics.stage("read"):
             outcomes |= _remembered(turn, this.store)
         for attempt in range(ATTEMPTS):
             pending = {place: asked for place, asked in turn.items() if place not in outcomes}
@@ -210,8 +210,8 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
     """Decide and record; a question whose customer has changed meanwhile has no outcome yet."""
     questions = list(pending.values())
     in_force = this.settings
-    stages = live.metrics.stages
-    with stages.labels("read").time():
+    stage = live.metrics.stage
+    with stage("read"):
         view = this.store.view_of(
             [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
         )
@@ -223,10 +223,10 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
     if gone:
         there = {place: asked for place, asked in pending.items() if place not in gone}
         return gone | (_decide(there, this, live) if there else {})
-    with stages.labels("read").time():
+    with stage("read"):
         requests = _requests(questions, view)
         knowledge = replace(view.knowledge, history=_with_context(questions, view, this))
-    with stages.labels("scores").time():
+    with stage("scores"):
         scores = scores_of(
             requests.select(KEY),
             knowledge,
@@ -234,7 +234,7 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
             settings=in_force.serving,
             feature_settings=in_force.features,
         )
-    with stages.labels("deciding").time():
+    with stage("deciding"):
         decisions = decisions_of(
             requests,
             knowledge,
@@ -244,7 +244,7 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
             feature_settings=in_force.features,
             valuation=OWN,
         )
-    with stages.labels("record").time():
+    with stage("record"):
         return _recorded(pending, decisions, view, this, live)
 
 
@@ -294,6 +294,11 @@ def _recorded(
 def _count(row: Mapping[str, Any], live: Live) -> None:
     first = row["because"][0]["code"] if row["because"] else "none"
     live.metrics.decisions.labels(row["action"], first, str(row["degraded"]).lower()).inc()
+    if row["known_until"] is not None:
+        known_for = row["as_of"] - row["known_until"]
+        live.metrics.known_age.observe(known_for.total_seconds())
+    if row["hour_source"] is not None:
+        live.metrics.hour_sources.labels(row["hour_source"]).inc()
 
 
 def _requests(questions: Sequence[DecisionRequest], view: View) -> pl.DataFrame:

@@ -70,6 +70,8 @@ class Live:
             self.metrics.refused.labels("settings").inc()
         for name in self.models.refresh(self.settings.current.features):
             self.metrics.refused.labels(name).inc()
+        self.metrics.tell_models(self.models.current.versions)
+        self.metrics.tell_lags(self.store.lags(), now=self.now())
 
     async def keep_fresh(self) -> None:
         """Refresh for ever, so that a moved pointer or a new patch is in force within seconds.

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from serving.access.admission import Admission
 from serving.effective import ReadSettings, SettingsShelf
 from serving.live import Clock, Live
-from serving.metrics import Metrics
+from serving.metrics import Metrics, forget_the_dead
 from serving.models import ModelShelf
 from serving.night import NightScores
 from serving.secret import Secret
@@ -30,6 +30,7 @@ def open_live(
 
     Raises SettingsError where the settings cannot be used: better no service than another one.
     """
+    forget_the_dead()
     # The store must be open before its patches can be read; its patience is the file's own.
     store = Store.open(
         store_url, patience_s=read([]).serving.service.patience_seconds, secret=secret
@@ -39,12 +40,15 @@ def open_live(
     models.refresh(settings.current.features)
     gate = Admission(store)
     gate.keys.refresh()
+    metrics = Metrics.on(registry)
+    metrics.tell_models(models.current.versions)
+    store.observe = metrics.tell_store
     return Live(
         store=store,
         models=models,
         settings=settings,
         clock=clock,
-        metrics=Metrics.on(registry),
+        metrics=metrics,
         registry=registry,
         threads=CapacityLimiter(settings.current.serving.service.threads),
         gate=gate,

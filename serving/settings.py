@@ -20,6 +20,7 @@ from serving.guardrail_settings import (
     MailClass,
 )
 from serving.incentive import IncentiveSettings
+from serving.logs import Form
 from serving.segment_settings import (
     SegmentSettings,
     TonesSettings,
@@ -177,7 +178,9 @@ class ServiceSettings(BaseModel):
     reload_seconds: Annotated[float, Field(gt=0, le=5)]
     pull_seconds: Annotated[float, Field(ge=0, le=86_400)]
     warm_up_customers: Annotated[int, Field(ge=0, le=1_000)]
+    log: Form
     access_log_share: Annotated[float, Field(ge=0, le=1)]
+    tracing_share: Annotated[float, Field(ge=0, le=1)]
     unsubscribe_url: Annotated[str, Field(max_length=500, pattern=r"^(https://[^\s?#]+)?$")]
 
 

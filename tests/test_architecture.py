@@ -22,6 +22,7 @@ HOMES = {
     "sklift": ("training/uplift",),
     "sqlalchemy": ("serving/store/", "training/registry_database.py"),  # the latter: its errors
     "bentoml": ("serving/service.py",),
+    "opentelemetry": ("serving/tracing.py", "serving/batching.py", "serving/request_metrics.py"),
     "fastapi": ("serving/", "pipelines/service.py"),
     "httpx": ("pipelines/",),
     "typer": ("pipelines/",),

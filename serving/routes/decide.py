@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from serving.deciding import OTHER_BODY, TOO_BUSY, Outcome
 from serving.faults import Refused, declared
+from serving.logs import note_decisions
 from serving.routes.state import LiveNow, TheLine
 from serving.schemas.decisions import (
     BatchAnswer,
@@ -33,6 +34,7 @@ async def decide(asked: DecisionRequest, live: LiveNow, line: TheLine) -> Respon
     [outcome] = await line.ask([asked], is_in_time=live.time_limit())
     if isinstance(outcome, Fault):
         raise Refused(STATUS.get(outcome.code, 422), outcome)
+    note_decisions([outcome])
     return Response(outcome, media_type=JSON)
 
 
@@ -49,6 +51,7 @@ async def decide_batch(asked: BatchRequest, live: LiveNow, line: TheLine) -> Res
         else _item(None, item)
         for item in asked.requests
     ]
+    note_decisions(answers)
     # Joined as they are, so that an answer has the same bytes here as it had alone.
     return Response(b'{"answers":[' + b",".join(answers) + b"]}", media_type=JSON)
 

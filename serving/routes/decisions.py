@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from serving.faults import Refused, declared, unknown
 from serving.live import Live
+from serving.logs import note_decision
 from serving.rendering.decision_page import decision_page
 from serving.routes.state import LiveNow
 from serving.schemas.decisions import DecisionRecord, Standing, Validity
@@ -53,6 +54,7 @@ async def decision(
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """A decision with its receipt: for machines as JSON, for people as a page."""
+    note_decision(decision_id)
     found = await live.in_thread(live.store.decision, str(decision_id))
     if found is None:
         raise _unknown(decision_id)
@@ -79,6 +81,7 @@ async def valid(decision_id: UUID, live: LiveNow) -> Validity:
     And while a cap, a gap, a repeat or the complaint brake stands in its way. A wait holds until
     something happens to them. No answer is a no.
     """
+    note_decision(decision_id)
     try:
         return await live.in_thread(_validity, str(decision_id), live, now=live.now())
     except StoreUnavailable as problem:
@@ -108,6 +111,7 @@ def _validity(decision_id: str, live: Live, *, now: datetime) -> Validity:
 @router.post("/decisions/{decision_id}/cancel", responses=declared(404, 409, 422, 503))
 async def cancel(decision_id: UUID, live: LiveNow) -> Standing:
     """Take a decision back: its mail no longer counts in the caps. Doing so twice is fine."""
+    note_decision(decision_id)
     state = await live.in_thread(live.store.cancel, str(decision_id))
     found = await live.in_thread(live.store.decision, str(decision_id))
     if found is None:

@@ -4,6 +4,7 @@ from serving.store.connections import StoreUnavailable
 from serving.store.decided import Decided, Kept, OtherBody, Outrun, Record, State
 from serving.store.deliveries import Dead, DeadLetter, Delivery, Waiting
 from serving.store.inbox import Inbox, Taken
+from serving.store.lags import Lags
 from serving.store.patches import Patch
 from serving.store.store import Store, View
 
@@ -14,6 +15,7 @@ __all__ = [
     "Delivery",
     "Inbox",
     "Kept",
+    "Lags",
     "OtherBody",
     "Outrun",
     "Patch",

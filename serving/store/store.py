@@ -47,12 +47,14 @@ from serving.store.erased import Erasure, Names
 from serving.store.export import Holding
 from serving.store.exposures import exposures_since
 from serving.store.inbox import Inbox, Taken
+from serving.store.lags import Lags, lags_of
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
 from serving.store.published import Shelf
 from serving.store.retention import Kind
 from serving.store.revisions import revisions_of
 from serving.store.scrubbing import scrub
+from serving.store.timing import Observe, timed, unobserved
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Store:
     """
 
     def __init__(self, connections: Connections, names: Names) -> None:
+        self.observe: Observe = unobserved  # told how long what a service does here takes
         self.is_rehearsal = False  # whether nothing stays of what is recorded
         self._connections = connections
         self._names = names
@@ -142,6 +145,7 @@ class Store:
             names=self._names,
         )
 
+    @timed
     def publication(self) -> dict[str, Any] | None:
         with self._connections.reading() as connection:
             return published.publication(connection)
@@ -152,6 +156,7 @@ class Store:
 
     # What is known of a customer now
 
+    @timed
     def view_of(
         self, customer_ids: Collection[str], *, now: datetime, settings: FeatureSettings
     ) -> View:
@@ -194,6 +199,7 @@ class Store:
 
     # Events told online
 
+    @timed
     def append_events(self, events: pl.DataFrame) -> Taken:
         """Keep events (columns of Events); they are durable when this returns."""
         with self._connections.writing() as connection:
@@ -218,11 +224,13 @@ class Store:
 
     # What webhooks brought
 
+    @timed
     def keep_deliveries(self, brought: Sequence[Delivery]) -> None:
         """Keep bodies as they came; they are durable when this returns."""
         with self._connections.writing() as connection:
             deliveries.keep(connection, brought)
 
+    @timed
     def claim_deliveries(
         self, sources: Collection[str], *, limit: int, now: datetime, lasts: timedelta
     ) -> list[Waiting]:
@@ -230,6 +238,7 @@ class Store:
         with self._connections.writing() as connection:
             return deliveries.claim(connection, sources, limit=limit, now=now, lasts=lasts)
 
+    @timed
     def settle_delivery(
         self, waiting: Waiting, events: pl.DataFrame, dead: Sequence[Dead], *, at: datetime
     ) -> Taken | None:
@@ -242,6 +251,12 @@ class Store:
         """How many wait to be parsed, and how many dead letters there are."""
         with self._connections.reading() as connection:
             return deliveries.counts(connection)
+
+    @timed
+    def lags(self) -> Lags:
+        """How far behind what comes in is worked on."""
+        with self._connections.reading() as connection:
+            return lags_of(connection)
 
     def dead_letters(
         self, *, numbers: Collection[int] | None, source: str | None
@@ -265,11 +280,13 @@ class Store:
         with self._connections.reading(unhurried=True) as connection:
             return decided.mail_of(connection, None, now)
 
+    @timed
     def remembered(self, asked: Mapping[str, str]) -> dict[str, Kept | OtherBody]:
         """What was answered before, by request id; `asked` gives the hash of each body."""
         with self._connections.reading() as connection:
             return decided.remembered(connection, asked)
 
+    @timed
     def record(self, records: Sequence[Record], *, at: datetime) -> list[Kept | OtherBody | Outrun]:
         kept: list[Kept | OtherBody | Outrun] = []
         with suppress(_TakenBack), self._connections.writing() as connection:
@@ -288,10 +305,12 @@ class Store:
                 some = plans[start : start + published.CHUNK]
                 decided.record_plans(connection, some, self._names)
 
+    @timed
     def decision(self, decision_id: str) -> Decided | None:
         with self._connections.reading() as connection:
             return decided.decision(connection, decision_id)
 
+    @timed
     def recent_decisions(self, customer_id: str, *, limit: int) -> list[Decided]:
         with self._connections.reading() as connection:
             return decided.recent_decisions(connection, customer_id, limit)
@@ -301,12 +320,14 @@ class Store:
         with self._connections.reading(unhurried=True) as connection:
             return decided.left_to_chance(connection)
 
+    @timed
     def cancel(self, decision_id: str) -> State | None:
         with self._connections.writing() as connection:
             return decided.cancel(connection, decision_id)
 
     # Customers who want to be gone, or to know
 
+    @timed
     def erase(self, customer_id: str, *, at: datetime) -> Erasure:
         """Let nothing of the customer be left here but a keyed hash; the lake is not looked at."""
         with self._connections.writing() as connection:
@@ -396,6 +417,7 @@ class Store:
 
     # Keys of callers
 
+    @timed
     def all_keys(self) -> list[Key]:
         with self._connections.reading() as connection:
             return keys.all_keys(connection)
@@ -411,6 +433,7 @@ class Store:
             keys.change_key(connection, changed)
             return changed
 
+    @timed
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
         with self._connections.writing() as connection:
             keys.note_uses(connection, uses)
@@ -426,6 +449,7 @@ class Store:
         with self._connections.writing() as connection:
             patches.undo_patch(connection, version, who=who, at=at)
 
+    @timed
     def patches(self) -> list[Patch]:
         """The changes in force, in their order."""
         with self._connections.reading() as connection:
