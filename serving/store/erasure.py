@@ -24,7 +24,9 @@ from serving.store.tables import (
     erased_decisions,
     events,
     exposures,
+    follow_due,
     histories,
+    outbox,
     people,
     requests,
     reservations,
@@ -112,7 +114,17 @@ def _their_complaints(connection: Connection, person: Person) -> None:
 ERASERS: Mapping[str, Eraser] = {
     **{
         table.name: rows_named(table)
-        for table in (histories, people, events, decisions, exposures, reservations, revisions)
+        for table in (
+            histories,
+            people,
+            events,
+            decisions,
+            exposures,
+            reservations,
+            revisions,
+            follow_due,
+            outbox,
+        )  # fmt: skip
     },
     requests.name: _their_answers,
     complaints.name: _their_complaints,

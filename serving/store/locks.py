@@ -24,6 +24,8 @@ class Lock(Enum):
     # Marks that are read, changed and written.
     CONDITIONS = 7_304
     COMPACTION = 7_305
+    # Reading on in the events, for who decides unasked.
+    FOLLOWING = 7_306
 
 
 def hold(connection: Connection, lock: Lock) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 from serving.store.instants import from_microseconds, to_microseconds
@@ -227,6 +228,41 @@ dead_letters = Table(
     Column("body", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("died_at", Instant, nullable=False),
+)
+# When to decide on a customer unasked: one row each, of what comes first. `cause` names it, so that
+# nobody decides twice for one; `since` is when it came about, and who claims the row works on it.
+follow_due = Table(
+    "follow_due",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+    Column("cause", String(64), nullable=False),
+    Column("why", String(16), nullable=False),  # event | plan | time | workflow
+    Column("since", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Column("claimed_until", Instant),
+)
+# What is handed to outputs; the body goes when it is delivered.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Counted, primary_key=True),
+    Column("decision_id", String(36), nullable=False),
+    Column("output", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),  # send | wait | cancelled
+    Column("customer_id", String(255), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting | delivered | withdrawn | dead
+    Column("attempts", Integer, nullable=False),
+    Column("status", String(255), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("claimed_until", Instant),
+    Column("settled_at", Instant),
+    UniqueConstraint("decision_id", "output", "kind", name="outbox_once"),
+    Index("outbox_next", "state", "next_at"),
+    Index("outbox_of_customer", "customer_id", "output", "number"),
+    sqlite_autoincrement=True,
 )
 marks = Table(
     "marks",

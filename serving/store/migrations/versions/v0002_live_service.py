@@ -12,12 +12,14 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Double,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 revision = "0002_live_service"
@@ -80,6 +82,38 @@ Table(
     Column("body", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("died_at", BigInteger, nullable=False),
+)
+Table(
+    "follow_due",
+    metadata,
+    Column("customer_id", String(255), primary_key=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("cause", String(64), nullable=False),
+    Column("why", String(16), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("decided_at", BigInteger),
+    Column("claimed_until", BigInteger),
+)
+Table(
+    "outbox",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("decision_id", String(36), nullable=False),
+    Column("output", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("customer_id", String(255), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("status", String(255), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("claimed_until", BigInteger),
+    Column("settled_at", BigInteger),
+    UniqueConstraint("decision_id", "output", "kind", name="outbox_once"),
+    Index("outbox_next", "state", "next_at"),
+    Index("outbox_of_customer", "customer_id", "output", "number"),
+    sqlite_autoincrement=True,
 )
 
 
