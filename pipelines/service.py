@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import entry_points
@@ -47,7 +48,7 @@ def service() -> Any:
     """The service as bentofile.yaml names it."""
     file = load_settings(places(os.environ).settings_file, [])
     settings = file.service
-    write_logs(settings.log)
+    write_logs(settings.log, sys.stdout)
     return build(
         open_here,
         routers=routers(),

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
+from serving.logs import HEADER_NAME, REQUEST_ID
 from serving.schemas.message import Fault, invalid
 from serving.store import StoreUnavailable
 
@@ -122,9 +123,9 @@ def answer_faults(app: FastAPI) -> None:
         fault = Fault(
             code="internal",
             found="a fault of the service itself",
-            do="report it with the time and the path; the log has the rest",
+            do="report it with X-Request-Id and the time; the log has the rest",
         )
-        return _response(500, fault)
+        return fault_response(500, fault, {HEADER_NAME: REQUEST_ID.get() or ""})
 
 
 def fault_response(status: int, fault: Fault, headers: Mapping[str, str]) -> JSONResponse:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from secrets import token_hex
 from traceback import extract_tb
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 # Of the request that is being answered; None beside any.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+HEADER_NAME = "X-Request-Id"  # what a caller tells and is told it by
 # What was decided for it, where somebody is going to write that; None where nobody is.
 DECISION_IDS: ContextVar[list[str] | None] = ContextVar("decision_ids", default=None)
 
@@ -80,12 +80,12 @@ class TextLines(logging.Formatter):
 FORMS: dict[Form, type[logging.Formatter]] = {"json": JsonLines, "text": TextLines}
 
 
-def write_logs(form: Form) -> None:
-    """Let everything that this process logs be written in this form, to stdout.
+def write_logs(form: Form, to: TextIO) -> None:
+    """Let everything that this process logs be written in this form.
 
     Levels stay as they are: BentoML's command line says how much of itself it tells.
     """
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(to)
     handler.setFormatter(FORMS[form]())
     logging.getLogger().handlers = [handler]
     for name in STRANGERS:

@@ -22,7 +22,13 @@ from tests.pipelines import test_experiments, test_prices, test_pull, test_reten
 from tests.pipelines import test_settings as test_settings_file
 from tests.serving import test_incentive, test_segments, test_settings
 from tests.serving.access import test_limits, test_sockets
-from tests.serving.api import test_batching, test_service_settings, test_unsubscribing
+from tests.serving.api import (
+    test_batching,
+    test_logs,
+    test_service_settings,
+    test_tracing,
+    test_unsubscribing,
+)
 from tests.spec.experiments import test_dealing
 from tests.spec.workflows import test_own_workflow
 from tests.training import (
@@ -74,7 +80,14 @@ NAMED: dict[str, tuple[ModuleType, ...]] = {
     "clock": (test_settings_file,),
     "retention": (test_retention,),
     "features": (test_feature_settings, test_profiles),
-    "service": (test_service_settings, test_batching, test_pull, test_unsubscribing),
+    "service": (
+        test_service_settings,
+        test_batching,
+        test_logs,
+        test_pull,
+        test_tracing,
+        test_unsubscribing,
+    ),  # fmt: skip
     "access": (test_limits, test_sockets),
     "training.resampling": (test_gate, test_evaluate),
     "training.churn": (test_churn, test_tune),
