@@ -108,17 +108,12 @@ class Table:
     def _broken(self, shaped: _Shaped) -> pl.DataFrame:
         """`row` and `reason`, one line for each rule that a row breaks."""
         # The row's number travels through the validation, so that a failure finds its row again.
-        numbered: Any = type(
-            self.schema.__name__, (self.schema,), {"row": dy.UInt32(nullable=False)}
-        )
-        verdicts: pl.DataFrame = numbered.filter(
-            shaped.frame.with_row_index("row")
-        ).failure.details()
-        rules = [name for name in verdicts.columns if name not in shaped.frame.columns]
+        failed = _numbered(self.schema).filter(shaped.frame.with_row_index("row")).failure
+        verdicts = failed.details() if len(failed) else pl.DataFrame()
         by_rule = [
             verdicts.filter(pl.col(rule) == "invalid").select("row", reason=pl.lit(_words(rule)))
-            for rule in rules
-            if rule != "row"
+            for rule in verdicts.columns
+            if rule not in shaped.frame.columns and rule != "row"
         ]
         by_cast = [
             shaped.misfits.with_row_index("row")
@@ -142,6 +137,12 @@ class Table:
 def _names(schema: type[dy.Schema]) -> tuple[str, ...]:
     """The schema reads them anew each time, which takes longer than to read a past."""
     return tuple(schema.columns())
+
+
+@cache
+def _numbered(schema: type[dy.Schema]) -> Any:
+    """The schema with one more column, the number of a row."""
+    return type(schema.__name__, (schema,), {"row": dy.UInt32(nullable=False)})
 
 
 def _counts(misfits: pl.DataFrame) -> list[tuple[str, int]]:

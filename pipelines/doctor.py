@@ -50,8 +50,8 @@ def examine() -> list[Finding]:
             return [*findings, Finding("home", False, empty, "onje ingest --help, or onje demo")]
         with opened() as onje:
             findings += [_settings(onje)]
-            of_data = (_lake, _data, _age, _money, _zones, _countries, _store, _complaints)
-            findings += [_looked(look, onje) for look in of_data]
+            of_data = (_lake, _data, _age, _money, _zones, _countries, _store)
+            findings += [_looked(look, onje) for look in (*of_data, _webhooks, _complaints)]
             findings += [_registry(onje)]
             findings += list(_models(onje))
             findings += [_looked(_uplift, onje)]
@@ -187,6 +187,14 @@ def _store(onje: Installation) -> Finding:
     behind = any(published.get(table) != versions.get(table) for table in READ)
     found = f"published {publication['at']}" + ("; the lake has moved since" if behind else "")
     return Finding("store", not behind, found, "onje publish" if behind else "")
+
+
+def _webhooks(onje: Installation) -> Finding:
+    """Whether what webhooks told became events; what waits is for the service to parse."""
+    counts = onje.store.delivery_counts()
+    found = f"{counts['waiting']:,} deliveries wait to be parsed, {counts['dead']:,} dead letters"
+    do = "see why by `onje dead-letters list`, then replay or drop them"
+    return Finding("webhooks", not counts["dead"], found, do)
 
 
 def _complaints(onje: Installation) -> Finding:

@@ -24,6 +24,7 @@ GIVEN = {
 CONTENT = [name for name in CONTRACT if name not in ("event_id", "known_at")]
 # Told without a channel, these are about e-mail: else an unsubscribe could miss its mark.
 MAIL_KINDS = ("send", "deliver", "open", "click", *PERMISSION_KINDS)
+IN_ORDER = json.JSONEncoder(sort_keys=True)
 JUST_NOW = timedelta(microseconds=1)
 
 
@@ -70,7 +71,7 @@ def _row(event: SeenEvent) -> dict[str, Any]:
 
 
 def _when(event: Event, now: datetime) -> dict[str, Any]:
-    told = json.dumps(event.attributes, sort_keys=True) if event.attributes else None
+    told = IN_ORDER.encode(event.attributes) if event.attributes else None
     return {"at": (event.at or now).astimezone(UTC), "known_at": now, "attributes": told}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines import signatures
+from serving.access import bodies
 from serving.hooks import Hook, Parsed
 from serving.schemas.events import Event
 from serving.schemas.message import Fault, invalid
@@ -34,6 +35,9 @@ def _verify(secrets: Sequence[bytes], delivery: Delivery, now: datetime) -> Faul
 
 def parse(delivery: Delivery, now: datetime) -> Parsed:
     """Its events, known from `now` on; each that is none is kept aside alone."""
+    hostile = bodies.fault_of(delivery.body)
+    if hostile is not None:
+        return _nothing(Dead(delivery.body, hostile), now)
     try:
         said = json.loads(delivery.body)
     except (ValueError, RecursionError) as problem:
