@@ -163,6 +163,20 @@ def test_who_clicks_and_would_have_ordered_uses_the_coupon_as_often_as_was_seen(
     assert before["offer"].sells == pytest.approx(0.2, abs=0.001)
 
 
+def test_coupons_used_without_a_click_are_counted_beside_those_used_without_a_mail() -> None:
+    told = seen(("offer", 10.0, 0.1, 0.1, 3.0, 1.0), ("news", 10.0, 0.1, 0.1, 3.0, 0.0))
+    is_offer = pl.when(pl.col("email") == "offer")
+    emails = told.tables["emails"].with_columns(
+        organic=is_offer.then(100.0).otherwise(900.0),
+        redeemed=is_offer.then(30.0).otherwise(9.0),
+    )
+    tables = {"emails": emails, "orders": told.tables["orders"].with_columns(used=0.01)}
+    figures = order_figures(replace(told, tables=tables), SAID)
+    # Of offers alone, for of them something can be used.
+    assert figures["offer"].redeemed == pytest.approx((30 + 20 * 0.3) / (100 + 20) - 0.01)
+    assert figures["news"].redeemed == pytest.approx((9 + 20 * 0.3) / (900 + 20) - 0.01)
+
+
 def test_nothing_is_ever_brought_less_than_nothing() -> None:
     random = np.random.default_rng(5)
     rows = pl.DataFrame({name: random.uniform(0, 60, 500) for name in (*OF_CUSTOMER, *OF_CONTACT)})
