@@ -35,7 +35,7 @@ class Paths:
             extra = getattr(route, "openapi_extra", None) or {}
             ways = {
                 method: _way(method, route.path_format or "", extra.get(DECLARED))
-                for method in route.methods
+                for method in sorted(route.methods)
             }
             self._ways.append((route.path_regex, ways))
         for pattern, ways in self._ways:
