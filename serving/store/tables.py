@@ -217,6 +217,8 @@ deliveries = Table(
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("claimed_until", Instant),
+    # A number must not return: who settles late would take another delivery away.
+    sqlite_autoincrement=True,
 )
 dead_letters = Table(
     "dead_letters",
@@ -228,6 +230,7 @@ dead_letters = Table(
     Column("body", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("died_at", Instant, nullable=False),
+    sqlite_autoincrement=True,  # nor here: it is by number that somebody drops them
 )
 # When to decide on a customer unasked: one row each, of what comes first. `cause` names it, so that
 # nobody decides twice for one; `since` is when it came about, and who claims the row works on it.

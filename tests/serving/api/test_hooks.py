@@ -196,6 +196,23 @@ def test_who_died_while_parsing_leaves_it_to_the_next(service):
     assert store.settle_delivery(first, empty, [], at=now) is None
 
 
+def test_who_settles_late_takes_no_other_delivery_away(service):
+    """R4: numbers do not return, so what came meanwhile is not mistaken for what was settled."""
+    store, now = service.live.store, service.live.clock()
+    empty = generic.parse(Delivery("other", now, {}, b"[]"), now).events
+
+    def claimed(at):
+        return store.claim_deliveries(["other"], limit=9, now=at, lasts=timedelta(minutes=2))
+
+    store.keep_deliveries([Delivery("other", now, {}, b"first")])
+    [late] = claimed(now)
+    [again] = claimed(now + timedelta(minutes=3))
+    assert store.settle_delivery(again, empty, [], at=now) is not None
+    store.keep_deliveries([Delivery("other", now, {}, b"second")])
+    assert store.settle_delivery(late, empty, [], at=now) is None
+    assert [one.delivery.body for one in claimed(now)] == [b"second"]
+
+
 def test_erasing_a_customer_drops_the_dead_letters_that_name_them(service):
     deliver(service, {"events": [event(1, kind="x"), event(2, kind="x", customer_id="bob")]})
     wait_until_parsed(service)

@@ -71,6 +71,7 @@ Table(
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("claimed_until", BigInteger),
+    sqlite_autoincrement=True,
 )
 Table(
     "dead_letters",
@@ -82,6 +83,7 @@ Table(
     Column("body", LargeBinary, nullable=False),
     Column("reason", Text, nullable=False),
     Column("died_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
 Table(
     "follow_due",
