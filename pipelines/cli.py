@@ -33,6 +33,8 @@ VERBS = {
     "restore": "Bring an installation back from a backup.",
     "rescore": "Decide for every customer and write plans and scores.",
     "serve": "Start the service.",
+    "follow": "Decide unasked, and hand the decisions out.",
+    "outbox": "See to what goes out: what waits, and what was given up.",
     "keys": "Make, list, rotate and revoke the keys that the service asks for.",
     "dead-letters": "See to what webhooks told and could not become an event.",
     "erase": "Erase customers from store, lake and files.",

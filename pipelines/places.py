@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,15 @@ PLACES = {
     "ONJE_SECRET": "root secret of 32 or more bytes (default $ONJE_HOME/secret, made at first use)",
     "ONJE_KEY": "a key for the examples of these pages; Onje itself does not read it",
     "ONJE_HOOK_GENERIC_SECRET": "secret under which webhooks of the source `generic` are signed",
+    "ONJE_OUTPUT_NAME_SECRET": "secret that the output NAME is signed with (default one of ours: "
+    "onje outbox secret)",
     "ONJE_SHARED_DATA": "folder of real data for tests and benchmarks",
     "ONJE_REQUIRE_POSTGRES": "1: tests fail, not skip, where PostgreSQL's server is not installed",
 }
+
+# The variable of an output, by its name in capitals.
+OUTPUT_SECRET = "ONJE_OUTPUT_{}_SECRET"
+_OF_AN_OUTPUT = re.compile(OUTPUT_SECRET.format("[A-Z][A-Z0-9_]*"))
 
 STORE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 TRACKING_SCHEMES = ("http://", "https://", "sqlite://", "postgresql", "mysql", "databricks")
@@ -51,7 +58,7 @@ def places(environment: Mapping[str, str]) -> Places:
     onje.toml, so that a notebook in a folder below finds what the project's own commands made.
     """
     for name in environment:
-        if name.startswith("ONJE_") and name not in PLACES:
+        if name.startswith("ONJE_") and name not in PLACES and not _OF_AN_OUTPUT.fullmatch(name):
             hint = nearest_of(name, PLACES)
             raise SettingsError(f"unknown environment variable {name}; {hint}")
     near_project = _nearest_project(Path.cwd())

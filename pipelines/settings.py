@@ -9,16 +9,22 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.errors import SettingsError
 from features.nearest import nearest
 from features.settings import FeatureSettings
+from pipelines.follow_settings import (
+    FollowSettings,
+    OutboundSettings,
+    OutputSettings,
+    refuse_unreachable,
+)
 from pipelines.retention import RetentionSettings
 from serving.email_defaults import EMAIL_DEFAULTS, with_email_defaults
-from serving.settings import DecidingTables, ServingSettings
+from serving.settings import DecidingTables, Name, ServingSettings
 from training.settings import TrainingSettings
 
 
@@ -37,6 +43,14 @@ class Settings(DecidingTables):
     retention: RetentionSettings
     features: FeatureSettings
     training: TrainingSettings
+    follow: FollowSettings
+    outputs: dict[Name, OutputSettings]
+    outbound: OutboundSettings
+
+    @model_validator(mode="after")
+    def _outputs_may_be_called(self) -> Self:
+        refuse_unreachable(self.outputs, self.outbound)
+        return self
 
     @cached_property
     def serving(self) -> ServingSettings:

@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection, Row, func, select, update
 
 from serving.budgets import Spend
-from serving.store import budgets, exposures
+from serving.store import budgets, exposures, follow
 from serving.store.erased import Names, gone_of_held
 from serving.store.exposures import Exposure
 from serving.store.revisions import advance_held, hold_revisions
@@ -189,6 +189,12 @@ def record_plans(connection: Connection, plans: Sequence[Record], names: Names) 
     ]
     connection.execute(insert_for(connection, decisions).on_conflict_do_nothing(), rows)
     exposures.note(connection, zip(rows, (plan.exposures for plan in plans), strict=True))
+    sends = [row for row in rows if row["action"] == "send" and row["state"] == "issued"]
+    follow.note_plans(
+        connection,
+        {row["customer_id"]: row["decision_id"] for row in sends},
+        at=max(plan.as_of for plan in plans),
+    )
 
 
 def decision(connection: Connection, decision_id: str) -> Decided | None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, func, select
 from features.history import newest
 from features.people import as_known
 from features.tables import CUSTOMERS, HISTORY
+from serving.store import follow
 from serving.store.connections import Connections
 from serving.store.erased import Names, gone_of_held
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
@@ -86,6 +87,7 @@ def publish(
         connection.execute(
             shelf.insert().values(version=version, products=to_bytes(products.sort("product_id")))
         )
+        follow.note_unread(connection, compaction=compaction)
         connection.execute(delete(events).where(events.c.compacted <= compaction))
         write_mark(connection, PUBLISHED, json.dumps(dict(about)))
     return len(parts)

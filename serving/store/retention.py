@@ -12,6 +12,7 @@ from serving.store.tables import (
     dead_letters,
     decisions,
     exposures,
+    outbox,
     requests,
     reservations,
 )
@@ -38,8 +39,8 @@ def count_older(
 def drop_some(connection: Connection, kind: Kind, before: datetime, *, now: datetime) -> int:
     """Let go of up to AT_ONCE rows of a kind; returns how many they were, 0 where none is left.
 
-    With a decision its reservation goes. Rows that somebody is at are passed by: they are found
-    when this is called again.
+    With a decision its reservation goes, and what was handed out of it. Rows that somebody is at
+    are passed by: they are found when this is called again.
     """
     table = _table(kind)
     keys = list(table.primary_key.columns)
@@ -57,6 +58,8 @@ def drop_some(connection: Connection, kind: Kind, before: datetime, *, now: date
     if table is decisions:
         theirs = reservations.c.decision_id.in_({row[0] for row in found})
         connection.execute(delete(reservations).where(theirs))
+        handed_out = outbox.c.decision_id.in_({row[0] for row in found})
+        connection.execute(delete(outbox).where(handed_out))
     return len(found)
 
 

@@ -46,8 +46,10 @@ from serving.store.deliveries import Dead, DeadLetter, Delivery, Waiting
 from serving.store.erased import Erasure, Names
 from serving.store.export import Holding
 from serving.store.exposures import exposures_since
+from serving.store.follow import Following
 from serving.store.inbox import Inbox, Taken
 from serving.store.lags import Lags, lags_of
+from serving.store.outbox import Outbox
 from serving.store.patches import Patch
 from serving.store.present import presents_of, with_all_withdrawals
 from serving.store.published import Shelf
@@ -87,6 +89,8 @@ class Store:
         self.is_rehearsal = False  # whether nothing stays of what is recorded
         self._connections = connections
         self._names = names
+        # Deciding unasked, and what it hands out.
+        self.following, self.outbox = Following(connections), Outbox(connections)
         self._shelf: Shelf | None = None
         # Whether the first live decision is known to have been noted: that is asked but once.
         self._is_launched = False
