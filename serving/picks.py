@@ -1,58 +1,79 @@
 """What there is to show of each kind of pick: product, rank, and whether it has rested long enough.
 
-A kind that nobody wants costs nothing. Each offer is a frame: list (the number of the list it is
-for), item, probability (of an order, null where no model says one), rank, rested; and `place`,
-where the item stands in the stock, if that is known.
+A kind that nobody wants costs nothing. Offers are numbers, the place of the list that they are for
+and where the product stands in the stock: of most lists there are hundreds, and few are shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
 from features.cart import CART_DAYS, is_in_cart
-from features.feature import DAY
 from features.intent import SEARCH_DAYS
-from serving.pick_sources import Sources
+from serving.pick_sources import Flags, Floats, Sources
+from serving.related import newest_order, ordered_with
 from serving.shelf_facts import NEW_DAYS, dropped
-from serving.stock import NOWHERE
+from serving.stock import NOWHERE, Places, prices_in
 from serving.tables import KEY
 from serving.triggers import Picks
-from training.model.model import Model
 
-OFFERED = ("list", "item", "probability", "rank", "rested")
 # What was viewed longer ago is not what they are choosing among now; triggers look as far back.
 VIEWED_DAYS = 30
 WORD = r"[\p{L}\p{N}]{2,}"
 DEAREST = 0.75  # the premium range of a category begins at this quantile of its prices
 
 
-Pick = Callable[[pl.DataFrame, Sources], pl.LazyFrame]
+@dataclass(frozen=True, eq=False)
+class Offers:
+    """What there is to show, of each list the best first.
+
+    `whose` is the place of the list, `place` where the product stands in the stock (NOWHERE: it is
+    not available), `chance` that of an order (NaN: no model says one), and `rested` whether it may
+    be offered, however lately it was ordered.
+    """
+
+    whose: Places
+    place: Places
+    chance: Floats
+    rested: Flags
 
 
-def _ranked(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    return sources.scored(lists)
+Pick = Callable[[pl.DataFrame, Sources], Offers]
 
 
-def _due(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    return sources.scored_now(lists).filter("due").lazy()
+def _ranked(lists: pl.DataFrame, sources: Sources) -> Offers:
+    return _scored(*sources.scored.of(lists), sources)
 
 
-def _category(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    scored, stock = sources.scored_now(lists), sources.stock
-    place = scored.get_column("place").to_numpy()
-    category = stock.products.get_column("category")[np.maximum(place, 0)]
-    is_about = category.eq(scored.get_column("about")).fill_null(False).to_numpy()
-    return scored.filter(is_about & (place != NOWHERE)).lazy()
+def _due(lists: pl.DataFrame, sources: Sources) -> Offers:
+    whose, row = sources.scored.of(lists)
+    is_due = sources.scored.due[row]
+    return _scored(whose[is_due], row[is_due], sources)
 
 
-def _cart(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+def _category(lists: pl.DataFrame, sources: Sources) -> Offers:
+    whose, row = sources.scored.of(lists)
+    place = sources.scored.place[row]
+    about = sources.stock.category_of(lists.get_column("about").to_list())
+    is_about = (place != NOWHERE) & (sources.stock.category[place] == about[whose])
+    return _scored(whose[is_about], row[is_about], sources)
+
+
+def _scored(whose: Places, row: Places, sources: Sources) -> Offers:
+    """These rows of the scored products, by their rank."""
+    scored = sources.scored
+    order = np.lexsort((scored.rank[row], whose))
+    row = row[order]
+    return Offers(whose[order], scored.place[row], scored.chance[row], scored.rested[row])
+
+
+def _cart(lists: pl.DataFrame, sources: Sources) -> Offers:
     """What lies in the cart: their own choice, which is never too recent; the newest first."""
-    return _chosen(
+    lines = (
         sources.past(lists, "cart_add", "cart_remove", "order")
         # Older lines are of no open cart, and end none.
         .filter(pl.col("age") <= pl.duration(days=CART_DAYS))
@@ -60,63 +81,41 @@ def _cart(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .filter(is_in_cart("list"))
         .sort("at", "event_id")
         .unique(["list", "product_id"], keep="last", maintain_order=True)
+        .drop_nulls("product_id")
+        .sort("list", "at", "product_id", descending=[False, True, False])
     )
+    return _chosen(*_found(lines, sources))
 
 
-def _bought(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    return _chosen(_newest_order(lists, sources))
+def _bought(lists: pl.DataFrame, sources: Sources) -> Offers:
+    """The products of the newest order, the last line first."""
+    whose, products, at = newest_order(lists, sources)
+    place = sources.stock.places_of(products.to_list())
+    latest = np.lexsort((sources.stock.by_name[place], -at, whose))
+    _, once = np.unique(sources.keys(whose, place)[latest], return_index=True)
+    kept = latest[np.sort(once)]
+    return _chosen(whose[kept], place[kept])
 
 
-def _newest_order(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    """The lines of the newest order, each product once."""
-    orders = (
-        sources.past(lists, "order")
-        .select("list", "at", "order_id", "product_id")
-        .collect(engine="in-memory")
-    )
-    newest = (
-        orders.filter(pl.col("at") == pl.col("at").max().over("list"))
-        .group_by("list")
-        .agg(pl.col("order_id").min())
-    )
-    lines = orders.lazy().join(newest.lazy(), on=["list", "order_id"])
-    return lines.group_by("list", "product_id").agg(pl.col("at").max())
-
-
-def _chosen(lines: pl.LazyFrame) -> pl.LazyFrame:
+def _chosen(whose: Places, place: Places) -> Offers:
     # A model of what they usually order says nothing of what they have just chosen.
-    return _in_order(
-        lines.drop_nulls("product_id").sort(
-            "list", "at", "product_id", descending=[False, True, False]
-        )
-    ).with_columns(rested=pl.lit(True))
+    return Offers(whose, place, np.full(len(place), np.nan), np.ones(len(place), dtype=np.bool_))
 
 
-def _in_order(offers: pl.LazyFrame) -> pl.LazyFrame:
-    """Offers as sorted, `rank` from 1 in each list, without a chance of an order."""
-    return offers.select(
-        "list",
-        item="product_id",
-        probability=pl.lit(None, pl.Float64),
-        rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("list"),
-    )
+def _unscored(whose: Places, place: Places, lists: pl.DataFrame, sources: Sources) -> Offers:
+    """Offers of which no model says how likely an order is."""
+    rested = sources.has_rested(lists, whose, place)
+    return Offers(whose, place, np.full(len(place), np.nan), rested)
 
 
-def _not_lately(offers: pl.LazyFrame, lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
-    """The offers with `rested`: not ordered within the days for which one does not offer again."""
-    age = pl.duration(microseconds=round(DAY * sources.recently_bought_days))
-    lately = (
-        sources.past(lists, "order")
-        .filter(pl.col("age") < age)
-        .select("list", item="product_id", rested=pl.lit(False))
-        .unique()
-    )
-    return offers.join(lately, on=["list", "item"], how="left").with_columns(
-        pl.col("rested").fill_null(True)
-    )
+def _found(products: pl.LazyFrame, sources: Sources) -> tuple[Places, Places]:
+    """The place of the list and in the stock, of rows with list and product_id."""
+    rows = products.select("list", "product_id").collect(engine="in-memory")
+    whose = rows.get_column("list").cast(pl.Int64).to_numpy()
+    return whose, sources.stock.places_of(rows.get_column("product_id").to_list())
 
 
-def _viewed(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+def _viewed(lists: pl.DataFrame, sources: Sources) -> Offers:
     """What they looked at and did not order: the most often, then the latest."""
     past = sources.past(lists, "view", "order").filter(
         pl.col("age") <= pl.duration(days=VIEWED_DAYS)
@@ -132,10 +131,10 @@ def _viewed(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .filter(pl.col("views") > 0, pl.col("orders") == 0)
         .sort("list", "views", "age", "product_id", descending=[False, True, False, False])
     )
-    return _in_order(views).with_columns(rested=pl.lit(True))
+    return _chosen(*_found(views, sources))
 
 
-def _searched(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+def _searched(lists: pl.DataFrame, sources: Sources) -> Offers:
     """What holds all words of their last search in its title or category."""
     words = (
         sources.past(lists, "search")
@@ -151,7 +150,8 @@ def _searched(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
     )
     asked = words.get_column("word").unique().to_list()
     if not asked:
-        return _nothing()
+        nowhere = np.zeros(0, dtype=np.int64)
+        return _chosen(nowhere, nowhere)
     text = pl.concat_str(["title", "category"], separator=" ", ignore_nulls=True).str.to_lowercase()
     found = (
         sources.shelf.lazy()
@@ -165,11 +165,11 @@ def _searched(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .agg(found=pl.len(), wanted=pl.col("wanted").first())
         .filter(pl.col("found") == pl.col("wanted"))
     )
-    offers = _by_affinity(found, lists, sources, then=["product_id"], descending=[False])
-    return _not_lately(offers, lists, sources)
+    whose, place = _found(found, sources)
+    return _by_affinity(whose, place, (sources.stock.by_name[place],), lists, sources)
 
 
-def _new(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+def _new(lists: pl.DataFrame, sources: Sources) -> Offers:
     """What came out lately in the category the e-mail is about, the newest first."""
     age = pl.col("as_of") - pl.col("released_at")
     new = (
@@ -179,85 +179,47 @@ def _new(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .filter(age >= pl.duration(), age <= pl.duration(days=NEW_DAYS))
         .sort("list", "released_at", "product_id", descending=[False, True, False])
     )
-    return _not_lately(_in_order(new), lists, sources)
+    return _unscored(*_found(new, sources), lists, sources)
 
 
-def _dropped(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+def _dropped(lists: pl.DataFrame, sources: Sources) -> Offers:
     """What is cheaper than when they saw it, the biggest drop first."""
     seen = sources.seen.join(lists.select(*KEY, "list"), on=KEY)
-    cheaper = dropped(seen, sources.shelf, currency=sources.currency).lazy()
-    return _not_lately(_in_order(cheaper.sort("list", "rank")), lists, sources)
+    cheaper = dropped(seen, sources.shelf, currency=sources.currency).lazy().sort("list", "rank")
+    return _unscored(*_found(cheaper, sources), lists, sources)
 
 
-def _related(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+def _related(lists: pl.DataFrame, sources: Sources) -> Offers:
     """What goes with their newest order; where nobody knows, the same category."""
-    bought = _newest_order(lists, sources).select("list", item="product_id").collect()
-    known = _nothing().collect()
+    stock = sources.stock
+    whose, bought, _ = newest_order(lists, sources)
+    of_known, known = np.zeros((2, 0), dtype=np.int64)
     if sources.affinity is not None:
-        with_them = (
-            _links(sources.affinity)
-            .of(bought)
-            .lazy()
-            .join(bought.lazy(), left_on=["list", "other"], right_on=["list", "item"], how="anti")
-            .group_by("list", product_id="other")
-            # Models count in whole numbers; fractions would sum to another last bit in each order.
-            .agg(pl.col("weight").sum().round(9))
-            .sort("list", "weight", "product_id", descending=[False, True, False])
-        )
-        known = _not_lately(_in_order(with_them), lists, sources).select(OFFERED).collect()
-    others = lists.join(known, on="list", how="anti")
-    if others.is_empty():
-        return known.lazy()
-    alike = (
-        sources.on_shelf(others.get_column("about"))
-        .join(others.lazy(), left_on="category", right_on="about")
-        .join(bought.lazy(), left_on=["list", "product_id"], right_on=["list", "item"], how="anti")
-        .select("list", "product_id")
-    )
-    offers = _by_affinity(alike, others, sources, then=["product_id"], descending=[False])
-    return pl.concat([known.lazy(), _not_lately(offers, others, sources).select(OFFERED)])
-
-
-@dataclass(frozen=True, eq=False)
-class _Links:
-    """What is ordered together: `others` (other, weight), of each item those of its span."""
-
-    others: pl.DataFrame
-    spans: Mapping[str, tuple[int, int]]
-
-    def of(self, bought: pl.DataFrame) -> pl.DataFrame:
-        """list, other, weight of what goes with each of `bought` (list, item)."""
-        found = [self.spans.get(item, (0, 0)) for item in bought.get_column("item").to_list()]
-        first, length = np.array(found, dtype=np.int64).reshape(-1, 2).T
-        whose = np.repeat(np.arange(len(found)), length)
-        row = np.arange(len(whose)) - np.repeat(np.cumsum(length) - length - first, length)
-        return bought.select("list")[whose].hstack(self.others[row].get_columns())
-
-
-@lru_cache(maxsize=4)
-def _links(affinity: Model) -> _Links:
-    names = affinity.tables["popular"].get_column("item")
-    links = (
-        affinity.tables["links"]
-        .filter(pl.col("kind") == "together", pl.col("weight") > 0)
-        .sort("code", maintain_order=True)
-    )
-    spans = links.group_by("code", maintain_order=True).len()
-    length = spans.get_column("len").to_numpy().astype(np.int64)
-    first = np.cumsum(length) - length
-    items = names.gather(spans.get_column("code")).to_list()
-    return _Links(
-        pl.DataFrame(
-            {
-                "other": names.gather(links.get_column("neighbour")),
-                "weight": links.get_column("weight"),
-            }
-        ),
-        dict(zip(items, zip(first.tolist(), length.tolist(), strict=True), strict=True)),
+        of_known, known = ordered_with(sources.affinity, whose, bought, stock)
+    offers = _unscored(of_known, known, lists, sources)
+    others = np.setdiff1d(np.arange(lists.height), of_known)
+    if not len(others):
+        return offers
+    about = lists.get_column("about")[others].to_list()
+    found = [stock.of_category.get(name, _EMPTY) if name else _EMPTY for name in about]
+    of_alike = np.repeat(others, [len(places) for places in found])
+    alike = np.concatenate(found)
+    own = sources.keys(whose, stock.places_of(bought.to_list()))
+    is_new = ~np.isin(sources.keys(of_alike, alike), own)
+    of_alike, alike = of_alike[is_new], alike[is_new]
+    rest = _by_affinity(of_alike, alike, (stock.by_name[alike],), lists, sources)
+    return Offers(
+        np.concatenate([offers.whose, rest.whose]),
+        np.concatenate([offers.place, rest.place]),
+        np.concatenate([offers.chance, rest.chance]),
+        np.concatenate([offers.rested, rest.rested]),
     )
 
 
-def _premium(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
+_EMPTY = np.zeros(0, dtype=np.int64)
+
+
+def _premium(lists: pl.DataFrame, sources: Sources) -> Offers:
     """The dearest quarter of the category the e-mail is about."""
     price = pl.col("price").cast(pl.Float64)
     dearest = (
@@ -269,46 +231,33 @@ def _premium(lists: pl.DataFrame, sources: Sources) -> pl.LazyFrame:
         .with_columns(price=price)
         .filter(pl.col("price") >= pl.col("price").quantile(DEAREST).over("category"))
         .join(lists.lazy(), left_on="category", right_on="about")
-        .select("list", "product_id", "price")
     )
-    offers = _by_affinity(
-        dearest, lists, sources, then=["price", "product_id"], descending=[True, False]
-    )
-    return _not_lately(offers, lists, sources)
+    whose, place = _found(dearest, sources)
+    prices = prices_in(sources.stock, sources.currency).gather(place).to_numpy()
+    return _by_affinity(whose, place, (sources.stock.by_name[place], -prices), lists, sources)
 
 
 def _by_affinity(
-    offers: pl.LazyFrame,
+    whose: Places,
+    place: Places,
+    then: tuple[Places | Floats, ...],
     lists: pl.DataFrame,
     sources: Sources,
-    *,
-    then: list[str],
-    descending: list[bool],
-) -> pl.LazyFrame:
-    """Offers (list, product_id, ...) ranked by the chance of an order, then by other columns."""
-    chances = sources.scored(lists).select("list", "probability", product_id="item")
-    return (
-        offers.join(chances, on=["list", "product_id"], how="left")
-        .sort(
-            "list", "probability", *then,
-            descending=[False, True, *descending], nulls_last=True,
-        )
-        .select(
-            "list",
-            item="product_id",
-            probability="probability",
-            rank=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("list"),
-        )
-    )  # fmt: skip
-
-
-def _nothing() -> pl.LazyFrame:
-    return pl.LazyFrame(
-        schema={
-            "list": pl.UInt32, "item": pl.String, "probability": pl.Float64, "rank": pl.UInt32,
-            "rested": pl.Boolean,
-        }
-    )  # fmt: skip
+) -> Offers:
+    """Offers by the chance of an order, those without one last; of equals by the last of `then`."""
+    scored = sources.scored
+    of_scored, row = scored.of(lists)
+    keys = sources.keys(of_scored, scored.place[row])
+    by_key = np.argsort(keys)
+    keys, row = np.append(keys[by_key], np.iinfo(np.int64).max), row[by_key]
+    wanted = sources.keys(whose, place)
+    at = np.searchsorted(keys, wanted)
+    is_scored = keys[at] == wanted
+    chance = np.full(len(place), np.nan)
+    chance[is_scored] = scored.chance[row[at[is_scored]]]
+    order = np.lexsort((*then, -chance, whose))  # what is not a number comes last
+    whose, place = whose[order], place[order]
+    return Offers(whose, place, chance[order], sources.has_rested(lists, whose, place))
 
 
 PICKS: Mapping[Picks, Pick] = {

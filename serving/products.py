@@ -6,12 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from serving.pick_sources import Sources
-from serving.picks import OFFERED, PICKS
+from serving.pick_sources import Flags, Floats, Sources
+from serving.picks import PICKS, Pick
 from serving.settings import LONGEST_LIST
-from serving.stock import NOWHERE, Places, Stock, prices_in
+from serving.stock import NOWHERE, Places, prices_in
 from serving.whose import NOBODY, gathered
 
 NO_PRODUCTS = pl.DataFrame(
@@ -29,60 +28,54 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
     how many were `fitting` before those bought lately were left out. `about` is the category that
     the e-mail is about, if any.
     """
-    # Lists are numbered, because sorting by numbers takes a third of the time.
-    lists = wanted.with_row_index("list")
+    stock = sources.stock
+    kinds = np.array(wanted.get_column("picks").to_list())
     offered = [
-        pick(theirs, sources)
-        for name, pick in PICKS.items()
-        if not (theirs := lists.filter(pl.col("picks") == name)).is_empty()
+        _in_stock(PICKS[name], np.flatnonzero(kinds == name), wanted, sources)
+        for name in PICKS
+        if name in kinds
     ]
-    whose = lists.select("person", "picks")
+    whose = wanted.select("person", "picks")
     if not offered:
         return whose.clear().with_columns(NO_PRODUCTS.get_columns())
-    told = [
-        frame.select(*OFFERED, pl.col("^place$"))
-        for frame in pl.collect_all(offered, engine="in-memory")
-    ]
-    offers = pl.concat(told, how="diagonal")
-    place = _places(offers, sources.stock)
-    order = _in_order_of_rank(offers, lists, place, sources.stock)
-    prices = prices_in(sources.stock, sources.currency).gather(place[order])
+    of_list, place, chance, rested = (np.concatenate(parts) for parts in zip(*offered, strict=True))
+    # Lists are numbers, because sorting by numbers takes a third of the time.
+    order = np.argsort(of_list, kind="stable")
+    of_list, place = of_list[order], place[order]
     shown = (
-        offers.select("list", "item", "probability", "rested")[order]
-        .with_columns(prices.alias("price"))
-        .group_by("list", maintain_order=True)
-        .agg(
-            products=pl.col("item").filter("rested").head(LONGEST_LIST),
-            chances=pl.col("probability").filter("rested").head(LONGEST_LIST),
-            prices=pl.col("price").filter("rested").head(LONGEST_LIST),
-            fitting=pl.len(),
+        pl.DataFrame(
+            [
+                pl.Series("list", of_list),
+                stock.products.get_column("product_id").gather(place).alias("products"),
+                pl.Series("chances", chance[order], nan_to_null=True),
+                prices_in(stock, sources.currency).gather(place).alias("prices"),
+                pl.Series("rested", rested[order]),
+            ]
         )
+        .group_by("list", maintain_order=True)
+        .agg(_FIRST)
     )
     return whose[shown.get_column("list")].hstack(shown.drop("list").get_columns())
 
 
-def _places(offers: pl.DataFrame, stock: Stock) -> Places:
-    """Where each of the offers stands in the stock; of those that are scored it is known."""
-    if "place" not in offers.columns:
-        return stock.places_of(offers.get_column("item").to_list())
-    known = offers.get_column("place")
-    place = known.fill_null(NOWHERE).to_numpy(writable=True)
-    others = known.is_null().arg_true()
-    place[others.to_numpy()] = stock.places_of(offers.get_column("item")[others].to_list())
-    return place
+_FIRST = (
+    pl.col("products", "chances", "prices").filter("rested").head(LONGEST_LIST),
+    pl.len().alias("fitting"),
+)
 
 
-def _in_order_of_rank(
-    offers: pl.DataFrame, lists: pl.DataFrame, place: Places, stock: Stock
-) -> NDArray[np.int64]:
-    """The rows of what is on the shelf and has come out, by list and rank."""
-    of_list = offers.get_column("list").to_numpy()
-    as_of = lists.get_column("as_of").to_physical().to_numpy()[of_list]
-    there = np.flatnonzero(place != NOWHERE)
-    there = there[stock.released[place[there]] <= as_of[there]]
-    rank = offers.get_column("rank").to_numpy()[there]
-    in_order: Places = there[np.lexsort((rank, of_list[there]))]
-    return in_order
+def _in_stock(
+    pick: Pick, numbers: Places, wanted: pl.DataFrame, sources: Sources
+) -> tuple[Places, Places, Floats, Flags]:
+    """What a pick offers that is on the shelf and has come out: list, place, chance, rested."""
+    lists = wanted[numbers].with_row_index("list")
+    offers = pick(lists, sources)
+    as_of = lists.get_column("as_of").to_physical().to_numpy()
+    there = np.flatnonzero(offers.place != NOWHERE)
+    released = sources.stock.released[offers.place[there]]
+    there = there[released <= as_of[offers.whose[there]]]
+    whose = numbers[offers.whose[there]]
+    return whose, offers.place[there], offers.chance[there], offers.rested[there]
 
 
 def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:

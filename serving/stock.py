@@ -19,7 +19,7 @@ from features.history import category_of
 
 Places = NDArray[np.int64]
 
-NOWHERE = -1
+NOWHERE, UNHEARD_OF = -1, -2
 _LONG_AGO = np.iinfo(np.int64).min
 
 
@@ -28,18 +28,28 @@ class Stock:
     """The available products of a shelf.
 
     `products` is the shelf with its categories cut; `places` says in which row a product stands,
-    `of_category` in which rows those of a category do; `released` is when each came out, in
-    microseconds.
+    `of_category` in which rows those of a category do; `category` is the first of these rows
+    (NOWHERE without a category), `released` is when each came out, in microseconds, and `by_name`
+    its place among all of them by product_id.
     """
 
     products: pl.DataFrame
     places: Mapping[str, int]
     of_category: Mapping[str, Places]
+    category: Places
     released: Places
+    by_name: Places
 
     def places_of(self, items: Iterable[str | None]) -> Places:
         """The row of each product, NOWHERE where it is not available."""
         found = list(map(self.places.get, items, repeat(NOWHERE)))  # type: ignore[arg-type]
+        return np.array(found, dtype=np.int64)
+
+    def category_of(self, names: Iterable[str | None]) -> Places:
+        """What `category` says of the products of these; UNHEARD_OF where there are none."""
+        found = [
+            self.of_category[name][0] if name in self.of_category else UNHEARD_OF for name in names
+        ]
         return np.array(found, dtype=np.int64)
 
     def among(self, categories: Iterable[str | None]) -> pl.DataFrame:
@@ -84,10 +94,16 @@ def _stock(shelf: _Same, depth: int) -> Stock:
         .group_by("category")
         .agg("place")
     )
+    of_category = {name: np.array(places) for name, places in groups.iter_rows()}
+    category = np.full(products.height, NOWHERE)
+    for places in of_category.values():
+        category[places] = places[0]
     released = products.get_column("released_at").to_physical().fill_null(_LONG_AGO)
     return Stock(
         products,
         {name: place for place, name in enumerate(products.get_column("product_id"))},
-        {name: np.array(places) for name, places in groups.iter_rows()},
+        of_category,
+        category,
         released.to_numpy(),
+        products.get_column("product_id").rank("ordinal").cast(pl.Int64).to_numpy(),
     )
