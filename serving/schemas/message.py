@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from pydantic import (
     WrapValidator,
 )
 
+FIELD = re.compile(r"[A-Za-z][A-Za-z_]{0,39}")
 # Items in one list: long enough for a page of a sender's queue, short enough to be answered soon.
 LIST_LIMIT = 1_000
 
@@ -66,9 +68,14 @@ def or_fault(message: type[Message]) -> WrapValidator:
 
 def invalid(faults: Any) -> Fault:
     """Everything that is wrong with a message, in one line and without the values sent."""
-    found = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
+    found = (f"{'.'.join(map(_named, fault['loc']))}: {fault['msg']}" for fault in faults)
     return Fault(
         code="invalid",
         found="; ".join(found),
         do="correct what is named and send it as application/json; /v1/docs shows every field",
     )
+
+
+def _named(part: int | str) -> str:
+    """The name of a field. What a sender made up may be anything, an e-mail address, too."""
+    return str(part) if isinstance(part, int) or FIELD.fullmatch(part) else "(no name of a field)"
