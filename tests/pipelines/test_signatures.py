@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +115,18 @@ def test_secrets_are_read_as_they_are_handed_out():
     assert secrets_of(f" {coded} , {OTHER.decode()},") == (SECRET, OTHER)
     assert secrets_of(coded.rstrip("=")) == (SECRET,)
     assert secrets_of("") == ()
+
+
+def test_the_lines_of_the_page_sign_as_we_verify():
+    """The block of docs/operate-hooks.md is run as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "operate-hooks.md").read_text("utf-8")
+    [block] = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len([line for line in block.split("def ")[1].splitlines() if line.strip()]) <= 10
+    names = {}
+    exec(block, names)
+    events = [{"customer_id": "민지", "kind": "view"}]
+    secret = "whsec_" + base64.b64encode(SECRET).decode()
+    body, headers = names["signed"](secret, events)
+    assert fault_of(secrets_of(secret), headers, body, now=now()) is None
+    library(SECRET).verify(body, headers)
+    assert fault_of(secrets_of(secret), headers, body + b" ", now=now()) == BAD
