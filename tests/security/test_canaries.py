@@ -21,7 +21,7 @@ CANARIES = {
     "email": "zanzibar.canary@example.com", "phone": "+82-10-7261-7261",
     "name": "Zanzibarine Qwertzova", "id": "canary-7261",
 }  # fmt: skip
-TRACKS = ("zanzibar", "7261", "qwertzova")
+TRACKS = ("zanzibar", "canary", "7261-7261", "72617261", "qwertzova")
 EVERYTHING = " ".join(CANARIES.values())
 
 
