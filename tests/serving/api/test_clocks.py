@@ -85,13 +85,11 @@ def test_r9_an_e_mail_leaves_at_an_hour_that_there_is_and_inside_its_window(tmp_
     patches = [] if quiet else [{"policy": AWAKE}]
     with running(tmp_path, patches=patches) as service:
         service.now = now
-        past = [
-            event(
-                "c1", kind="consent", reason="granted", channel="email", hours_ago=hours_ago + 99
-            ),
-        ]
+        agreed = event(
+            "c1", kind="consent", reason="granted", channel="email", hours_ago=hours_ago + 99
+        )
         service.live.store.publish(
-            history(event("c1", **agreed, hours_ago=hours_ago + 99)), customers({"customer_id": "ann", "timezone": zone}),
+            history(agreed), customers({"customer_id": "ann", "timezone": zone}),
             products(*({"product_id": product} for product in ("mug", "pen", "cup"))),
             newest_events=100, compaction=0, about={},
         )  # fmt: skip
