@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -26,6 +27,8 @@ from serving.scores import NEEDED
 
 ENOUGH_DISK_GB = 2
 FRESH_DAYS = 7
+# What is due for longer waits for somebody who does not come.
+LATE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def examine() -> list[Finding]:
             findings += [_looked(look, onje) for look in (*of_data, _webhooks, _complaints)]
             findings += [_registry(onje)]
             findings += list(_models(onje))
-            findings += [_looked(_uplift, onje)]
+            findings += [_looked(_uplift, onje), _looked(_outputs, onje)]
     except OnjeError as error:
         findings.append(Finding("settings and store", False, str(error), "mend what it names"))
     return findings
@@ -260,6 +263,30 @@ def _uplift(onje: Installation) -> Finding:
         "notebook; no command does it yet"
     )
     return Finding("uplift", True, found if why_not is None else why_not.reason, "")
+
+
+def _outputs(onje: Installation) -> Finding:
+    """Whether somebody follows where decisions are to go out, and whether they go."""
+    outputs = onje.settings.outputs
+    if not outputs:
+        return Finding("outputs", True, "none: decisions go to who asks for them", "")
+    if not onje.store.following.has_begun():
+        found = f"{', '.join(outputs)}: nobody has ever followed"
+        return Finding("outputs", False, found, "run onje follow, see docs/operate-follow.md")
+    now = onje.now()
+    backlog = onje.store.following.backlog(now=now)
+    if backlog.since is not None and now - backlog.since > LATE:
+        minutes = (now - backlog.since).total_seconds() / 60
+        found = f"{backlog.customers:,} customers are due, for up to {minutes:,.0f} minutes"
+        return Finding("outputs", False, found, "nobody follows, or too slowly: onje follow")
+    stopped = [name for name, one in outputs.items() if onje.store.outbox.stopped(name) == one.url]
+    if stopped:
+        found = f"{', '.join(stopped)} wanted no more (410)"
+        return Finding("outputs", False, found, f"onje outbox resume {stopped[0]}")
+    dead = {name: n for name, one in onje.store.outbox.counts().items() if (n := one.get("dead"))}
+    told = ", ".join(f"{count:,} of {name}" for name, count in dead.items())
+    found = f"given up: {told}" if dead else f"{', '.join(outputs)}: nothing is late"
+    return Finding("outputs", not dead, found, "onje outbox list" if dead else "")
 
 
 def mend(onje: Installation) -> list[str]:

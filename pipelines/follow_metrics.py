@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from features.errors import NotReadyError
 
 # From five seconds, where most lie, to an output that was away for a day.
 SECONDS = (1, 2, 5, 7.5, 10, 15, 20, 30, 45, 60, 120, 300, 900, 3600, 14_400, 86_400)
@@ -59,3 +61,16 @@ class FollowMetrics:
                 registry=registry,
             ),
         )
+
+
+def serve_metrics(port: int, registry: CollectorRegistry) -> None:
+    """Show the figures to this machine for as long as the process lives; 0: to nobody."""
+    if not port:
+        return
+    try:
+        start_http_server(port, "127.0.0.1", registry)
+    except OSError as problem:
+        raise NotReadyError(
+            f"nothing can listen on 127.0.0.1:{port}: {problem.strerror}; set another "
+            "metrics_port of [follow], or 0: two followers of one machine cannot share one"
+        ) from problem

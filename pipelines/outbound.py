@@ -150,8 +150,8 @@ class Road:
             names = {name.lower(): value for name, value in said.getheaders()}
             return Answer(said.status, names, text)
         except (OSError, http.client.HTTPException) as problem:
-            late = f"no answer within {timeout_s:g} s" if connection.is_aborted else ""
-            what = late or f"{type(problem).__name__}: {_said(problem)}"
+            is_late = connection.is_aborted or isinstance(problem, TimeoutError)
+            what = f"no answer within {timeout_s:g} s" if is_late else _said(problem)
             raise Unreachable(f"{target.host}: {what}") from None
         finally:
             watchdog.cancel()

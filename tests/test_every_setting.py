@@ -18,7 +18,13 @@ from pydantic import BaseModel
 from pipelines.settings import Settings
 from tests.features import test_profiles
 from tests.features import test_settings as test_feature_settings
-from tests.pipelines import test_experiments, test_prices, test_pull, test_retention
+from tests.pipelines import (
+    test_experiments,
+    test_follow_settings,
+    test_prices,
+    test_pull,
+    test_retention,
+)
 from tests.pipelines import test_settings as test_settings_file
 from tests.serving import test_incentive, test_segments, test_settings
 from tests.serving.access import test_limits, test_sockets
@@ -89,6 +95,9 @@ NAMED: dict[str, tuple[ModuleType, ...]] = {
         test_unsubscribing,
     ),  # fmt: skip
     "access": (test_limits, test_sockets),
+    "follow": (test_follow_settings,),
+    "outputs.*": (test_follow_settings,),
+    "outbound": (test_follow_settings,),
     "training.resampling": (test_gate, test_evaluate),
     "training.churn": (test_churn, test_tune),
     "training.dormancy": (test_dormancy,),

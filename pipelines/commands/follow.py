@@ -37,13 +37,13 @@ def follow(
     from datetime import UTC, datetime
     from functools import partial
 
-    from prometheus_client import CollectorRegistry, start_http_server
+    from prometheus_client import CollectorRegistry
 
     from pipelines.console import say, show, show_rows
     from pipelines.delivering import Deliverer
     from pipelines.effective import read_settings
     from pipelines.follow import Follower
-    from pipelines.follow_metrics import FollowMetrics
+    from pipelines.follow_metrics import FollowMetrics, serve_metrics
     from pipelines.following import Following, ended_by_signals
     from pipelines.installation import opened
     from pipelines.outputs.opening import host_of, outputs_of
@@ -85,8 +85,7 @@ def follow(
                 else log.info("decided unasked", extra={"told": told})
             ),
         )
-        if settings.follow.metrics_port:
-            start_http_server(settings.follow.metrics_port, "127.0.0.1", registry)
+        serve_metrics(settings.follow.metrics_port, registry)
         places = ", ".join(f"{n} ({host_of(one.url)})" for n, one in settings.outputs.items())
         if not once:
             say(f"Onje decides unasked and tells {places or 'nobody'}; Ctrl-C ends it.")
