@@ -95,7 +95,7 @@ class Shop:
             products(*({"product_id": one} for one in ("mug", "pen", "cup"))),
             newest_events=100,
             compaction=0,
-            about={},
+            about={"lake_versions": {}, "at": NOON.isoformat()},
         )
 
     def happens(self, event_id, name, kind="cart_add", **more):

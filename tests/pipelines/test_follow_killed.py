@@ -90,7 +90,7 @@ def test_cut_off_at_every_point_it_goes_on_and_tells_each_once(tmp_path, store_u
     assert len(points) >= 14
 
 
-def settings_text(other_side, offset):
+def settings_text(other_side, offset, *, attempts=9):
     text = SETTINGS_FILE.read_text("utf-8")
     for old, new in (
         ("\nsettle_seconds = 5.0", "\nsettle_seconds = 0.1"),
@@ -103,7 +103,8 @@ def settings_text(other_side, offset):
         (
             "\n[outputs]\n",
             f'\n[outputs.sender]\nkind = "webhook"\nurl = "{other_side.url}"\nonly = "sends"\n'
-            "timeout_seconds = 2\nattempts = 9\nretry_seconds = 0.2\nretry_most_seconds = 1\n",
+            f"timeout_seconds = 2\nattempts = {attempts}\nretry_seconds = 0.2\n"
+            "retry_most_seconds = 1\n",
         ),
     ):
         assert text.count(old) == 1, old
