@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from features.catalog import CATALOG
-from features.feature import Grain
+from features.feature import Feature, Grain
 from features.lifecycle import STEPS
+from features.lines import Lines, Reading, needs_of
 from features.past import Past, past_of, portions
 from features.segments import SEGMENTS, STAGES, first_that_applies
 from features.settings import FeatureSettings
@@ -49,23 +50,19 @@ def features_as_of(
 
 def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
     """`features_as_of` for a past that is there already: one row per distinct spine row."""
-    views = {
+    views: dict[Grain, pl.DataFrame] = {
         "acts": acts_of(past),
         "products": items_of(past, "product_id"),
         "categories": items_of(past, "category"),
     }
-    described = past.rows
+    read: dict[str, NDArray[np.float64] | pl.Series] = {}
     for grain, view in views.items():
-        values = view.group_by("row").agg(_AGGREGATED[grain])
-        if values.height == described.height:  # everybody has some: no need to look
-            described = described.hstack(values.sort("row").drop("row"))
-        else:
-            described = described.join(values, on="row", how="left", maintain_order="left")
-    described = described.with_columns(_WITHOUT_HISTORY)
+        read |= _read(Lines(view, past.rows.height, _NEEDS[grain]), _OF_LINES[grain])
+    described = past.rows.hstack(pl.DataFrame(read, nan_to_null=True))
     for step in STEPS:
         described = described.with_columns(step)
     return (
-        described.with_columns(_AGGREGATED["customer"])
+        described.with_columns(_OF_CUSTOMER)
         .with_columns(
             segment=first_that_applies(SEGMENTS, settings=settings),
             stage=first_that_applies(STAGES, settings=settings),
@@ -74,32 +71,44 @@ def features_of(past: Past, *, settings: FeatureSettings) -> pl.DataFrame:
     )
 
 
-def _expressions(grain: Grain) -> list[pl.Expr]:
-    described = [
-        feature.expression.alias(feature.name) for feature in CATALOG if feature.grain == grain
-    ]
-    return described if grain == "customer" else [*described, pl.len().alias(_lines_of(grain))]
+def _read(
+    lines: Lines, features: list[tuple[Feature, Reading]]
+) -> dict[str, NDArray[np.float64] | pl.Series]:
+    """The features of each row; a null that came of lines means "unknown" and stays, whatever a
+    feature is without any."""
+    nobody = lines.is_nobody
+    found = {}
+    for feature, reading in features:
+        values = reading.read(lines)
+        if nobody.any():
+            if isinstance(values, pl.Series):
+                values = values.set(pl.Series(nobody), feature.when_no_history)
+            else:
+                none = feature.when_no_history
+                values[nobody] = np.nan if none is None else none
+        found[feature.name] = values
+    return found
 
 
-def _lines_of(grain: Grain) -> str:
-    return f"lines of {grain}"
-
-
-def _without_history() -> list[pl.Expr]:
-    """Values for rows without a line; a null that came of lines means "unknown" and stays."""
+def _readings_of(grain: Grain) -> list[tuple[Feature, Reading]]:
     return [
-        pl.when(pl.col(_lines_of(feature.grain)).is_not_null())
-        .then(feature.name)
-        .otherwise(pl.lit(feature.when_no_history))
-        .alias(feature.name)
+        (feature, feature.found_by)
         for feature in CATALOG
-        if feature.when_no_history is not None and feature.grain != "customer"
+        if feature.grain == grain and isinstance(feature.found_by, Reading)
     ]
 
 
 # Made once: building and reading expressions is most of the price of asking for one customer.
-_AGGREGATED = {grain: _expressions(grain) for grain in get_args(Grain)}
-_WITHOUT_HISTORY = _without_history()
+_GRAINS: tuple[Grain, ...] = ("acts", "products", "categories")
+_OF_LINES = {grain: _readings_of(grain) for grain in _GRAINS}
+_NEEDS = {
+    grain: needs_of(reading for _, reading in readings) for grain, readings in _OF_LINES.items()
+}
+_OF_CUSTOMER = [
+    feature.found_by.alias(feature.name)
+    for feature in CATALOG
+    if isinstance(feature.found_by, pl.Expr)
+]
 _COLUMNS = [
     "customer_id",
     "as_of",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from features.feature import (
+from features.feature import happened, of, share
+from features.lines import Floats, Lines, Reading
+from features.readings import (
     count,
     days_since_first,
     days_since_last,
-    happened,
     is_since,
     most_common,
-    of,
-    share,
     total,
 )
 
@@ -26,8 +26,11 @@ def _mail(kind: str, days: int | None = None) -> pl.Expr:
     return happened(kind, days=days, where=pl.col("is_email"))
 
 
-def _seconds(kind: str) -> pl.Expr:
+def _seconds(kind: str) -> Reading:
     return total("duration_ms", happened(kind, days=30), unit=1_000)
+
+
+_OF_VISITS, _OF_VIEWS = _seconds("session"), _seconds("view")
 
 
 # What shows that a mail was noticed: a person clicked, or came by of their own.
@@ -37,10 +40,21 @@ _UNANSWERED = is_since(_mail("send"), _ANSWER)
 # Days of the customer's own calendar on which they did something. Whoever comes back often comes
 # back on a second day as well: what lies so close to the last day is one return.
 _RETURN_DAYS = 3
-_own_day = pl.when("is_own").then("local_day")
-_is_before = pl.col("local_day") <= _own_day.max() - pl.duration(days=_RETURN_DAYS)
-_return = pl.when(pl.col("is_own") & ~_is_before).then("local_day").min()
-_last_before = pl.when(pl.col("is_own") & _is_before).then("local_day").max()
+_NO_DAY = -(2**40)
+_OWN, _DAY = pl.col("is_own"), pl.col("local_day")
+
+
+def _days_away(lines: Lines) -> Floats:
+    places = lines.places(_OWN)
+    row, day = lines.row[places], lines.numbers(_DAY)[places]
+    last, before = np.full((2, lines.rows), _NO_DAY)
+    np.maximum.at(last, row, day)
+    is_before = day <= last[row] - _RETURN_DAYS
+    np.maximum.at(before, row[is_before], day[is_before])
+    returned = last.copy()
+    np.minimum.at(returned, row[~is_before], day[~is_before])
+    return np.where(before == _NO_DAY, np.nan, returned - before)
+
 
 FEATURES = (
     _feature("sends_7d", "e-mails sent within 7 days", count(_mail("send", 7)), 0),
@@ -81,7 +95,10 @@ FEATURES = (
     _feature(
         "dwell_s_30d",
         "seconds spent within 30 days, by the visits or by the views, whichever say more",
-        pl.max_horizontal(_seconds("session"), _seconds("view")),
+        Reading(
+            (*_OF_VISITS.needs, *_OF_VIEWS.needs),
+            lambda lines: np.maximum(_OF_VISITS.read(lines), _OF_VIEWS.read(lines)),
+        ),
         0,
     ),
     _feature(
@@ -137,7 +154,7 @@ FEATURES = (
         "days_away",
         "days for which they did nothing before they last came back, by their own calendar; days "
         f"with acts less than {_RETURN_DAYS} days before the last one are part of the same return",
-        (_return - _last_before).dt.total_days().cast(pl.Float64),
+        Reading((_OWN, _DAY), _days_away),
         None,
     ),
 )

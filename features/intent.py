@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from features.cart import CART_DAYS
-from features.feature import (
-    DAY,
-    HOUR,
+from features.feature import DAY, HOUR, happened, of
+from features.lines import Floats, Lines, Reading
+from features.readings import (
     count,
     days_since_last,
-    happened,
+    different,
     hours_since_last,
     is_since,
     money,
-    of,
 )
 
 _feature = of("acts")
@@ -29,6 +29,20 @@ _left = happened("cart_add", days=30, where=_next_order_came_late)
 
 # Looked at lately, and not ordered for so long that it cannot be about an order on its way.
 _tempts = (pl.col("last_view") <= 7 * DAY) & (pl.col("last_order").fill_null(2**62) > 30 * DAY)
+_VIEWS = pl.col("views_7d")
+
+
+def _most_views(lines: Lines) -> Floats:
+    return lines.greatest(lines.numbers(_VIEWS), _tempts, where_none=0).astype(np.float64)
+
+
+def _cart_stage(lines: Lines) -> pl.Series:
+    stage = np.where(lines.counts(_in_cart) > 0, 1, 0)
+    stage[lines.counts(_at_checkout) > 0] = 2
+    return _STAGES[stage]
+
+
+_STAGES = pl.Series(["none", "cart", "checkout"])
 # A search is answered for so long; the names of the features say so too.
 SEARCH_DAYS = 7
 _searched = happened("search", days=SEARCH_DAYS)
@@ -53,7 +67,7 @@ FEATURES = (
     _product(
         "most_views_7d",
         "views within 7 days of the product viewed most that was not ordered within 30 days",
-        pl.when(_tempts).then("views_7d").max().fill_null(0).cast(pl.Float64),
+        Reading((_VIEWS, _tempts), _most_views),
         0,
     ),
     _feature(
@@ -66,7 +80,7 @@ FEATURES = (
     _feature(
         "cart_items",
         "different products in the open cart",
-        pl.col("product_id").filter(_in_cart).n_unique().cast(pl.Float64),
+        different("product_id_number", _in_cart),
         0,
     ),
     _feature(
@@ -84,7 +98,7 @@ FEATURES = (
     _feature(
         "carts_left_30d",
         "days within the last 30 on which a cart was filled and no order followed within a day",
-        pl.col("local_day").filter(_left).n_unique().cast(pl.Float64),
+        different("local_day", _left),
         0,
     ),
     _feature(
@@ -96,11 +110,7 @@ FEATURES = (
     _feature(
         "cart_stage",
         "how far an open purchase has come: none, cart or checkout",
-        pl.when(_at_checkout.any())
-        .then(pl.lit("checkout"))
-        .when(_in_cart.any())
-        .then(pl.lit("cart"))
-        .otherwise(pl.lit("none")),
+        Reading((_at_checkout, _in_cart), _cart_stage),
         "none",
     ),
     _feature(

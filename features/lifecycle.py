@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.feature import (
-    DAY,
-    count,
-    days_since_first,
-    days_since_last,
-    happened,
-    is_since,
-    of,
-    per,
-)
+from features.feature import DAY, happened, of, per
+from features.readings import count, days_since_first, days_since_last, is_since
 
 _feature = of("acts")
 _customer = of("customer")
@@ -79,7 +71,7 @@ FEATURES = (
     _feature(
         "days_since_first_event",
         "days since the oldest event kept",
-        per(pl.col("age").max(), DAY),
+        days_since_first(pl.col("age") >= 0),
         None,
     ),
     _feature(

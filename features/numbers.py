@@ -8,12 +8,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-# So many texts are looked up one by one before a join would have begun.
-_FEW = 1_000
+# So many texts are looked up one by one before a query would have begun.
+_FEW = 2_000
 
 
 def numbered(texts: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
     """The place of each text among the distinct ones, which are sorted; -1 for null."""
+    if len(texts) <= _FEW:
+        told = texts.to_list()
+        distinct = sorted({text for text in told if text is not None})
+        number_of: dict[str | None, int] = {text: number for number, text in enumerate(distinct)}
+        number_of[None] = -1
+        numbers = np.array([number_of[text] for text in told], dtype=np.int64)
+        return numbers, pl.Series(texts.name, distinct, dtype=pl.String)
     # Categories of their own: whatever else is in memory neither matters nor grows.
     kept = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
     found = kept.cast(pl.Int64).fill_null(-1).to_numpy()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from features.feature import (
-    DAY,
-    MONEY,
+from features.feature import DAY, MONEY, happened, of, share
+from features.lines import Floats, Lines, Reading
+from features.readings import (
     count,
     days_since_first,
     days_since_last,
-    happened,
     latest,
     money,
     most_common,
-    of,
     of_last,
-    per,
-    share,
+    shares,
+    total,
 )
 
 _feature = of("acts")
@@ -34,19 +33,39 @@ _UNKNOWN = "null where there were orders and none in the base currency"
 _WITH_CARE = f"refunds not taken off; {_UNKNOWN}"
 
 
-def _orders(days: int) -> pl.Expr:
+def _orders(days: int) -> Reading:
     return count(happened("order", days=days))
 
 
-def _spend(days: int) -> pl.Expr:
+def _spend(days: int) -> Reading:
     return money("amount", happened("order", days=days))
 
 
 # The rhythm, from the whole minutes between one order and the next.
-_gaps = pl.col("gap_minutes").count().cast(pl.Float64)
-_gap_sum = pl.col("gap_minutes").sum().cast(pl.Float64)
-_gap_squares = pl.col("gap_minutes").pow(2).sum().cast(pl.Float64)
-_gap_variance = (_gap_squares - _gap_sum * _gap_sum / _gaps) / (_gaps - 1)
+_GAP, _IS_GAP = pl.col("gap_minutes").fill_null(0), pl.col("gap_minutes").is_not_null()
+
+
+def _gap_mean(lines: Lines) -> Floats:
+    return shares(lines.sums(lines.numbers(_GAP), _IS_GAP), lines.counts(_IS_GAP)) / _MINUTES_A_DAY
+
+
+def _gap_spread(lines: Lines) -> Floats:
+    gap, gaps = lines.numbers(_GAP), lines.counts(_IS_GAP).astype(np.float64)
+    total, squares = (
+        lines.sums(numbers, _IS_GAP).astype(np.float64) for numbers in (gap, gap * gap)
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (squares - total * total / gaps) / (gaps - 1)
+    spread = np.sqrt(np.maximum(variance, 0)) / _MINUTES_A_DAY
+    return np.where(gaps > 1, spread, np.nan)
+
+
+_LINES, _HAS_LINES = pl.col("lines").fill_null(0), pl.col("lines").is_not_null()
+
+
+def _lines_per_order(lines: Lines) -> Floats:
+    return shares(lines.sums(lines.numbers(_LINES), _HAS_LINES), lines.counts(_HAS_LINES))
+
 
 # Least squares over the six 30-day bins of the last 180 days; the newest bin is number 0, so its
 # distance from the middle is +2.5 and the oldest one's -2.5. Doubled, to stay with integers.
@@ -70,19 +89,19 @@ FEATURES = (
     _feature(
         "last_basket_value",
         "money of the last order that has a price in the base currency",
-        per(latest("amount", _PRICED), MONEY),
+        latest("amount", _PRICED, unit=MONEY),
         None,
     ),
     _feature(
         "last_order_value",
         "money of the last order, null where it has no price in the base currency",
-        per(of_last("amount", _ORDER), MONEY),
+        of_last("amount", _ORDER, unit=MONEY),
         None,
     ),
     _feature(
         "lines_per_order",
         f"lines per order{_EVER}",
-        pl.col("lines").mean(),
+        Reading((_LINES, _HAS_LINES), _lines_per_order),
         None,
     ),
     _feature("days_since_order", "days since the last order", days_since_last(_ORDER), None),
@@ -95,13 +114,13 @@ FEATURES = (
     _feature(
         "order_gap_days_mean",
         f"days from one order to the next, on average{_EVER}; null with fewer than two orders",
-        per(pl.when(_gaps > 0).then(_gap_sum / _gaps), _MINUTES_A_DAY),
+        Reading((_GAP, _IS_GAP), _gap_mean),
         None,
     ),
     _feature(
         "order_gap_days_std",
         f"spread of the days from one order to the next{_EVER}; null with fewer than three orders",
-        pl.when(_gaps > 1).then(per(_gap_variance.clip(lower_bound=0).sqrt(), _MINUTES_A_DAY)),
+        Reading((_GAP, _IS_GAP), _gap_spread),
         None,
     ),
     _customer(
@@ -113,10 +132,7 @@ FEATURES = (
     _feature(
         "orders_slope",
         "by how many orders per 30 days the customer orders more every 30 days, over 180 days",
-        per(
-            pl.when(happened("order", days=180)).then(_doubled_distance).sum(),
-            2 * _SQUARED_DISTANCES,
-        ),
+        total(_doubled_distance, happened("order", days=180), unit=2 * _SQUARED_DISTANCES),
         0,
     ),
     _feature(

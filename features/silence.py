@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.feature import DAY, days_since_last, happened, money, of
+from features.feature import DAY, happened, of
+from features.lines import Than
+from features.readings import days_since_last, money
 
 _feature = of("acts")
 
 _ORDER = happened("order")
-_LAST_ORDER = pl.when(_ORDER).then("age").min()
+_IN_LAST_YEAR = Than(_ORDER, _ORDER, lambda age, newest: age - newest <= 365 * DAY)
 
 
 def _own(*kinds: str) -> pl.Expr:
@@ -56,7 +58,7 @@ FEATURES = (
         "spend_active_year",
         "money spent within the year that ended with the last order, refunds not taken off; it "
         "does not shrink while they are silent",
-        money("amount", _ORDER & (pl.col("age") - _LAST_ORDER <= 365 * DAY)),
+        money("amount", _IN_LAST_YEAR),
         0,
     ),
 )

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
-from features.feature import (
-    CLOCK_RADIUS,
-    count,
-    days_since_last,
-    most_common,
-    of,
-    per,
-    share,
-    share_of_acts,
-    within,
-)
+from features.feature import CLOCK_RADIUS, of, share, within
+from features.lines import Floats, Lines, Reading
+from features.readings import count, days_since_last, most_common_number, share_of_acts
 
 _feature = of("acts")
 _customer = of("customer")
@@ -24,8 +17,16 @@ _recent = pl.col("is_own") & within(180)
 _hour = pl.col("local_hour")
 # The mean direction on the clock face is long when all acts are at one hour, and short when they
 # are all over the day. Its coordinates are integers, so that their sum is the same in any order.
-_east = pl.when(_recent).then("clock_east").sum().cast(pl.Float64)
-_north = pl.when(_recent).then("clock_north").sum().cast(pl.Float64)
+_EAST, _NORTH = pl.col("clock_east"), pl.col("clock_north")
+
+
+def _clock_length(lines: Lines) -> Floats:
+    east, north = (
+        lines.sums(lines.numbers(part), _recent).astype(np.float64) for part in (_EAST, _NORTH)
+    )
+    length: Floats = np.sqrt(east * east + north * north) / CLOCK_RADIUS
+    return length
+
 
 FEATURES = (
     _feature(
@@ -70,13 +71,13 @@ FEATURES = (
     _feature(
         "favourite_hour",
         "the local hour with most own acts within 180 days",
-        most_common("local_hour", _recent).cast(pl.Float64),
+        most_common_number("local_hour", _recent, below=24),
         None,
     ),
     _feature(
         "clock_length",
         "own acts within 180 days, added up as directions on the clock face",
-        per((_east * _east + _north * _north).sqrt(), CLOCK_RADIUS),
+        Reading((_EAST, _NORTH, _recent), _clock_length),
         0,
     ),
     _customer(

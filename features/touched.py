@@ -21,6 +21,10 @@ Mask = NDArray[np.bool_]
 # What an order made this moment weighs: integers, so that sums are the same in any order.
 WEIGHT = 1_000_000
 NEVER = 2**62
+_PRICE, _HAS_PRICE = (
+    pl.col("amount").fill_null(0),
+    pl.col("amount").is_not_null().alias("is_priced"),
+)
 
 
 def _faded(age: Ints, half_life_days: int) -> Ints:
@@ -59,7 +63,7 @@ class Runs:
     def newest(self, moments: NDArray[np.uint32], is_it: Mask) -> pl.Series:
         """The last moment of those that are it, else null."""
         if not is_it.any():
-            return pl.repeat(None, len(self.starts), dtype=pl.UInt32, eager=True)
+            return pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(self.starts))
         found = np.maximum.reduceat(np.where(is_it, moments, 0), self.starts)
         return null_where(self.counts(is_it) == 0, found)
 
@@ -103,11 +107,8 @@ def _items_of(past: Past, item: Item) -> pl.DataFrame:
     age, moment, quantity = (
         lines.get_column(name).to_numpy()[here] for name in ("age", "moment", "quantity")
     )
-    amount = lines.get_column("amount")
-    price, has_price = (
-        amount.fill_null(0).to_numpy()[here],
-        amount.is_not_null().to_numpy()[here],
-    )
+    money = lines.select(_PRICE, _HAS_PRICE)
+    price, has_price = (column.to_numpy()[here] for column in money.get_columns())
 
     is_new = starts_of(row, code)
     starts = np.flatnonzero(is_new)

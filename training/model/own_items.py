@@ -65,7 +65,8 @@ def own_items(items: pl.DataFrame, spine: pl.DataFrame, known: Known, *, most: i
     if not here.all():
         items, place = items.filter(here), place[here]
     interest = sum((items.get_column(name).to_numpy() for name in INTERESTS), np.zeros(len(place)))
-    order = np.lexsort((-interest, place))  # items of equal interest stay in alphabetical order
+    order = np.argsort(-interest, kind="stable")  # of equal interest in alphabetical order
+    order = order[np.argsort(place[order].astype(_narrowest(spine.height)), kind="stable")]
     place = place[order]
     standing = np.arange(len(place)) - np.searchsorted(place, place)
     first = standing < most
@@ -95,6 +96,11 @@ def own_items(items: pl.DataFrame, spine: pl.DataFrame, known: Known, *, most: i
         orders=_orders(place, counts, spine.height),
         items=np.bincount(place, minlength=spine.height).astype(np.float64),
     )
+
+
+def _narrowest(count: int) -> type[np.uint16 | np.int64]:
+    """Numbers of 16 bits are sorted a hundred times as fast."""
+    return np.uint16 if count < 2**16 else np.int64
 
 
 def _places(items: pl.DataFrame, spine: pl.DataFrame) -> Ints:
