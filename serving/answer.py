@@ -25,7 +25,7 @@ from serving.settings import ServingSettings
 from serving.tables import DECISIONS, KEY, PROMISED, REQUESTS
 from serving.valuation import Valuation
 from serving.versions import code_version, features_version
-from serving.whose import NOBODY, WHOSE, Index, Places, gathered, index_of, places_of
+from serving.whose import NOBODY, Index, Places, gathered, index_of, keys_of, only, places_of
 
 TOLD_OF_CUSTOMER = (
     "known_customer", "timezone", "timezone_known", "segment", "stage", "known_until",
@@ -122,9 +122,9 @@ def _decided(
     policy = settings.policy
     people = _people(scores, requests, knowledge, settings)
     index = index_of(people)
-    asked = requests.select(list(REQUESTS))
-    person = np.array([index[key] for key in asked.select(WHOSE).iter_rows()], dtype=np.int64)
-    rest = people.drop(KEY)
+    asked = only(requests, REQUESTS)
+    person = np.array([index[key] for key in keys_of(asked)], dtype=np.int64)
+    rest = only(people, [name for name in people.columns if name not in KEY])
     if len(person) != people.height or (person != np.arange(len(person))).any():
         rest = rest[person]
     alike = pl.DataFrame(
@@ -173,7 +173,7 @@ def _decided(
             candidates=candidates,
             curves=scores.hours,
             picks=picks,
-            mails=mails_of(asked, knowledge, people.select("person", *KEY)),
+            mails=mails_of(asked, knowledge, only(people, ("person", *KEY))),
             conditions=knowledge.conditions,
         ),
         settings=settings,
@@ -186,7 +186,7 @@ def _decided(
         decided,
         _features_json(people)[person],
         _promised(asked, knowledge),
-        gathered(scores.categories.select("item"), _interests(scores, index, people.height))[
+        gathered(only(scores.categories, ["item"]), _interests(scores, index, people.height))[
             person
         ],
         {
@@ -210,7 +210,7 @@ def _people(
             pl.Series("person", np.arange(people.height, dtype=np.uint32)),
             *people.get_columns(),
             _spread(people.get_column("customer_id"), seed=settings.policy.seed),
-            *steps.drop(KEY).get_columns(),
+            *(column for column in steps.get_columns() if column.name not in KEY),
         ]
     )
 
@@ -219,7 +219,7 @@ def _interests(scores: Scores, index: Index, count: int) -> Places:
     """Which row of the scored categories is the first one of each person."""
     first = np.full(count, NOBODY)
     places = np.flatnonzero(scores.categories.get_column("rank").to_numpy() == 1)
-    whose = places_of(scores.categories.select(KEY)[places], index)
+    whose = places_of(only(scores.categories, KEY)[places], index)
     first[whose[whose != NOBODY]] = places[whose != NOBODY]
     return first
 
@@ -279,7 +279,7 @@ def _spread(customers: pl.Series, *, seed: int) -> pl.Series:
 def _features_json(people: pl.DataFrame) -> pl.Series:
     plumbing = {"person", "spread", "sources", "own_segments", *KEY}
     told = [name for name in people.columns if name not in plumbing]
-    return people.select(told).to_struct("features").struct.json_encode()
+    return only(people, told).to_struct("features").struct.json_encode()
 
 
 def _promised(requests: pl.DataFrame, knowledge: Knowledge) -> pl.Series:

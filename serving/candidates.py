@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from serving.segment_settings import columns_asked
 from serving.settings import EmailSettings, ServingSettings
 from serving.tables import WORKFLOW
 from serving.triggers import TRIGGERS, Picks
-from serving.whose import NOBODY, gathered
+from serving.whose import NOBODY, gathered, only
 from serving.workflow_steps import OF_SUNSET
 from serving.workflows import in_workflow
 
@@ -74,7 +74,7 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
     if not questions.get_column("row").is_sorted():
         questions = questions.sort("row")
     arms = _arms(settings)
-    flags = _of(questions, _read_by_all(settings)).select_seq(_flags(settings))
+    flags = only(questions, _read_by_all(settings)).select_seq(_flags(settings))
     only_time = flags.get_column("only_time")
     is_asked = _asked(questions, arms)
     applies = np.column_stack([flags.get_column(arm.email).to_numpy() for arm in arms])
@@ -83,7 +83,7 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
     told = _told(questions, considered, is_asked, arms)
     where = np.full(len(question), NOBODY)
     where[told.get_column("arm").to_numpy()] = np.arange(told.height)
-    carried = _of(questions, CARRIED).hstack([only_time])
+    carried = only(questions, CARRIED).hstack([only_time])
     return pl.DataFrame(
         [
             pl.Series("arm", np.arange(len(question), dtype=np.uint32)),
@@ -91,7 +91,7 @@ def candidates_of(questions: pl.DataFrame, settings: ServingSettings) -> pl.Data
             *_catalogue(settings)[place].get_columns(),
             pl.Series("applies", applies[question, place]),
             pl.Series("considered", considered[question, place]),
-            *gathered(told.drop("arm"), where).get_columns(),
+            *gathered(only(told, _TOLD), where).get_columns(),
         ]
     )
 
@@ -143,14 +143,9 @@ def _told(
         if len(whose):
             number = pl.Series("arm", numbers[whose, place], pl.UInt32)
             # Of all that is known, no more is taken along than is read.
-            theirs = _of(questions, arm.reads)[whose]
+            theirs = only(questions, arm.reads)[whose]
             parts.append(theirs.lazy().select(number, *arm.told))
     return pl.concat(pl.collect_all(parts, engine="in-memory"))
-
-
-def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """These columns; to select them by name takes several times as long."""
-    return pl.DataFrame([frame.get_column(name) for name in names])
 
 
 @lru_cache(maxsize=8)

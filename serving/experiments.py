@@ -22,7 +22,7 @@ from serving.guardrail_settings import TRANSACTIONAL
 from serving.hours import Floats, Numbers
 from serving.instants import OPEN, Bools, Instants
 from serving.settings import PolicySettings, ServingSettings
-from serving.whose import NOBODY, null_where
+from serving.whose import NOBODY, null_where, only
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_EMAIL = ""  # among the e-mails that may be drawn
@@ -100,7 +100,7 @@ class Draws:
 
 def draws_of(questions: pl.DataFrame, policy: PolicySettings, conditions: Conditions) -> Draws:
     """The draws of each question."""
-    as_of = questions.get_column("as_of").to_physical().to_numpy()
+    as_of = questions.get_column("as_of").cast(pl.Int64).to_numpy()
     customers = questions.get_column("customer_id")
     days = questions.get_column("as_of").dt.date().cast(pl.String)
     draw = [f"{who}\0{day}" for who, day in zip(customers, days, strict=True)]
@@ -229,7 +229,7 @@ def hour_of(
     """When what is chosen leaves; with the chance explore_hours at any of its open instants."""
     is_sent = choice.arm != NOBODY
     best, open_hours = np.full(len(is_sent), NOBODY), np.ones(len(is_sent), dtype=np.int64)
-    chosen = arms.select("instant", "hours")[choice.arm[is_sent]]
+    chosen = only(arms, ("instant", "hours"))[choice.arm[is_sent]]
     best[is_sent] = chosen.get_column("instant").to_numpy()
     open_hours[is_sent] = chosen.get_column("hours").to_numpy()
     explored = choice.explores_hours & is_sent & (open_hours > 1)
@@ -237,7 +237,7 @@ def hour_of(
     if explored.any():
         salt = f"hour {policy.seed}"
         whose, shut, begins = (
-            instants.frame.get_column(name).to_physical().to_numpy()
+            instants.frame.get_column(name).cast(pl.Int64).to_numpy()
             for name in ("whose", "shut", "begins")
         )
         may_be = instants.frame.get_column("worth").is_not_null().to_numpy()

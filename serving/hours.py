@@ -118,7 +118,7 @@ def with_pull(
 
 
 def _microseconds(times: pl.Series) -> Numbers:
-    found: Numbers = times.to_physical().to_numpy()
+    found: Numbers = times.cast(pl.Int64).to_numpy()
     return found
 
 

@@ -23,7 +23,7 @@ from serving.reasons import Reasons, listed, lists_of, told
 from serving.settings import ServingSettings
 from serving.tables import REASON
 from serving.valuation import OWN, Valuation, with_worth
-from serving.whose import NOBODY, gathered, nullable
+from serving.whose import NOBODY, gathered, nullable, only
 
 Bools = NDArray[np.bool_]
 _CLASSES = {name: number for number, name in enumerate(CLASSES)}
@@ -102,13 +102,13 @@ def _by_frequency(
         return shut
     arm_of, rule = shut_of(arms, closed, settings)
     # The instants of an arm lie together and in order, so a time that is closed is a range of them.
-    at, whose = (instants.get_column(name).to_physical().to_numpy() for name in ("at", "whose"))
+    at, whose = (instants.get_column(name).cast(pl.Int64).to_numpy() for name in ("at", "whose"))
     least = int(at.min())
     span = int(at.max()) - least + 2
     keys = whose * span + (at - least)
     arm = arm_of * span
     opens, ends = (
-        closed.get_column(name).to_physical().to_numpy()[rule] - least
+        closed.get_column(name).cast(pl.Int64).to_numpy()[rule] - least
         for name in ("closed_from", "closed_until")
     )
     begin = np.searchsorted(keys, arm + np.clip(opens, -1, span - 1), side="right")
@@ -160,11 +160,11 @@ def shut_of(
     owed = mail_class == _CLASSES[TRANSACTIONAL]
     if owed.any():
         opens, ends = (
-            closed.get_column(name).to_physical().to_numpy()
+            closed.get_column(name).cast(pl.Int64).to_numpy()
             for name in ("closed_from", "closed_until")
         )
         since = np.round(arms.get_column("since_hours").to_numpy() * HOUR)
-        happened = arms.get_column("as_of").to_physical().to_numpy() - since
+        happened = arms.get_column("as_of").cast(pl.Int64).to_numpy() - since
         is_repeat = (closed.get_column("code") == REPEAT).to_numpy()[rule]
         only_time = arms.get_column("only_time").to_numpy()
         happened_since = happened[whose] > (opens + (ends - opens) // 2)[rule]
@@ -184,8 +184,9 @@ def _by_clock(
     """The same, where nothing else shuts it, by the rules of the clock; the first one is named."""
     classes = arms.get_column("mail_class").cast(pl.Enum(list(CLASSES)))
     mail_class = classes[instants.get_column("whose")]
-    holds = instants.select("hour", "local_at", mail_class.alias("mail_class")).select(
-        rule.when.alias(rule.code) for rule in rules
+    read = [instants.get_column(name) for name in ("hour", "local_at")]
+    holds = pl.DataFrame([*read, mail_class.alias("mail_class")]).select(
+        rule.holds for rule in rules
     )
     for place, column in reversed(list(enumerate(holds.iter_columns()))):
         shut = np.where(column.to_numpy() & ((shut == OPEN) | (shut >= after)), after + place, shut)
@@ -194,7 +195,7 @@ def _by_clock(
 
 def _table(closed: pl.DataFrame, by_clock: Reasons) -> pl.DataFrame:
     """Columns code and text of whatever may shut an instant."""
-    return pl.concat([closed.select("code", "text"), _words(by_clock)])
+    return pl.concat([only(closed, ("code", "text")), _words(by_clock)])
 
 
 @lru_cache(maxsize=8)
@@ -281,7 +282,7 @@ def with_best_instants(arms: pl.DataFrame, instants: Instants, brake: Brake) -> 
     )
     return arms.hstack(
         [
-            nullable(best).cast(pl.UInt32).alias("instant"),
+            nullable(best).alias("instant"),
             pl.Series("hours", count, pl.UInt32),
             *told_at(top, instants, TOLD_OF_BEST),
             *told_at(best, instants, TOLD),
@@ -301,8 +302,8 @@ def _shut(
     told_of = np.flatnonzero(without[whose] & is_shut & (may_be | all_shut[whose]))
     pairs = whose[told_of] * instants.reasons.height + shut[told_of]
     told_of = told_of[np.sort(np.unique(pairs, return_index=True)[1])]
-    reasons = instants.reasons.select("code", "text")[shut[told_of]]
-    whom = arms.select("arm")[whose[told_of]]
+    reasons = only(instants.reasons, ("code", "text"))[shut[told_of]]
+    whom = only(arms, ["arm"])[whose[told_of]]
     return whom.hstack(reasons.get_columns()).unique(
         ["arm", "code"], keep="first", maintain_order=True
     )
@@ -310,12 +311,11 @@ def _shut(
 
 def told_at(places: Numbers, instants: Instants, names: dict[str, str]) -> list[pl.Series]:
     """These columns of the instants at `places` (NOBODY gives null) under other names."""
-    found = gathered(instants.frame.select(list(names)), places).rename(names)
-    if "curve" in names:
-        curve = found.get_column(names["curve"])
-        source = instants.sources.to_frame().select(pl.all().gather(curve)).to_series()
-        found = found.with_columns(source.alias(names["curve"]))
-    return found.get_columns()
+    found = gathered(only(instants.frame, names), places)
+    return [
+        (instants.sources[column.cast(pl.UInt32)] if name == "curve" else column).alias(told)
+        for (name, told), column in zip(names.items(), found.get_columns(), strict=True)
+    ]
 
 
 def _best(worth: Floats, pull: Floats, among: Bools, starts: Numbers) -> Numbers:

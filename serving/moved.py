@@ -11,7 +11,7 @@ from serving.instants import OPEN, Instants, shut_of
 from serving.reasons import listed, lists_of, told
 from serving.settings import ServingSettings
 from serving.tables import REASON
-from serving.whose import NOBODY
+from serving.whose import NOBODY, only
 
 
 def all_that_shut(
@@ -32,10 +32,10 @@ def all_that_shut(
     moved: Numbers = sent[named[chosen[sent]] != OPEN]
     if len(moved):
         theirs = arms[chosen[moved]]
-        at = theirs.get_column("unconstrained_at").to_physical().to_numpy()
+        at = theirs.get_column("unconstrained_at").cast(pl.Int64).to_numpy()
         found: list[dict[str, str]] = [
             {code: text}
-            for code, text in instants.reasons.select("code", "text")[named[chosen[moved]]].rows()
+            for code, text in only(instants.reasons, ("code", "text"))[named[chosen[moved]]].rows()
         ]
         for place, code, text in (
             *_by_frequency(theirs, at, closed, settings),
@@ -67,11 +67,11 @@ def _by_frequency(
         return []
     whose, rule = shut_of(theirs, closed, settings)
     opens, ends = (
-        closed.get_column(name).to_physical().to_numpy()[rule]
+        closed.get_column(name).cast(pl.Int64).to_numpy()[rule]
         for name in ("closed_from", "closed_until")
     )
     holds = (opens < at[whose]) & (ends > at[whose])
-    texts = closed.select("code", "text")[rule[holds]].rows()
+    texts = only(closed, ("code", "text"))[rule[holds]].rows()
     # What overrules comes last there.
     found = zip(whose[holds].tolist(), texts, strict=True)
     return [(place, code, text) for place, (code, text) in reversed(list(found))]
@@ -79,7 +79,7 @@ def _by_frequency(
 
 def _by_clock(theirs: pl.DataFrame, settings: ServingSettings) -> list[tuple[int, str, str]]:
     local_at = theirs.get_column("unconstrained_local_at").alias("local_at")
-    frame = theirs.select("mail_class").hstack(
+    frame = only(theirs, ["mail_class"]).hstack(
         [local_at, local_at.dt.hour().cast(pl.Int64).alias("hour")]
     )
     return told(frame.with_row_index("place"), "place", clock_rules(settings.policy)).rows()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from features.contracts import KINDS
 from features.feature import DAY
 from serving.stock import NOWHERE, Places, Stock, stock_of
 from serving.tables import KEY
-from serving.whose import WHOSE, begins_of
+from serving.whose import begins_of, keys_of, only
 from training.model.model import Model
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -55,14 +55,14 @@ class Sources:
         items = self.items
         first = begins_of(items)
         # Models leave them so; own habits, which stand in for models, need not.
-        if len(first) > items.select(WHOSE)[first].n_unique():
+        if len(first) > len(set(keys_of(only(items, KEY)[first]))):
             items = items.sort(KEY, maintain_order=True)
             first = begins_of(items)
         due = ((pl.col("due_ratio") >= self.due_share) & pl.col("own")).fill_null(False)
         lately = (pl.col("days_since_order") < self.recently_bought_days).fill_null(False)
         flags = items.select(due=due, rested=~lately | due)
         length = np.diff(np.append(first, items.height))
-        keys: Iterable[tuple[str, int]] = items.select(WHOSE)[first].iter_rows()
+        keys = keys_of(only(items, KEY)[first])
         return Scored(
             place=self.stock.places_of(items.get_column("item").to_list()),
             chance=items.get_column("probability").cast(pl.Float64).to_numpy(),
@@ -90,7 +90,7 @@ class Sources:
         lines = self._orders
         spans = [lines.spans.get(name, _NONE) for name in lists.get_column("customer_id").to_list()]
         whose, place = within(spans)
-        as_of = lists.get_column("as_of").to_physical().to_numpy()[whose]
+        as_of = lists.get_column("as_of").cast(pl.Int64).to_numpy()[whose]
         is_past = (lines.at[place] < as_of) & (lines.known_at[place] <= as_of)
         whose, place = whose[is_past], place[is_past]
         return whose, lines.row[place], lines.at[place]
@@ -101,7 +101,7 @@ class Sources:
         That is, within the days for which one does not offer again.
         """
         of_list, row, at = self.orders_of(lists)
-        as_of = lists.get_column("as_of").to_physical().to_numpy()
+        as_of = lists.get_column("as_of").cast(pl.Int64).to_numpy()
         lately = as_of[of_list] - at < round(DAY * self.recently_bought_days)
         names = self.history.get_column("product_id")[row[lately]].to_list()
         ordered = self.keys(of_list[lately], self.stock.places_of(names))
@@ -123,7 +123,7 @@ class Sources:
         kind = self.history.get_column("kind").to_physical().to_numpy()
         row = np.flatnonzero(kind == _ORDER)
         customers = self.history.get_column("customer_id")[row]
-        first = customers.ne_missing(customers.shift()).arg_true().cast(pl.Int64).to_numpy()
+        first = np.flatnonzero(customers.ne_missing(customers.shift()).to_numpy())
         names = customers[first].to_list()
         length = np.diff(np.append(first, len(row)))
         if len(set(names)) < len(names):  # theirs do not lie together
@@ -133,7 +133,7 @@ class Sources:
             length = np.bincount(whose)
             names, first = list(number), np.cumsum(length) - length
         at, known_at = (
-            self.history.get_column(name).to_physical().to_numpy()[row]
+            self.history.get_column(name).cast(pl.Int64).to_numpy()[row]
             for name in ("at", "known_at")
         )
         spans = zip(first.tolist(), length.tolist(), strict=True)
@@ -157,7 +157,7 @@ class Scored:
 
     def of(self, lists: pl.DataFrame) -> tuple[Places, Places]:
         """The place of each one's list in `lists`, and its row here, by list."""
-        return within([self.spans.get(key, _NONE) for key in lists.select(WHOSE).iter_rows()])
+        return within([self.spans.get(key, _NONE) for key in keys_of(lists)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -233,7 +233,7 @@ def _premium(lists: pl.DataFrame, sources: Sources) -> Offers:
         .join(lists.lazy(), left_on="category", right_on="about")
     )
     whose, place = _found(dearest, sources)
-    prices = prices_in(sources.stock, sources.currency).gather(place).to_numpy()
+    prices = prices_in(sources.stock, sources.currency)[place].to_numpy()
     return _by_affinity(whose, place, (sources.stock.by_name[place], -prices), lists, sources)
 
 

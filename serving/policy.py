@@ -44,14 +44,14 @@ from serving.reasons import (
     lists_of,
     no_reasons,
     send_reasons,
-    told,
+    told_of_some,
     wait_reasons,
 )
 from serving.settings import PolicySettings, ServingSettings
 from serving.tables import ARM
 from serving.valuation import OWN, Valuation
 from serving.value import parts_at_best, with_parts
-from serving.whose import NOBODY, gathered
+from serving.whose import NOBODY, gathered, only
 from serving.workflow_steps import OF_SUNSET
 
 # What an answer reads of the question, and of the arm that is chosen.
@@ -162,14 +162,14 @@ def _told_of_questions(
     top = first_of_each(arms, question, unconstrained, everything, count)
     standing_back = arms.get_column("stands_back").to_numpy()
     stood_back = first_of_each(arms, question, worth, standing_back, count)
-    of_arms = arms.select(OF_CHOSEN)
+    of_arms = only(arms, OF_CHOSEN)
     of_top = arms.select(
         *(pl.col(name).alias(told) for name, told in OF_TOP.items()),
         top_is_worth_it=(pl.col("unconstrained_worth") > 0) | pl.col("only_time"),
     )
     of_others = arms.select(stood_back_email="email", stood_back_value="value")
     best_arm = gathered(arms.select(best_arm="arm"), choice.best)
-    return questions.select(OF_QUESTION).hstack(
+    return only(questions, OF_QUESTION).hstack(
         [
             pl.Series("holdout", choice.holdout),
             pl.Series("explored_email", choice.explored_email),
@@ -232,29 +232,32 @@ def _answers(policy: PolicySettings) -> list[pl.Expr]:
 def _because(
     decided: pl.DataFrame, of_send: Reasons, of_wait: Reasons, of_both: Reasons
 ) -> pl.DataFrame:
-    numbered = decided.with_row_index("question")
-    is_send = decided.get_column("action") == "send"
-    send, wait = numbered.filter(is_send), numbered.filter(~is_send)
-    # Where chance decided, no rule did.
-    ruled = wait.select("question", "best_arm", "top_forbidden_by").filter(
-        pl.col("best_arm").is_null() & (pl.col("top_forbidden_by").list.len() > 0)
+    is_send = (decided.get_column("action") == "send").to_numpy()
+    best, top, forbidden_by = (
+        decided.get_column(name) for name in ("best_arm", "top_email", "top_forbidden_by")
     )
-    forbidden = ruled.select("question", "top_forbidden_by").explode("top_forbidden_by")
     # What forbids a customer any mail is told even where no e-mail applies.
-    any_marketing = wait.filter(pl.col("top_email").is_null()).with_columns(
-        mail_class=pl.lit(MARKETING)
-    )
-    return listed(
-        [
-            told(send, "question", of_send),
-            told(any_marketing, "question", FORBIDDING_CUSTOMERS),
-            forbidden.select("question", pl.col("top_forbidden_by").struct.unnest()),
-            told(wait, "question", of_wait),
-            told(numbered, "question", of_both),
-        ],
+    any_marketing = decided.get_column("mail_class").fill_null(MARKETING)
+    numbered = decided.with_columns(any_marketing).with_row_index("question")
+    of_sent, of_any, of_waiting, of_all = told_of_some(
+        numbered,
         "question",
-        "because",
+        [
+            (is_send, of_send),
+            (~is_send & top.is_null().to_numpy(), FORBIDDING_CUSTOMERS),
+            (~is_send, of_wait),
+            (np.ones(len(is_send), dtype=np.bool_), of_both),
+        ],
     )
+    # Where chance decided, no rule did.
+    is_forbidden = (forbidden_by.list.len() > 0).fill_null(False).to_numpy()
+    ruled = np.flatnonzero(~is_send & best.is_null().to_numpy() & is_forbidden)
+    forbidden = of_any.clear()
+    if len(ruled):
+        by_rules = only(numbered, ("question", "top_forbidden_by"))[ruled]
+        rows = by_rules.explode("top_forbidden_by")
+        forbidden = rows.select("question", pl.col("top_forbidden_by").struct.unnest())
+    return listed([of_sent, of_any, forbidden, of_waiting, of_all], "question", "because")
 
 
 def _receipts(candidates: pl.DataFrame, arms: pl.DataFrame, questions: pl.DataFrame) -> pl.Series:
@@ -267,7 +270,7 @@ def _receipts(candidates: pl.DataFrame, arms: pl.DataFrame, questions: pl.DataFr
     place[arms.get_column("arm").to_numpy()] = np.arange(arms.height)
     # What is known of all arms, and what holds of those that do not compete.
     told = gathered(competing, place).with_columns(
-        *candidates.select("email", "applies", "learnt").get_columns(),
+        *only(candidates, ("email", "applies", "learnt")).get_columns(),
         pl.col("propensity").fill_null(0.0),
         pl.col("hours").fill_null(0),
         pl.col("forbidden_by").fill_null(no_reasons()),
@@ -287,4 +290,4 @@ def _aligned(lists: pl.DataFrame, questions: pl.DataFrame) -> pl.Series:
     rows = questions.get_column("row").to_numpy()
     place = np.full(len(rows), NOBODY)
     place[np.searchsorted(rows, lists.get_column("row").to_numpy())] = np.arange(lists.height)
-    return gathered(lists.select("arms"), place).get_column("arms")
+    return gathered(only(lists, ["arms"]), place).get_column("arms")

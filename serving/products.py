@@ -11,7 +11,7 @@ from serving.pick_sources import Flags, Floats, Sources
 from serving.picks import PICKS, Pick
 from serving.settings import LONGEST_LIST
 from serving.stock import NOWHERE, Places, prices_in
-from serving.whose import NOBODY, gathered
+from serving.whose import NOBODY, gathered, only
 
 NO_PRODUCTS = pl.DataFrame(
     schema={
@@ -35,7 +35,7 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
         for name in PICKS
         if name in kinds
     ]
-    whose = wanted.select("person", "picks")
+    whose = only(wanted, ("person", "picks"))
     if not offered:
         return whose.clear().with_columns(NO_PRODUCTS.get_columns())
     of_list, place, chance, rested = (np.concatenate(parts) for parts in zip(*offered, strict=True))
@@ -46,16 +46,16 @@ def picks_of(wanted: pl.DataFrame, sources: Sources) -> pl.DataFrame:
         pl.DataFrame(
             [
                 pl.Series("list", of_list),
-                stock.products.get_column("product_id").gather(place).alias("products"),
+                stock.products.get_column("product_id")[place].alias("products"),
                 pl.Series("chances", chance[order], nan_to_null=True),
-                prices_in(stock, sources.currency).gather(place).alias("prices"),
+                prices_in(stock, sources.currency)[place].alias("prices"),
                 pl.Series("rested", rested[order]),
             ]
         )
         .group_by("list", maintain_order=True)
         .agg(_FIRST)
     )
-    return whose[shown.get_column("list")].hstack(shown.drop("list").get_columns())
+    return whose[shown.get_column("list")].hstack(shown.get_columns()[1:])
 
 
 _FIRST = (
@@ -70,7 +70,7 @@ def _in_stock(
     """What a pick offers that is on the shelf and has come out: list, place, chance, rested."""
     lists = wanted[numbers].with_row_index("list")
     offers = pick(lists, sources)
-    as_of = lists.get_column("as_of").to_physical().to_numpy()
+    as_of = lists.get_column("as_of").cast(pl.Int64).to_numpy()
     there = np.flatnonzero(offers.place != NOWHERE)
     released = sources.stock.released[offers.place[there]]
     there = there[released <= as_of[offers.whose[there]]]
@@ -84,11 +84,11 @@ def with_products(arms: pl.DataFrame, picks: pl.DataFrame) -> pl.DataFrame:
     `chance` is null where no model gave one: then fit neither adds nor takes. `shown_price` is the
     mean price of the products, null where none is known.
     """
-    index = {key: place for place, key in enumerate(picks.select("person", "picks").iter_rows())}
-    wanted = arms.select("person", "picks").iter_rows()
+    index = {key: place for place, key in enumerate(only(picks, ("person", "picks")).iter_rows())}
+    wanted = only(arms, ("person", "picks")).iter_rows()
     place = np.array([index.get(key, NOBODY) for key in wanted], dtype=np.int64)
-    of_arms = arms.select("show").hstack(
-        gathered(picks.select("products", "chances", "prices", "fitting"), place).get_columns()
+    of_arms = only(arms, ["show"]).hstack(
+        gathered(only(picks, ("products", "chances", "prices", "fitting")), place).get_columns()
     )
     return arms.hstack(of_arms.select(_shown()).get_columns())
 

@@ -10,6 +10,7 @@ from serving.knowledge import Knowledge
 from serving.scores import Scores
 from serving.settings import ServingSettings
 from serving.tables import KEY
+from serving.whose import only
 from serving.workflow_steps import steps_of
 
 
@@ -43,7 +44,9 @@ def mails_of(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame)
     """What each of `people` (person, KEY) was sent or is promised: person, as_of, email, at."""
     # Picked by place: to filter a history that came in many pieces takes thirty times as long.
     is_send = knowledge.history.get_column("kind") == "send"
-    sends = knowledge.history.select(_OF_SEND)[is_send.arg_true()].filter(IS_ABOUT_EMAIL)
+    sends = only(knowledge.history, _OF_SEND)[np.flatnonzero(is_send.to_numpy())].filter(
+        IS_ABOUT_EMAIL
+    )
     sent = (
         _to_people(sends, people)
         .filter(pl.col("known_at") <= pl.col("as_of"))
@@ -51,7 +54,7 @@ def mails_of(requests: pl.DataFrame, knowledge: Knowledge, people: pl.DataFrame)
     )
     promised = _to_people(promised_beside(requests, knowledge.mail), people)
     columns = ("person", "as_of", "email", "at")
-    return pl.concat([sent.select(columns), promised.select(columns)])
+    return pl.concat([only(sent, columns), only(promised, columns)])
 
 
 _OF_SEND = ("customer_id", "channel", "known_at", "event_id", "email", "at")
@@ -66,12 +69,12 @@ def _to_people(mails: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
         mails = mails.filter(pl.col("customer_id") == customers[0])
         whose = np.zeros(mails.height, dtype=np.int64)
     else:
-        places = people.select("customer_id", __person=pl.int_range(pl.len()))
+        places = only(people, ["customer_id"]).with_row_index("__person")
         mails = mails.join(places, on="customer_id", maintain_order="left_right")
         whose = mails.get_column("__person").to_numpy()
-    return mails.drop("__person", strict=False).hstack(
-        people.drop("customer_id")[whose].get_columns()
-    )
+        mails = only(mails, mails.columns[:-1])
+    others = only(people, [name for name in people.columns if name != "customer_id"])
+    return mails.hstack(others[whose].get_columns())
 
 
 def _are_promised(requests: pl.DataFrame, mail: pl.DataFrame) -> bool:
@@ -87,5 +90,5 @@ def standing_of(
 
     One row per row of `scores.people`, in its order.
     """
-    promised = _to_people(promised_beside(requests, mail), scores.people.select(KEY))
+    promised = _to_people(promised_beside(requests, mail), only(scores.people, KEY))
     return steps_of(scores.people, scores.contacts, promised, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypeAlias
@@ -45,8 +45,6 @@ class Reason:
 
 Reasons: TypeAlias = tuple[Reason, ...]
 
-TOLD = pl.Schema({"code": pl.String(), "text": pl.String()})
-
 
 def told(frame: pl.DataFrame, key: str, reasons: Sequence[Reason]) -> pl.DataFrame:
     """`key`, code and text of each reason that holds, in the order of `reasons`.
@@ -54,20 +52,61 @@ def told(frame: pl.DataFrame, key: str, reasons: Sequence[Reason]) -> pl.DataFra
     Long, because few reasons hold: a list of them per row, made at once, takes a hundred times as
     long as writing out only those that are told.
     """
-    parts: list[pl.DataFrame] = []
-    if frame.height:
-        flags = frame.select(key, *(reason.holds for reason in reasons))
-        held = [reason for reason in reasons if flags.get_column(reason.code).any()]
-        if held:
-            some = flags.select(pl.any_horizontal(reason.code for reason in held)).to_series()
-            among = some.arg_true()
-            sentences = frame[among].select(key, *(reason.sentence for reason in held))
-            for reason in held:
-                place = flags.get_column(reason.code)[among].arg_true()
-                text = sentences.get_column(reason.code)[place].alias("text")
-                code = pl.Series("code", [reason.code], pl.String).new_from_index(0, len(place))
-                parts.append(pl.DataFrame([sentences.get_column(key)[place], code, text]))
-    return pl.concat(parts) if parts else pl.DataFrame(schema={key: frame.schema[key], **TOLD})
+    everybody = np.ones(frame.height, dtype=np.bool_)
+    return told_of_some(frame, key, [(everybody, tuple(reasons))])[0]
+
+
+def told_of_some(
+    frame: pl.DataFrame, key: str, groups: Sequence[tuple[NDArray[np.bool_], Reasons]]
+) -> list[pl.DataFrame]:
+    """The same of each group: the rows it is about, and its reasons.
+
+    All are asked at once, for to ask takes longer than to answer.
+    """
+    asked = _flags(tuple(reasons for _, reasons in groups))
+    flags = iter(frame.select(key, *asked).get_columns()[1:])
+    holds = [
+        [(reason, np.flatnonzero(next(flags).to_numpy() & rows)) for reason in reasons]
+        for rows, reasons in groups
+    ]
+    held = [[(reason, places) for reason, places in group if len(places)] for group in holds]
+    among = np.unique(np.concatenate([_NOWHERE, *(at for group in held for _, at in group)]))
+    texts = [
+        reason.sentence.alias(f"text {number}")
+        for number, (reason, _) in enumerate(one for group in held for one in group)
+    ]
+    # Beside the key, for sentences that are the same of all are one row by themselves.
+    sentences = iter(frame[among].select(key, *texts).get_columns()[1:] if texts else ())
+    return [_long(frame.get_column(key), group, among, sentences) for group in held]
+
+
+def _long(
+    keys: pl.Series,
+    held: Sequence[tuple[Reason, NDArray[np.int64]]],
+    among: NDArray[np.int64],
+    sentences: Iterator[pl.Series],
+) -> pl.DataFrame:
+    """What is held of the rows `among`, of which there is a column of `sentences` for each."""
+    codes: list[str] = []
+    texts: list[str] = []
+    for reason, places in held:
+        written = next(sentences).to_list()
+        texts.extend(written[row] for row in np.searchsorted(among, places).tolist())
+        codes.extend([reason.code] * len(places))
+    rows = np.concatenate([_NOWHERE, *(places for _, places in held)])
+    return pl.DataFrame(
+        [keys[rows], pl.Series("code", codes, pl.String), pl.Series("text", texts, pl.String)]
+    )
+
+
+_NOWHERE = np.zeros(0, dtype=np.int64)
+
+
+@lru_cache(maxsize=32)
+def _flags(groups: tuple[Reasons, ...]) -> list[pl.Expr]:
+    """Whether each reason holds, numbered: two groups may know the same one."""
+    every = (reason for reasons in groups for reason in reasons)
+    return [reason.holds.alias(f"flag {number}") for number, reason in enumerate(every)]
 
 
 def listed(frames: Sequence[pl.DataFrame], key: str, name: str) -> pl.DataFrame:

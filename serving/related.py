@@ -34,7 +34,7 @@ def newest_order(lists: pl.DataFrame, sources: Sources) -> tuple[Places, pl.Seri
         if order is not None and order < wanted.setdefault(place, order):
             wanted[place] = order
     names = pl.Series([wanted.get(place) for place in range(lists.height)], dtype=pl.String)
-    lines = (orders == names[whose]).fill_null(False).arg_true().cast(pl.Int64).to_numpy()
+    lines = np.flatnonzero(orders.eq(names[whose]).fill_null(False).to_numpy())
     return whose[lines], sources.history.get_column("product_id")[row[lines]], at[lines]
 
 
@@ -47,7 +47,7 @@ def ordered_with(
     """
     links = _links(affinity, stock)
     code = np.array(
-        list(map(links.codes.get, bought.to_list(), repeat(_UNHEARD_OF))),  # type: ignore[arg-type]
+        list(map(links.codes.get, bought.to_list(), repeat(_UNHEARD_OF))),
         dtype=np.int64,
     )
     many = len(links.place)

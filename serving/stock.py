@@ -47,8 +47,9 @@ class Stock:
 
     def category_of(self, names: Iterable[str | None]) -> Places:
         """What `category` says of the products of these; UNHEARD_OF where there are none."""
+        known = self.of_category
         found = [
-            self.of_category[name][0] if name in self.of_category else UNHEARD_OF for name in names
+            known[name][0] if name is not None and name in known else UNHEARD_OF for name in names
         ]
         return np.array(found, dtype=np.int64)
 

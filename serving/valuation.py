@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from serving.value import OF_VALUE, value_of
+from serving.whose import only
 
 # What a valuation may read of an arm; of an instant it is at, local_at, hour, slot, leaves_now,
 # shut_by (null = open), pull, waited (hours since the decision) and value, Onje's own expected
@@ -46,8 +47,8 @@ def with_worth(instants: pl.DataFrame, arms: pl.DataFrame, valuation: Valuation)
     """
     whose = instants.get_column("whose").to_numpy()
     of_arm = {name: arms.get_column(name).to_numpy() for name in OF_VALUE}
-    decided_at = arms.get_column("as_of").to_physical().to_numpy()
-    waited = instants.get_column("at").to_physical().to_numpy() - decided_at[whose]
+    decided_at = arms.get_column("as_of").cast(pl.Int64).to_numpy()
+    waited = instants.get_column("at").cast(pl.Int64).to_numpy() - decided_at[whose]
     hours = np.floor(waited / SECOND) / 3600
     pull = instants.get_column("pull").to_numpy()
     value = value_of(lambda name: of_arm[name][whose], pull, hours)
@@ -55,7 +56,7 @@ def with_worth(instants: pl.DataFrame, arms: pl.DataFrame, valuation: Valuation)
         [
             instants,
             # What is no number takes longest to lay beside each instant, and Onje reads none.
-            arms.select("arm", *(OF_OWN if valuation is OWN else OF_ARM))[whose],
+            only(arms, ("arm", *(OF_OWN if valuation is OWN else OF_ARM)))[whose],
             pl.DataFrame({"waited": hours, "value": value}),
         ],
         how="horizontal",
@@ -66,4 +67,4 @@ def with_worth(instants: pl.DataFrame, arms: pl.DataFrame, valuation: Valuation)
             "a valuation gives one Float64, or null, and no NaN, for each instant; "
             f"{known.height} instants got {len(worth)} of {worth.dtype}"
         )
-    return known.with_columns(worth.alias("worth"))
+    return known.hstack([worth.alias("worth")])

@@ -23,7 +23,7 @@ from serving.asked import condition
 from serving.segment_settings import columns_asked
 from serving.settings import ServingSettings
 from serving.tables import KEY
-from serving.whose import NOBODY, index_of, places_of
+from serving.whose import NOBODY, index_of, only, places_of
 from serving.workflow_settings import ENDS, StepSettings, WorkflowSettings
 
 # Days since something, or numbers, one per customer; what never was is infinitely long ago.
@@ -98,7 +98,7 @@ def steps_of(
         for name, workflow in settings.workflows.items()
         for column in _standing(name, workflow, known)
     ]
-    return people.select(KEY).hstack([*columns, *_sunset(settings.workflows, known)])
+    return only(people, KEY).hstack([*columns, *_sunset(settings.workflows, known)])
 
 
 def sunset_emails(settings: ServingSettings) -> list[str]:
