@@ -1,19 +1,21 @@
 """Run the benchmarks, or those that are named, and write docs/benchmarks.md.
 
 `python -m benchmarks [--json] [newcomer features rescoring deciding serving models training worlds
-coverage policies]` works on the installation of ONJE_HOME, so type `onje demo --once` first.
+coverage policies hooks]` works on the installation of ONJE_HOME, so type `onje demo --once` first.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from benchmarks import (
     coverage,
     deciding,
     features,
+    hooks,
     models,
     newcomer,
     policies,
@@ -56,6 +58,9 @@ def measured(name: str) -> tuple[str, Any]:
     if name == "deciding":
         figures = deciding.run()
         return deciding.table(figures), figures
+    if name == "hooks":
+        burst = hooks.run(hooks.R15)
+        return hooks.table(burst), asdict(burst)
     if name == "worlds":
         run = worlds.run()
         return worlds.table(run), run

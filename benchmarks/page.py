@@ -20,6 +20,7 @@ RESULTS = ROOT / ".onje" / "benchmarks.json"
 TITLES = {
     "newcomer": "From clone to first decision",
     "serving": "The service",
+    "hooks": "Webhooks",
     "rescoring": "The night",
     "deciding": "Deciding",
     "features": "Features",

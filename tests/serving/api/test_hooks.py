@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+import time
 from datetime import timedelta
 
 import pytest
 
 from pipelines.hooks import generic
 from pipelines.signatures import signed
+from serving.hooks import CLAIM_LASTS, MOST_CLAIMS
 from serving.store import Delivery, StoreUnavailable
 from tests.serving.api.service import CART, running
 
@@ -179,6 +182,55 @@ def test_deliveries_at_once_share_a_write_and_none_is_lost(service, monkeypatch)
     assert events_of(service).height == 12
 
 
+def test_r15_a_thousand_events_are_parsed_in_a_fifth_of_a_second_of_one_processor(service):
+    """So that 30 s of 100 such bodies a second are events within ten minutes.
+
+    `python -m benchmarks hooks` sends them all.
+    """
+    store, now, took = service.live.store, service.live.clock(), []
+    for body in range(4):
+        told = [event(f"{body}-{n}", customer_id=f"c{n % 300}") for n in range(1_000)]
+        content = json.dumps({"events": told}).encode()
+        store.keep_deliveries([Delivery("other", now, {}, content)])
+        began = time.process_time()
+        [one] = store.claim_deliveries(["other"], limit=1, now=now, lasts=timedelta(minutes=2))
+        parsed = generic.parse(one.delivery, now)
+        taken = store.settle_delivery(one, parsed.events, parsed.dead, at=now)
+        took.append(time.process_time() - began)
+        assert taken.accepted == 1_000
+    assert min(took) < 0.2
+
+
+def test_a_body_of_too_many_events_is_kept_aside_whole(service):
+    body = json.dumps([1] * (generic.MOST_ITEMS + 1)).encode()
+    assert deliver(service, body).status_code == 200
+    wait_until_parsed(service)
+    [letter] = letters(service)
+    assert letter.delivery.body == body and "more than 10,000" in letter.reason
+
+
+def test_a_body_that_its_parser_stumbles_over_harms_no_other_and_ends_as_a_dead_letter(tmp_path):
+    def stumbling(delivery, now):
+        if b"stumble" in delivery.body:
+            raise RuntimeError("a fault of the parser")
+        return generic.parse(delivery, now)
+
+    hook = replace(generic.hook([SECRET]), parse=stumbling)
+    with running(tmp_path, hooks=[hook]) as service:
+        deliver(service, b'"stumble"')
+        deliver(service, event(1))
+        for _ in range(MOST_CLAIMS):
+            service.wait(0.2)
+            service.pass_time(seconds=CLAIM_LASTS.total_seconds() + 1)
+        for _ in range(50):
+            if letters(service):
+                break
+            service.wait(0.1)
+        [letter] = letters(service)
+        assert letter.delivery.body == b'"stumble"' and "attempts" in letter.reason
+        assert events_of(service).height == 1
+
+
 def test_who_died_while_parsing_leaves_it_to_the_next(service):
     store, now = service.live.store, service.live.clock()
     lasts = timedelta(minutes=2)
@@ -190,7 +242,8 @@ def test_who_died_while_parsing_leaves_it_to_the_next(service):
     [first] = claimed(timedelta(0))
     assert claimed(timedelta(minutes=1)) == []
     [second] = claimed(lasts)
-    assert second == first
+    assert (second.number, second.delivery) == (first.number, first.delivery)
+    assert (first.claims, second.claims) == (1, 2)
     empty = generic.parse(second.delivery, now).events
     assert store.settle_delivery(second, empty, [], at=now) is not None
     assert store.settle_delivery(first, empty, [], at=now) is None
