@@ -36,8 +36,9 @@ A new feature takes six lines in the module of its group, and nothing else:
 ```
 
 The last value is what the feature is where nothing has happened yet: 0 for a count, `None` where
-nothing can be said. The expression is aggregated over the acts of one customer before `as_of`, or
-over products or categories (`features/views.py` lists their columns), or reads finished features.
+nothing can be said. The words that sum up the acts of one
+customer before `as_of`, or products or categories, stand in `features/readings.py`, their columns
+in `features/views.py` and `features/touched.py`; a feature of finished features is an expression.
 """
 
 
