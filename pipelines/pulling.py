@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from filelock import FileLock, Timeout
 
@@ -46,7 +46,7 @@ async def pull_if_due(live: Live, at: Places, *, every: timedelta) -> None:
         return  # nothing was ever trained here, and nothing is to be made by looking
     try:
         with FileLock(folder / ".pulled.lock", blocking=False):
-            now, before = datetime.now(UTC), last_round(at.home)
+            now, before = live.clock(), last_round(at.home)
             if before is not None and now - before.at < every * MOST_OF_A_ROUND:
                 return
             seen = registry_seen(at)
@@ -58,7 +58,7 @@ async def pull_if_due(live: Live, at: Places, *, every: timedelta) -> None:
     except Timeout:
         return  # another process is at it
     except OSError as problem:
-        done = Round(datetime.now(UTC), f"{type(problem).__name__} under {folder}", None)
+        done = Round(live.clock(), f"{type(problem).__name__} under {folder}", None)
         before = None
     failed = done.problem is not None or bool(done.refused)
     live.metrics.pulls.labels("failed" if failed else "moved" if done.moved else "same").inc()

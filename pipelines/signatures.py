@@ -62,13 +62,13 @@ def fault_of(
     The signature is asked first, so that only who knows a secret learns of the clock.
     """
     identity, seconds = headers.get(ID, ""), headers.get(AT, "")
+    if not identity or not seconds.isascii() or not seconds.isdigit() or len(seconds) > 12:
+        return BAD  # whoever shows no signature costs no hash of a body
     given = [_given(one) for one in headers.get(SIGNATURE, "").split(" ")]
     meant = [_digest(secret, identity, seconds, body) for secret in secrets]
     # Every pair is compared, whatever came out before.
     agree = [hmac.compare_digest(one, other) for one in given for other in meant]
-    if not identity or not any(agree):
-        return BAD
-    if not seconds.isascii() or not seconds.isdigit() or len(seconds) > 12:
+    if not any(agree):
         return BAD
     behind = now - datetime.fromtimestamp(int(seconds), UTC)
     return STALE if abs(behind) > WINDOW else None

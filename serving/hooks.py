@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 from anyio import CapacityLimiter, to_thread
 
+from features.contracts import Events
 from serving.live import Live
 from serving.schemas.message import Fault
 from serving.store import Dead, Delivery, StoreUnavailable, Waiting
@@ -20,6 +21,10 @@ log = logging.getLogger("onje")
 # Whoever claims deliveries has done with them by then, or has died.
 CLAIM_LASTS = timedelta(minutes=2)
 AT_ONCE = 4
+# A body that so many parsers stumbled over, or died of, is a dead letter.
+MOST_CLAIMS = 5
+# What takes longer than a millisecond to hash is not hashed where everybody waits.
+MUCH = 64 * 1024
 # How long to wait where nothing is there to parse; what comes to this process wakes it at once.
 IDLE_S = 1.0
 
@@ -38,14 +43,16 @@ class Hook:
 
     `headers` are those to keep, in lower case. `verify` says what is wrong with a delivery at a
     moment, by the real clock, or None; it must take the same time for every wrong signature.
-    `parse` makes events of one, known from the given moment on; it is pure, and raises nothing
-    whatever the body is.
+    `parse` makes events of one, known from the given moment on; it is pure.
     """
 
     name: str
     headers: tuple[str, ...]
     verify: Callable[[Delivery, datetime], Fault | None]
     parse: Callable[[Delivery, datetime], Parsed]
+
+
+NOTHING = Events.create_empty()
 
 
 class Inlet:
@@ -62,7 +69,13 @@ class Inlet:
         self._writing: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
         # Neither waits for decisions, nor do these wait for it.
-        self._writer, self._parser = CapacityLimiter(1), CapacityLimiter(1)
+        self._writer, self._parser, self._verifier = (CapacityLimiter(1) for _ in range(3))
+
+    async def verify(self, hook: Hook, delivery: Delivery, now: datetime) -> Fault | None:
+        """What is wrong with a delivery, or None."""
+        if len(delivery.body) <= MUCH:
+            return hook.verify(delivery, now)
+        return await to_thread.run_sync(hook.verify, delivery, now, limiter=self._verifier)
 
     async def keep(self, delivery: Delivery) -> None:
         """Return when it is durable; StoreUnavailable where it is not kept."""
@@ -114,13 +127,28 @@ class Inlet:
             limiter=self._parser,
         )
         for waiting in claimed:
-            await to_thread.run_sync(self._settle, waiting, limiter=self._parser)
+            # Each alone: one that its parser stumbles over stands in nobody's way.
+            [problem] = await asyncio.gather(
+                to_thread.run_sync(self._settle, waiting, limiter=self._parser),
+                return_exceptions=True,
+            )
+            if isinstance(problem, StoreUnavailable):
+                raise problem
+            if isinstance(problem, BaseException):
+                log.critical(
+                    "the parser of %s failed with %s on delivery %d",
+                    waiting.delivery.source, type(problem).__name__, waiting.number,
+                )  # fmt: skip
         return len(claimed)
 
     def _settle(self, waiting: Waiting) -> None:
         live, source = self._live, waiting.delivery.source
         now = live.now()
-        parsed = self.hooks[source].parse(waiting.delivery, now)
+        if waiting.claims > MOST_CLAIMS:
+            why = f"{MOST_CLAIMS} attempts to parse it came to no end"
+            parsed = Parsed(NOTHING, [Dead(waiting.delivery.body, why)])
+        else:
+            parsed = self.hooks[source].parse(waiting.delivery, now)
         taken = live.store.settle_delivery(waiting, parsed.events, parsed.dead, at=now)
         if taken is None:
             return

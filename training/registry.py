@@ -211,7 +211,12 @@ class Registry:
         champion = self._aliased(client, name, CHAMPION)
         if champion is None:
             raise NotReadyError(f"no champion of {name}; type `onje promote {name}`")
-        place = self._fetch(champion)
+        return self.point(name, str(champion.version))
+
+    def point(self, name: str, version: str) -> Path:
+        """Bring this version to this machine and let it serve; its folder."""
+        client = self._client()
+        place = self._fetch(self._version(client, name, version))
         earlier = [v for v in self._reigns(client, name) if v != place.name]
         if earlier:
             _write(place.parent / PREVIOUS, earlier[-1])

@@ -36,7 +36,7 @@ def pull_moved(registry: Registry, names: Iterable[str]) -> Pulled:
                 continue
             try:
                 folder.load(registry.fetch(name, wanted))
-                pulled.moved[name] = registry.pull(name).name
+                pulled.moved[name] = registry.point(name, wanted).name
             except DamagedError as problem:
                 pulled.refused[name] = str(problem)
     except (MlflowException, RequestException, OSError) as problem:

@@ -22,6 +22,8 @@ from serving.store import Dead, Delivery
 from serving.telling import as_told
 
 NAME = "generic"
+# Written in one transaction, which others wait for: a second's work.
+MOST_ITEMS = 10_000
 
 
 def hook(secrets: Sequence[bytes]) -> Hook:
@@ -46,6 +48,8 @@ def parse(delivery: Delivery, now: datetime) -> Parsed:
     told = said.get("events", [said]) if isinstance(said, dict) else said
     if not isinstance(told, list):
         return _nothing(Dead(delivery.body, "neither an event nor a list of events"), now)
+    if len(told) > MOST_ITEMS:
+        return _nothing(Dead(delivery.body, f"more than {MOST_ITEMS:,} events in one body"), now)
     events: list[Event] = []
     places: list[int] = []
     dead: list[Dead] = []

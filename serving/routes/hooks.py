@@ -41,7 +41,7 @@ async def hook(
         raise unknown("source", "no source of this name is set up", "see `onje doctor`")
     headers = {name: request.headers[name] for name in found.headers if name in request.headers}
     delivery = Delivery(source, live.now(), headers, await request.body())
-    wrong = found.verify(delivery, live.clock())
+    wrong = await inlet.verify(found, delivery, live.clock())
     if wrong is not None:
         _count(live, source, "refused")
         raise Refused(401, wrong)

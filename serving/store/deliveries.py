@@ -27,9 +27,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A delivery that is claimed for parsing, under its number."""
+    """A delivery that is claimed for parsing, under its number, for the `claims`-th time."""
 
     number: int
+    claims: int
     delivery: Delivery
 
 
@@ -53,7 +54,7 @@ class DeadLetter:
 
 def keep(connection: Connection, brought: Sequence[Delivery]) -> None:
     """Keep them in their order; they are durable when the transaction ends."""
-    connection.execute(deliveries.insert(), [_row(one) for one in brought])
+    connection.execute(deliveries.insert(), [_row(one) | {"claims": 0} for one in brought])
 
 
 def claim(
@@ -76,9 +77,9 @@ def claim(
         connection.execute(
             update(deliveries)
             .where(deliveries.c.number.in_([row.number for row in rows]))
-            .values(claimed_until=now + lasts)
+            .values(claimed_until=now + lasts, claims=deliveries.c.claims + 1)
         )
-    return [Waiting(row.number, _delivery(row)) for row in rows]
+    return [Waiting(row.number, row.claims + 1, _delivery(row)) for row in rows]
 
 
 def settle(

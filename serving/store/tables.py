@@ -211,19 +211,20 @@ erased_decisions = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Counted, primary_key=True),
     Column("source", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("claimed_until", Instant),
+    Column("claims", Integer, nullable=False),  # how often somebody began to parse it
     # A number must not return: who settles late would take another delivery away.
     sqlite_autoincrement=True,
 )
 dead_letters = Table(
     "dead_letters",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Counted, primary_key=True),
     Column("source", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("headers", Text, nullable=False),

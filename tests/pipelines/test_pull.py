@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,7 +103,9 @@ def live(seconds):
     service = SimpleNamespace(pull_seconds=seconds)
     current = SimpleNamespace(serving=SimpleNamespace(service=service))
     return SimpleNamespace(
-        settings=SimpleNamespace(current=current), metrics=Metrics.on(CollectorRegistry())
+        settings=SimpleNamespace(current=current),
+        metrics=Metrics.on(CollectorRegistry()),
+        clock=lambda: datetime.now(UTC),
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pipelines.hooks import generic
 from pipelines.signatures import signed
-from serving.hooks import CLAIM_LASTS, MOST_CLAIMS
+from serving.hooks import CLAIM_LASTS
 from serving.store import Delivery, StoreUnavailable
 from tests.serving.api.service import CART, running
 
@@ -209,7 +209,11 @@ def test_a_body_of_too_many_events_is_kept_aside_whole(service):
     assert letter.delivery.body == body and "more than 10,000" in letter.reason
 
 
-def test_a_body_that_its_parser_stumbles_over_harms_no_other_and_ends_as_a_dead_letter(tmp_path):
+def test_a_body_that_its_parser_stumbles_over_harms_no_other_and_ends_as_a_dead_letter(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("serving.hooks.IDLE_S", 0.02)
+
     def stumbling(delivery, now):
         if b"stumble" in delivery.body:
             raise RuntimeError("a fault of the parser")
@@ -219,13 +223,11 @@ def test_a_body_that_its_parser_stumbles_over_harms_no_other_and_ends_as_a_dead_
     with running(tmp_path, hooks=[hook]) as service:
         deliver(service, b'"stumble"')
         deliver(service, event(1))
-        for _ in range(MOST_CLAIMS):
-            service.wait(0.2)
-            service.pass_time(seconds=CLAIM_LASTS.total_seconds() + 1)
-        for _ in range(50):
+        for _ in range(100):
             if letters(service):
                 break
-            service.wait(0.1)
+            service.wait(0.05)
+            service.pass_time(seconds=CLAIM_LASTS.total_seconds() + 1)
         [letter] = letters(service)
         assert letter.delivery.body == b'"stumble"' and "attempts" in letter.reason
         assert events_of(service).height == 1

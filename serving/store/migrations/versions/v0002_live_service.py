@@ -26,6 +26,8 @@ revision = "0002_live_service"
 down_revision = "0001"
 
 metadata = MetaData()
+# SQLite gives numbers to this type alone.
+Counted = BigInteger().with_variant(Integer(), "sqlite")
 
 Table(
     "keys",
@@ -65,18 +67,19 @@ Table(
 Table(
     "deliveries",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Counted, primary_key=True),
     Column("source", String(64), nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("claimed_until", BigInteger),
+    Column("claims", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 Table(
     "dead_letters",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Counted, primary_key=True),
     Column("source", String(64), nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("headers", Text, nullable=False),
@@ -99,7 +102,7 @@ Table(
 Table(
     "outbox",
     metadata,
-    Column("number", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+    Column("number", Counted, primary_key=True),
     Column("decision_id", String(36), nullable=False),
     Column("output", String(64), nullable=False),
     Column("kind", String(16), nullable=False),
