@@ -1,4 +1,4 @@
-"""See to what goes out: what waits, what was given up, and the secrets that it is signed with."""
+"""See to what goes out: what waits, and what was given up."""
 
 from __future__ import annotations
 
