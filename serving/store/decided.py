@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import polars as pl
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from serving.budgets import Spend
 from serving.store import budgets, exposures, follow
@@ -134,13 +134,6 @@ def record(
         else:
             results.append(Kept(new.answer))
             kept.append(new)
-    spent = budgets.spend(connection, {new.decision_id: new.spends for new in kept})
-    if spent:
-        results = [
-            Outrun() if new.decision_id in spent and isinstance(result, Kept) else result
-            for new, result in zip(records, results, strict=True)
-        ]
-        kept = [new for new in kept if new.decision_id not in spent]
     # One request for two customers is not kept apart by their revisions.
     elsewhere = _keep_answers(connection, kept, at)
     if elsewhere:
@@ -150,6 +143,16 @@ def record(
             for new, result in zip(records, results, strict=True)
         ]
         kept = [new for new in kept if new.request_id not in elsewhere]
+    # Last of all: what is counted here is kept.
+    spent = budgets.spend(connection, {new.decision_id: new.spends for new in kept})
+    if spent:
+        refused = {new.request_id for new in kept if new.decision_id in spent}
+        connection.execute(delete(requests).where(requests.c.request_id.in_(refused)))
+        results = [
+            Outrun() if new.decision_id in spent and isinstance(result, Kept) else result
+            for new, result in zip(records, results, strict=True)
+        ]
+        kept = [new for new in kept if new.decision_id not in spent]
     if kept:
         _write(connection, kept)
     return results
@@ -238,7 +241,7 @@ def is_live_under(connection: Connection, fingerprint: str) -> bool:
 def cancel(connection: Connection, decision_id: str) -> State | None:
     """Take a decision back and free what it reserved; returns how it stands now, None if unknown.
 
-    A mail that was sent stays sent.
+    A mail that was sent stays sent. What it used of a budget stays counted: it may have left.
     """
     for table, standing in ((decisions, "issued"), (reservations, "reserved")):
         connection.execute(

@@ -8,7 +8,8 @@ from threading import Barrier
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from serving.store import Kept, OtherBody, Outrun, Store
+from serving.budgets import Spend
+from serving.store import Kept, OtherBody, Outrun, Store, budgets, decided
 from tests.serving.store.rows import NOW, event, events, record
 
 THREADS = 32
@@ -61,6 +62,39 @@ def test_one_request_sent_32_times_at_once_is_decided_once(store, url, view):
     answers = at_once(url, lambda s, n: keep(s, record("r1", f"d{n}", action="wait")))
     assert len({answer for (answer,) in answers}) == 1
     assert len(store.recent_decisions("ann", limit=100)) == 1
+
+
+def spending(*amounts, limit=10.0):
+    return tuple(Spend("mails 2024-05-01", amount, limit) for amount in amounts)
+
+
+def used_of_budgets(store):
+    with store._connections.reading() as connection:
+        return budgets.used_since(connection, NOW)
+
+
+def test_what_was_answered_elsewhere_meanwhile_uses_nothing_of_a_budget(store, monkeypatch):
+    keep(store, record("r1", "d1", spends=spending(1)))
+    looks = iter([{}])
+    look = decided.remembered
+    # As where another customer's transaction, of the same request, ends between look and write.
+    monkeypatch.setattr(decided, "remembered", lambda *asked: next(looks, None) or look(*asked))
+    late = record("r1", "d2", customer_id="bob", spends=spending(1))
+    other = record("r2", "d3", customer_id="cid", spends=spending(1))
+    assert keep(store, late, other) == [Kept(b"answer of d1"), Kept(b"answer of d3")]
+    assert store.decision("d2") is None and store.decision("d3") is not None
+    assert used_of_budgets(store) == {"mails 2024-05-01": 2.0}
+
+
+def test_what_no_budget_has_room_for_is_neither_answered_nor_counted(store):
+    few = [
+        record(f"r{n}", f"d{n}", customer_id=f"c{n}", spends=spending(1, limit=2)) for n in range(3)
+    ]
+    assert keep(store, *few) == [Kept(b"answer of d0"), Kept(b"answer of d1"), Outrun()]
+    assert store.remembered({f"r{n}": "hash" for n in range(3)}).keys() == {"r0", "r1"}
+    assert used_of_budgets(store) == {"mails 2024-05-01": 2.0}
+    assert store.cancel("d0") == "cancelled"
+    assert used_of_budgets(store) == {"mails 2024-05-01": 2.0}  # it may have left
 
 
 def test_of_32_sends_decided_on_one_revision_one_is_kept(store, url, view):
