@@ -28,7 +28,7 @@ VERBS = {
     "pull": "Bring the champions that MLflow names to this machine.",
     "publish": "Load recent histories from the lake into the store.",
     "compact": "Move events that came in online from the store to the lake.",
-    "tidy": "Let go of what the store has kept for long enough.",
+    "tidy": "Let go of what is kept for long enough.",
     "backup": "Write everything that an installation cannot do without to one place.",
     "restore": "Bring an installation back from a backup.",
     "rescore": "Decide for every customer and write plans and scores.",
