@@ -50,4 +50,4 @@ def delivery_of(lake: Lake, *, version: int, as_of: datetime) -> Delivery:
 def keep_delivery(lake: Lake, store: Store, *, version: int, as_of: datetime) -> None:
     """Let it be in force from now on."""
     told = delivery_of(lake, version=version, as_of=as_of)
-    store.keep_delivery(told.complaints, delivered=told.delivered, as_of=as_of)
+    store.keep_arrivals(told.complaints, delivered=told.delivered, as_of=as_of)

@@ -42,7 +42,7 @@ def conditions_now(connection: Connection, now: datetime) -> Conditions:
     return replace(conditions_of(connection), complaints_7d=connection.scalar(counted) or 0)
 
 
-def keep_delivery(
+def keep_arrivals(
     connection: Connection, told: pl.DataFrame, *, delivered: int, as_of: datetime
 ) -> Conditions:
     """Keep what the lake knows: complaints (event_id, at), and how many mails arrived in 7 days."""

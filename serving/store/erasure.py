@@ -44,7 +44,8 @@ class Person:
     request_ids: Sequence[str]
 
 
-# For longer than any sender asks whether a mail may still leave.
+# For longer than any sender asks whether a mail may still leave: 30 days to the farthest `earliest`
+# (serving.deciding), 14 to the longest deadline (serving.settings), and 16 for who is late.
 MAILS_KEPT = timedelta(days=60)
 
 Eraser = Callable[[Connection, Person], None]

@@ -384,10 +384,10 @@ class Store:
         with self._connections.reading() as connection:
             return complaints.conditions_now(connection, now)
 
-    def keep_delivery(self, told: pl.DataFrame, *, delivered: int, as_of: datetime) -> Conditions:
+    def keep_arrivals(self, told: pl.DataFrame, *, delivered: int, as_of: datetime) -> Conditions:
         """Keep the complaints that the lake knows, and how many mails arrived in seven days."""
         with self._connections.writing() as connection:
-            return complaints.keep_delivery(connection, told, delivered=delivered, as_of=as_of)
+            return complaints.keep_arrivals(connection, told, delivered=delivered, as_of=as_of)
 
     def is_newest_night(self, as_of: datetime) -> bool:
         """Whether no night later than this one was kept."""

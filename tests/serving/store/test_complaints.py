@@ -31,7 +31,7 @@ def test_a_complaint_told_online_counts_at_the_next_look(store, view):
 
 def test_the_lake_and_the_inbox_together_count_a_complaint_once(store):
     store.append_events(events(event("c1", kind="complaint", channel="email", hours_ago=1)))
-    found = store.keep_delivery(told(("c1", 0.1), ("c2", 3)), delivered=900, as_of=NOW)
+    found = store.keep_arrivals(told(("c1", 0.1), ("c2", 3)), delivered=900, as_of=NOW)
     assert (found.complaints_7d, found.delivered_7d) == (2, 900)
     assert store.conditions_at(NOW + 5 * DAY).complaints_7d == 1  # the other is past
 
@@ -39,5 +39,5 @@ def test_the_lake_and_the_inbox_together_count_a_complaint_once(store):
 def test_what_else_is_in_force_stays(store):
     kept = replace(NO_CONDITIONS, mail_price=0.5)
     store.keep_conditions(kept)
-    store.keep_delivery(told(), delivered=7, as_of=NOW)
+    store.keep_arrivals(told(), delivered=7, as_of=NOW)
     assert store.conditions() == replace(kept, delivered_7d=7)
