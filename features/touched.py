@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.feature import DAY
-from features.numbers import order_by, starts_of
+from features.numbers import null_where, order_by, starts_of
 from features.past import Past
 
 Item: TypeAlias = Literal["category", "product_id"]
@@ -65,7 +65,7 @@ class Runs:
         if not is_it.any():
             return pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(self.starts))
         found = np.maximum.reduceat(np.where(is_it, moments, 0), self.starts)
-        return null_where(self.counts(is_it) == 0, found)
+        return null_where(found, self.counts(is_it) == 0)
 
 
 def items_of(past: Past, item: Item) -> pl.DataFrame:
@@ -136,9 +136,9 @@ def _items_of(past: Past, item: Item) -> pl.DataFrame:
                 f"weight_{days}d": orders_of_item.sums(np.where(is_one, _faded(once, days), 0))
                 for days in (30, 120)
             },
-            "first_order": null_where(first < 0, first),
-            "last_order": null_where(last == NEVER, last),
-            "last_view": null_where(last_view == NEVER, last_view),
+            "first_order": null_where(first, first < 0),
+            "last_order": null_where(last, last == NEVER),
+            "last_view": null_where(last_view, last_view == NEVER),
             "order_moment": of_item.newest(moment, is_order),
             "view_moment": of_item.newest(moment, is_view),
             "views_7d": of_item.counts(is_view & (age <= 7 * DAY)),
@@ -146,7 +146,7 @@ def _items_of(past: Past, item: Item) -> pl.DataFrame:
             "views_30d": of_item.counts(is_view & (age <= 30 * DAY)),
             "carts_28d": of_item.counts(is_cart & (age <= 28 * DAY)),
             "quantity_365d": of_item.sums(np.where(is_lately, quantity, 0)),
-            "spend_365d": null_where(is_unknown, spend),
+            "spend_365d": null_where(spend, is_unknown),
         }
     )
 
@@ -167,10 +167,6 @@ def orders_of_a_year(past: Past) -> NDArray[np.float64]:
     oldest = np.maximum.reduceat(age[by], starts)
     whose = row[starts][oldest <= 365 * DAY]
     return np.bincount(whose, minlength=count).astype(np.float64)
-
-
-def null_where(is_null: Mask, numbers: NDArray[np.integer]) -> pl.Series:
-    return pl.Series(numbers).set(pl.Series(is_null), None) if is_null.any() else pl.Series(numbers)
 
 
 _COUNT, _NUMBER = pl.UInt32(), pl.Int64()

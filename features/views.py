@@ -7,9 +7,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.cart import is_in_cart
-from features.numbers import numbered, order_by, starts_of
+from features.numbers import null_where, numbered, order_by, starts_of
 from features.past import Past
-from features.touched import Ints, null_where
+from features.touched import Ints
 
 _MINUTE = 60_000_000
 # What is grouped by its number, or was needed only to find machines.
@@ -53,7 +53,7 @@ def acts_of(past: Past) -> pl.DataFrame:
     same_row = np.zeros(len(order), dtype=np.bool_)
     same_row[1:] = row[order[1:]] == row[order[:-1]]
     return acts.with_columns(
-        null_where(none_follows, np.append(age[order], 0)[following]).alias("next_order_age"),
+        null_where(np.append(age[order], 0)[following], none_follows).alias("next_order_age"),
         _only_at(order, count, len(row)).alias("lines"),
         _only_at(order[same_row], gap[same_row], len(row)).alias("gap_minutes"),
         *_of_whole_orders(lines, acts, here, of_line, order),
@@ -102,8 +102,8 @@ def _of_whole_orders(
     return [
         pl.Series("is_own", has_own),
         # Null, rather than nothing, where no line has a price in the base currency.
-        null_where(~has_price, amount).alias("amount"),
-        null_where(~has_discount, discount).alias("discount"),
+        null_where(amount, ~has_price).alias("amount"),
+        null_where(discount, ~has_discount).alias("discount"),
         *texts,
     ]
 
@@ -128,4 +128,4 @@ def _only_at(places: Ints, numbers: Ints, height: int) -> pl.Series:
     is_null[places] = False
     everywhere = np.zeros(height, dtype=np.int64)
     everywhere[places] = numbers
-    return null_where(is_null, everywhere)
+    return null_where(everywhere, is_null)

@@ -16,13 +16,14 @@ import numpy as np
 import polars as pl
 
 from features.hashing import stable_hash, stable_share
+from features.numbers import null_where
 from serving.candidates import asks_only_for_time
 from serving.conditions import Conditions
 from serving.guardrail_settings import TRANSACTIONAL
 from serving.hours import Floats, Numbers
 from serving.instants import OPEN, Bools, Instants
 from serving.settings import PolicySettings, ServingSettings
-from serving.whose import NOBODY, null_where, only
+from serving.whose import NOBODY, only
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NO_EMAIL = ""  # among the e-mails that may be drawn
@@ -248,7 +249,7 @@ def hour_of(
             instant[q] = offered[luck.index(max(luck))]
     share = np.where(choice.owed, 0.0, policy.explore_hours)
     propensity = share / open_hours + np.where(instant == best, 1 - share, 0.0)
-    return Hour(instant, explored, null_where(pl.Series(propensity), ~is_sent))
+    return Hour(instant, explored, null_where(propensity, ~is_sent))
 
 
 def _luck(draw: str, what: str, salt: str) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.numbers import null_where
 from serving.tables import KEY
 
 Places: TypeAlias = NDArray[np.int64]
@@ -50,14 +51,9 @@ def begins_of(frame: pl.DataFrame) -> Places:
     return np.flatnonzero(frame.select(_CHANGES).to_series().to_numpy())
 
 
-def null_where(values: pl.Series, is_null: NDArray[np.bool_]) -> pl.Series:
-    """The values, null where they do not hold."""
-    return values.set(pl.Series(is_null), None) if is_null.any() else values
-
-
 def nullable(places: Places) -> pl.Series:
     """Places to gather, null where there is none."""
-    return null_where(pl.Series(places.astype(np.uint32)), places < 0)
+    return null_where(places.astype(np.uint32), places < 0)
 
 
 def gathered(frame: pl.DataFrame, places: Places) -> pl.DataFrame:

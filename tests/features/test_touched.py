@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
+from features.numbers import null_where
 from features.shelf import new_products
-from features.touched import NEVER, Runs, null_where
+from features.touched import NEVER, Runs
 
 FIVE = np.array([4, 9, 2, 7, 1])
 IS_IT = np.array([True, True, False, False, False])
@@ -23,8 +24,8 @@ def test_runs_are_summed_up_each_by_itself() -> None:
 
 
 def test_numbers_are_null_where_they_are_none() -> None:
-    assert null_where(IS_IT, FIVE).to_list() == [None, None, 2, 7, 1]
-    assert null_where(FIVE > 99, FIVE).to_list() == FIVE.tolist()
+    assert null_where(FIVE, IS_IT).to_list() == [None, None, 2, 7, 1]
+    assert null_where(FIVE, FIVE > 99).to_list() == FIVE.tolist()
 
 
 def test_new_products_are_those_on_sale_with_a_date_and_belong_to_their_shelf() -> None:
