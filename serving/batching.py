@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 
-from serving.deciding import BROKEN, TOO_BUSY, Outcome, decide_together, too_many
+from serving.deciding import BROKEN, TOO_BUSY, Outcome, decide_together
 from serving.live import Live
 from serving.schemas.decisions import DecisionRequest
 from serving.schemas.message import Fault
 from serving.settings import ServiceSettings
 from serving.tracing import SPAN, STAGES, Stage, Tracing
+from serving.turns import Questions, Turn
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -30,14 +31,14 @@ log = logging.getLogger("onje")
 # Passes that one process computes at the same moment: its threads would only take turns.
 PASSES = 1
 # A list of questions takes this part of a pass while others wait for it, too.
-SHARE_OF_LISTS = 4
+SHARE_OF_LISTS = 1 / 4
 
 
 @dataclass(eq=False)
 class _Caller:
-    """One request in the line: its questions by place, those that are in no pass yet on `left`."""
+    """One request in the line, with those of its questions that are in no pass yet."""
 
-    left: deque[tuple[int, DecisionRequest]]
+    questions: Questions
     outcomes: list[Outcome | None]
     is_in_time: Callable[[], bool]
     told: asyncio.Future[list[Outcome]]
@@ -65,26 +66,9 @@ class _Caller:
 
     def give_up(self) -> None:
         """No time is left: whatever was not begun is told so."""
-        while self.left:
-            place, _ = self.left.popleft()
+        while self.questions.left:
+            place, _ = self.questions.left.popleft()
             self.tell(place, TOO_BUSY)
-
-    def take(self, most: int, met: set[tuple[str, str]]) -> list[tuple[int, DecisionRequest]]:
-        """The next questions, at most so many; what `met` names has to wait for another pass."""
-        taken: list[tuple[int, DecisionRequest]] = []
-        later: deque[tuple[int, DecisionRequest]] = deque()
-        while self.left and len(taken) < most:
-            place, question = self.left.popleft()
-            keys = {("customer", question.customer_id), ("request", question.request_id)}
-            if met & keys:
-                later.append((place, question))
-                # What comes later of the same customer must not overtake.
-            else:
-                taken.append((place, question))
-            met |= keys
-        later.extend(self.left)
-        self.left = later
-        return taken
 
 
 _Chosen = list[tuple[_Caller, int, DecisionRequest]]
@@ -124,10 +108,10 @@ class Batcher:
         """The outcome of each question; TOO_BUSY for those not begun when the time is up."""
         if not questions:
             return []
-        refused = too_many(questions)
+        lined_up = Questions(questions)
         caller = _Caller(
-            deque((n, one) for n, one in enumerate(questions) if n not in refused),
-            [refused.get(n) for n in range(len(questions))],
+            lined_up,
+            [lined_up.refused.get(n) for n in range(len(questions))],
             is_in_time,
             asyncio.get_running_loop().create_future(),
         )
@@ -150,7 +134,9 @@ class Batcher:
     async def _work(self) -> None:
         try:
             while chosen := self._next_pass():
-                outcomes = await self._traced(chosen)
+                # Whatever goes wrong, also beside the deciding itself: nobody waits for ever.
+                [told] = await asyncio.gather(self._told(chosen), return_exceptions=True)
+                outcomes = [told] * len(chosen) if isinstance(told, BaseException) else told
                 for (caller, place, _), outcome in zip(chosen, outcomes, strict=True):
                     if isinstance(outcome, bytes | Fault):
                         caller.tell(place, outcome)
@@ -174,44 +160,46 @@ class Batcher:
     def _next_pass(self) -> _Chosen:
         """What to decide now, in the order of the line."""
         room = self._settings.largest_batch
-        portion = max(1, room // SHARE_OF_LISTS)
+        portion = max(1, int(room * SHARE_OF_LISTS))
         chosen: _Chosen = []
-        met: set[tuple[str, str]] = set()
+        turn = Turn()
         callers = [one for one in self._line if self._is_waited_for(one)]
-        begun: dict[_Caller, None] = {}
         found = True
         while found and room:
             found = False
             for caller in callers:
-                taken = caller.take(min(room, portion), met)
+                taken = caller.questions.take(min(room, portion), turn)
                 if taken:
                     found = True
                     room -= len(taken)
-                    begun.setdefault(caller)
                     chosen += [(caller, place, question) for place, question in taken]
                 if not room:
                     break
+        begun = {caller for caller, _, _ in chosen}
+        kept = [one for one in callers if one.questions.left]
+        self._line = deque(
+            [one for one in kept if one not in begun] + [one for one in kept if one in begun]
+        )
+        return chosen
+
+    def _is_waited_for(self, caller: _Caller) -> bool:
+        if not caller.is_gone() and not caller.is_in_time():
+            caller.give_up()
+        return not caller.is_gone() and bool(caller.questions.left)
+
+    async def _told(self, chosen: _Chosen) -> list[Outcome | BaseException]:
+        """One pass, with what the figures say of it and of those who waited for it."""
+        self._live.metrics.waiting.set(len(self._line))
+        self._live.metrics.passes.observe(len(chosen))
         now = monotonic()
-        for caller in begun:
+        for caller in dict.fromkeys(caller for caller, _, _ in chosen):
             waited = now - caller.since
             self._live.metrics.stages.labels("wait").observe(waited)
             if caller.span and self._tracing:
                 ended = time_ns()
                 self._tracing.tell(caller.span, [Stage("wait", ended - int(waited * 1e9), ended)])
             caller.since = now
-        kept = [one for one in callers if one.left]
-        self._line = deque(
-            [one for one in kept if one not in begun] + [one for one in kept if one in begun]
-        )
-        self._live.metrics.waiting.set(len(self._line))
-        if chosen:
-            self._live.metrics.passes.observe(len(chosen))
-        return chosen
-
-    def _is_waited_for(self, caller: _Caller) -> bool:
-        if not caller.is_gone() and not caller.is_in_time():
-            caller.give_up()
-        return not caller.is_gone() and bool(caller.left)
+        return await self._traced(chosen)
 
     async def _traced(self, chosen: _Chosen) -> list[Outcome | BaseException]:
         """One pass; what it does is told below the span of each request that is traced."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,6 +24,7 @@ from serving.scores import Models, scores_of
 from serving.store import Kept, OtherBody, Outrun, Record, Store, StoreUnavailable, View
 from serving.tables import KEY, REQUESTS
 from serving.telling import as_seen
+from serving.turns import Questions, Turn
 from serving.unsubscribing import Tokens
 from serving.valuation import OWN
 
@@ -33,8 +33,6 @@ log = logging.getLogger("onje")
 # How often a decision is made again when the customer changes under it. Each time somebody else
 # got through, so this many rivals for one customer at one moment are more than there can be.
 ATTEMPTS = 20
-# Questions about one customer in one batch: each has to wait for the one before it.
-PER_CUSTOMER = 50
 # A mail is promised from when it is decided until it is sent, and keeps others out for so long.
 FARTHEST_EARLIEST = timedelta(days=30)
 # So far ahead of this clock that of a caller may be.
@@ -63,11 +61,6 @@ BROKEN = Fault(
     code="internal",
     found="a fault of the service itself",
     do="report it with the time and the path; the log has the rest",
-)
-TOO_MANY = Fault(
-    code="too_many_of_customer",
-    found=f"more than {PER_CUSTOMER} questions about this customer in one batch",
-    do="ask once about a customer, or ask the rest in another batch",
 )
 TOO_EARLY = Fault(
     code="earliest_too_far",
@@ -106,48 +99,13 @@ def decide_together(
     """
     in_force = live.settings.current
     this = _Pass(live.store, live.models.under(in_force.features), in_force, now)
-    outcomes: dict[int, Outcome] = too_many(asked)
+    questions = Questions(asked)
+    outcomes: dict[int, Outcome] = dict(questions.refused)
     with live.metrics.deciding.time():
-        for turn in _turns(asked, but=outcomes.keys()):
+        while turn := dict(questions.take(len(asked), Turn())):
             in_time = is_in_time()
             outcomes |= _take_turn(turn, this, live) if in_time else dict.fromkeys(turn, TOO_BUSY)
     return [outcomes[place] for place in range(len(asked))]
-
-
-def too_many(asked: Sequence[DecisionRequest]) -> dict[int, Outcome]:
-    """TOO_MANY for those questions, by place, that are one too many about their customer."""
-    met = Counter[str]()
-    faults: dict[int, Outcome] = {}
-    for place, question in enumerate(asked):
-        met[question.customer_id] += 1
-        if met[question.customer_id] > PER_CUSTOMER:
-            faults[place] = TOO_MANY
-    return faults
-
-
-def _turns(
-    asked: Sequence[DecisionRequest], *, but: Collection[int]
-) -> list[dict[int, DecisionRequest]]:
-    """The questions by place, split so that a customer and a request come once in each turn.
-
-    The places `but` are left out.
-
-    So a second mail to the same customer sees the first one reserved, and what one question
-    tells in its context does not reach another.
-    """
-    turns: list[dict[int, DecisionRequest]] = []
-    seen: list[set[tuple[str, str]]] = []
-    for place, question in enumerate(asked):
-        if place in but:
-            continue
-        keys = {("customer", question.customer_id), ("request", question.request_id)}
-        turn = next((n for n, met in enumerate(seen) if not met & keys), len(turns))
-        if turn == len(turns):
-            turns.append({})
-            seen.append(set())
-        turns[turn][place] = question
-        seen[turn] |= keys
-    return turns
 
 
 def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dict[int, Outcome]:
@@ -167,9 +125,7 @@ def _take_turn(turn: dict[int, DecisionRequest], this: _Pass, live: Live) -> dic
         because = NO_STORE
     for place, asked in turn.items():
         if place not in outcomes:
-            outcomes[place] = _unrecorded(asked, because, this, degraded=True)
-            if not asked.dry_run:
-                live.metrics.decisions.labels("wait", because.code, "true").inc()
+            outcomes[place] = _unrecorded(asked, because, this, live, degraded=True)
     return outcomes
 
 
@@ -215,14 +171,14 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         view = this.store.view_of(
             [asked.customer_id for asked in questions], now=this.now, settings=in_force.features
         )
-    gone = {
-        place: _unrecorded(asked, ERASED, this, degraded=False)
-        for place, asked in pending.items()
-        if asked.customer_id in view.erased
+    there = {
+        place: asked for place, asked in pending.items() if asked.customer_id not in view.erased
     }
-    if gone:
-        there = {place: asked for place, asked in pending.items() if place not in gone}
-        return gone | (_decide(there, this, live) if there else {})
+    if len(there) < len(pending):
+        outcomes = _decide(there, this, live) if there else {}
+        for place in pending.keys() - there.keys():
+            outcomes[place] = _unrecorded(pending[place], ERASED, this, live, degraded=False)
+        return outcomes
     with stage("read"):
         requests = _requests(questions, view)
         knowledge = replace(view.knowledge, history=_with_context(questions, view, this))
@@ -248,8 +204,12 @@ def _decide(pending: Mapping[int, DecisionRequest], this: _Pass, live: Live) -> 
         return _recorded(pending, decisions, view, this, live)
 
 
-def _unrecorded(asked: DecisionRequest, because: Reason, this: _Pass, *, degraded: bool) -> Outcome:
+def _unrecorded(
+    asked: DecisionRequest, because: Reason, this: _Pass, live: Live, *, degraded: bool
+) -> Outcome:
     wait = wait_unrecorded(asked, uuid4(), because=because, now=this.now, degraded=degraded)
+    if not asked.dry_run and not this.store.is_rehearsal:
+        live.metrics.decisions.labels("wait", because.code, str(degraded).lower()).inc()
     return wait.model_dump_json().encode()
 
 

@@ -154,6 +154,23 @@ def test_one_that_breaks_harms_no_other(crowded, monkeypatch):
     assert faults == [""] * 5 + ["internal"] + [""] * 2
 
 
+@pytest.mark.parametrize("where", ["_told", "_traced", "_decided"])
+def test_a_fault_beside_the_deciding_is_told_and_the_next_are_answered(crowded, monkeypatch, where):
+    async def broken(*_asked):
+        raise ZeroDivisionError
+
+    line = crowded.app.state.batcher
+    with monkeypatch.context() as for_now:
+        for_now.setattr(line, where, broken)
+        answers = crowded.at_once([ask(name) for name in CROWD[:3]], timeout=WAIT_S)
+        assert [one.status_code for one in answers] == [500] * 3
+        listed = {"requests": [ask(name)[2] for name in CROWD[:2]]}
+        told = crowded.post("/v1/decide/batch", listed).json()["answers"]
+        assert [one["fault"]["code"] for one in told] == ["internal"] * 2
+    assert crowded.post(*ask(CROWD[0])[1:]).status_code == 200
+    assert not line._line
+
+
 def test_a_question_that_cannot_be_answered_is_refused_beside_others(crowded, passes):
     calls = [ask(CROWD[0]), ask(CROWD[1], emails=["wellcome"]), ask(CROWD[2])]
     first, rest = asking(crowded, passes, calls)

@@ -242,7 +242,7 @@ def test_an_answer_has_the_same_bytes_in_a_batch_as_alone(service):
 
 
 def test_a_batch_answers_no_more_than_so_many_questions_about_one_customer(service, monkeypatch):
-    monkeypatch.setattr("serving.deciding.PER_CUSTOMER", 3)
+    monkeypatch.setattr("serving.turns.PER_CUSTOMER", 3)
     asked = [decide_body(f"r{n}", dry_run=True) for n in range(5)]
     asked.append({"request_id": "b", "customer_id": "bob"})
     answers = service.post("/v1/decide/batch", {"requests": asked}).json()["answers"]

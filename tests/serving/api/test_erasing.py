@@ -82,6 +82,10 @@ def test_whoever_was_erased_is_answered_wait_and_nothing_is_kept(service):
         {"requests": [{"request_id": f"b{n}", "customer_id": n} for n in ("ann", "bob")]},
     ).json()["answers"]
     assert [one["because"][0]["code"] == "erased" for one in together] == [True, False]
+    service.decide("q3", dry_run=True)
+    labels = {"action": "wait", "reason": "erased", "degraded": "false"}
+    counted = service.live.registry.get_sample_value("onje_decisions_total", labels)
+    assert counted == 2  # not the dry run
     assert rows_that_hold(service, "ann") == set()
 
 
