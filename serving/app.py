@@ -41,7 +41,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.live = live = await asyncio.to_thread(open_live)
+        live = await asyncio.to_thread(open_live)
         await asyncio.to_thread(warm_up, live)
         share = live.settings.current.serving.service.tracing_share
         app.state.tracing = tracing = open_tracing(share)
@@ -49,6 +49,7 @@ def create_app(
         app.state.inlet = inlet = Inlet(live, {hook.name: hook for hook in hooks})
         endless = (live.keep_fresh(), inlet.keep_parsing(), *(run(live) for run in companions))
         beside = [asyncio.create_task(one) for one in endless]
+        app.state.live = live  # last: whoever comes before is told that the service is starting
         app.state.is_ready = True
         yield
         app.state.is_ready = False

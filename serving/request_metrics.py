@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.access.noted import PATH
+from serving.live import Live
 from serving.logs import DECISION_IDS, HEADER_NAME, REQUEST_ID, request_id_of
 from serving.tracing import Tracing
 
@@ -49,8 +50,10 @@ class RequestMetrics:
     async def _observed(
         self, scope: Scope, receive: Receive, send: Send, span: Span | None
     ) -> None:
-        live = scope["app"].state.live
-        is_chosen = random() < live.settings.current.serving.service.access_log_share
+        # None while the service starts: the gate says so, and there is nothing to count with yet.
+        live: Live | None = getattr(scope["app"].state, "live", None)
+        share = live.settings.current.serving.service.access_log_share if live else 0.0
+        is_chosen = random() < share
         decision_ids: list[str] | None = [] if is_chosen or span else None
         token = DECISION_IDS.set(decision_ids)
         request_id = REQUEST_ID.get() or ""
@@ -72,7 +75,8 @@ class RequestMetrics:
             took = monotonic() - began
             # The route's pattern, never the path: that may hold the id of a customer.
             route = scope.get(PATH, "none")
-            live.metrics.requests.labels(route, str(status)).observe(took)
+            if live:
+                live.metrics.requests.labels(route, str(status)).observe(took)
             facts = {"method": _method(scope), "route": route, "status": status}
             if status >= 500 or is_chosen:
                 told = {**facts, "ms": round(1000 * took, 1), "decision_ids": decision_ids or []}
