@@ -8,7 +8,7 @@ from datetime import datetime
 
 from serving.access.keyring import CANNOT_SAY, Keyring
 from serving.access.keys import Key
-from serving.access.limits import Caller, Limits, leave
+from serving.access.limits import Caller, Limits, leave, network_of
 from serving.access.paths import Way
 from serving.access.scopes import Door, Scope, in_force
 from serving.access.settings import AccessSettings
@@ -17,7 +17,7 @@ from serving.schemas.message import Fault
 from serving.store import Store
 
 # Of the strangers' places one address takes at most this share: the others stay for the others.
-SHARE_OF_ONE_ADDRESS = 4
+SHARE_OF_ONE_ADDRESS = 1 / 4
 
 CLOSED = Fault(
     code="closed", found="a path that no key opens", do="name the scope it asks in SCOPE_OF"
@@ -101,9 +101,9 @@ class Admission:
     ) -> Entry | Refusal:
         most = settings.open_at_once
         rate, burst = settings.open_per_second, settings.open_burst
-        share = max(1, most // SHARE_OF_ONE_ADDRESS)
+        share = max(1, int(most * SHARE_OF_ONE_ADDRESS))
         caller = self._of_addresses.enter(
-            address, tick, per_second=rate, burst=burst, at_once=share
+            network_of(address), tick, per_second=rate, burst=burst, at_once=share
         )
         if isinstance(caller, int):
             return Refusal(429, TOO_OFTEN, caller)
@@ -111,8 +111,8 @@ class Admission:
         crowd = self._of_strangers.enter(
             "all",
             tick,
-            per_second=rate * SHARE_OF_ONE_ADDRESS,
-            burst=burst * SHARE_OF_ONE_ADDRESS,
+            per_second=rate / SHARE_OF_ONE_ADDRESS,
+            burst=int(burst / SHARE_OF_ONE_ADDRESS),
             at_once=most,
         )
         if isinstance(crowd, int):

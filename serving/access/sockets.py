@@ -13,6 +13,7 @@ import resource
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 from uvicorn.config import HTTP_PROTOCOLS
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -29,7 +30,7 @@ GRACE_S = 2.0
 # And how much of a body that nobody wants is still taken, so that its sender sees the answer.
 MOST_LEFT_BYTES = 2 * 1024 * 1024
 # Of all connections, the share that is closed at once when there are too many.
-SHARE_CLOSED = 16
+SHARE_CLOSED = 1 / 16
 MOST_FILES = 1_048_576
 
 UNREADABLE = Fault(code="unreadable", found="bytes that are no HTTP request", do="send HTTP/1.1")
@@ -57,7 +58,7 @@ class Connection(HttpToolsProtocol):
     """
 
     access: ClassVar[AccessSettings]
-    is_watched: ClassVar[bool] = False
+    watched: ClassVar[WeakSet[asyncio.AbstractEventLoop]] = WeakSet()
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -68,20 +69,24 @@ class Connection(HttpToolsProtocol):
         if len(crowd) > self.access.connections:
             _close_the_longest_waiting(crowd, newest=self)
         kind = type(self)
-        if not kind.is_watched:
-            kind.is_watched = True
+        if self.loop not in kind.watched:
+            kind.watched.add(self.loop)
             self.loop.call_later(LOOKED_AT_EVERY_S, kind.watch, self.loop, crowd)
 
     @classmethod
     def watch(cls, loop: asyncio.AbstractEventLoop, crowd: set[Any]) -> None:
         """Close whatever is overdue, now and every half second from now on."""
-        now = loop.time()
-        for connection in [one for one in crowd if one.due is not None and one.due <= now]:
-            connection.end()
         loop.call_later(LOOKED_AT_EVERY_S, cls.watch, loop, crowd)
+        for connection in [one for one in crowd if one.is_overdue()]:
+            loop.call_soon(connection.end)  # each by itself: one that fails keeps no other open
+
+    def is_overdue(self) -> bool:
+        return self.due is not None and self.due <= self.loop.time()
 
     def end(self) -> None:
-        """Close; at once where that was asked for before and the other side does not fetch."""
+        """Close if it still is overdue; at once where that was asked for and nobody fetches."""
+        if not self.is_overdue():
+            return
         if self.transport.is_closing():
             self.transport.abort()
             return
@@ -172,14 +177,14 @@ class Connection(HttpToolsProtocol):
 def _close_the_longest_waiting(crowd: Iterable[Any], *, newest: Connection) -> None:
     """Make room: close some that have waited longest for their callers, else the newest."""
     waiting = sorted((one for one in crowd if one.due is not None), key=lambda one: one.due)
-    at_once = max(1, newest.access.connections // SHARE_CLOSED)
+    at_once = max(1, int(newest.access.connections * SHARE_CLOSED))
     for connection in waiting[:at_once] or [newest]:
         connection.transport.abort()
 
 
 def guard_connections(access: AccessSettings) -> None:
     """Let uvicorn, started by BentoML in this process, take connections under these limits."""
-    kind = type("GuardedConnection", (Connection,), {"access": access})
+    kind = type("GuardedConnection", (Connection,), {"access": access, "watched": WeakSet()})
     HTTP_PROTOCOLS["auto"] = kind  # type: ignore[assignment]
 
 

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import pytest
 from fastapi import APIRouter
 
-from serving.access.limits import REMEMBERED, Limits, leave
+from serving.access.admission import Entry
+from serving.access.limits import REMEMBERED, Limits, leave, network_of
+from serving.access.paths import Paths
 from serving.access.scopes import Door, Scope, needs
-from tests.serving.api.service import running
+from tests.serving.api.service import NOON, running
 
 RATE = {"per_second": 10.0, "burst": 3, "at_once": 100}
 
@@ -60,6 +62,39 @@ def test_whoever_was_long_quiet_is_forgotten_and_nobody_else():
     limits.enter("new", 1000.0, **RATE)
     assert len(limits._callers) == 2
     assert limits._callers["busy"] is busy
+
+
+def test_a_crowd_that_cannot_be_forgotten_is_not_looked_at_by_each_who_comes():
+    limits = Limits()
+    looks, seen = 0, limits._callers
+    for number in range(3 * REMEMBERED):
+        limits.enter(str(number), 0.0, **RATE)
+        looks, seen = looks + (limits._callers is not seen), limits._callers
+    assert looks == 2  # at so many and at twice as many
+    limits.enter("later", 1000.0, **RATE)
+    for caller in limits._callers.values():
+        caller.under_way = 0
+    for number in range(REMEMBERED):
+        limits.enter(f"later {number}", 1000.0, **RATE)
+    assert len(limits._callers) <= REMEMBERED + 1  # and then those before are forgotten
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:1::7", "2001:db8:0:1::/64"),
+        ("2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::/64"),
+        ("2001:db8:0:2::7", "2001:db8:0:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        ("a:b", "a:b"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_counted_by_what_one_customer_of_the_network_is_given(address, network):
+    assert network_of(address) == network
 
 
 @contextmanager
@@ -136,6 +171,22 @@ def test_whoever_needs_no_key_is_counted_by_address(tmp_path, open_burst, open_p
             0 if open_per_second > 1 else 5 - open_burst
         )
         assert service.get("/v1/health").status_code == 200
+
+
+def test_all_addresses_of_one_network_share_what_one_may_ask(tmp_path):
+    router = APIRouter()
+    router.get("/v1/hook", openapi_extra=needs(Door.OPEN))(lambda: None)
+    access = {"open_burst": 2, "open_per_second": 0.01}
+    with running(tmp_path, patches=[{"access": access}], routers=[router]) as service:
+        ways = Paths(service.app.routes).of("/v1/hook")
+        settings = service.live.settings.current.serving.access
+
+        def is_let_in(address):
+            gate, more = service.live.gate, {"settings": settings, "now": NOON, "tick": 0.0}
+            return isinstance(gate.let_in(ways, "GET", None, address, **more), Entry)
+
+        assert [is_let_in(f"2001:db8:0:1::{last}") for last in range(3)] == [True, True, False]
+        assert is_let_in("2001:db8:0:2::1")
 
 
 @pytest.mark.parametrize("open_at_once", [4, 8])

@@ -9,14 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
+from weakref import WeakSet
 
 import httpx
 import pytest
+from uvicorn import Config
+from uvicorn.server import ServerState
 
 from pipelines.keys import make_key
 from pipelines.places import places
 from pipelines.serve import SERVICE, running
 from serving.access.scopes import Scope
+from serving.access.settings import AccessSettings
+from serving.access.sockets import Connection
 from serving.store.store import Store
 from tests.serving.access.flood import HALF_A_BODY, HALF_A_HEAD, flooded
 
@@ -200,3 +206,33 @@ def test_1000_half_open_sockets_are_in_nobodys_way(tmp_path):
         print(len(seen.statuses), seen.served, seen.slowest)
     assert len(seen.statuses) > 100
     assert seen.served >= 0.99, seen
+
+
+def connected(kind, crowd, loop):
+    """A connection of nobody that has to go at once."""
+    made = kind(Config(lambda: None), crowd, {}, loop)
+    made.connection_made(Mock(get_extra_info=lambda _name: None, is_closing=lambda: False))
+    made.due = loop.time()
+    return made
+
+
+def test_whoever_cannot_be_closed_keeps_no_other_open_and_each_loop_has_a_watchman():
+    access = AccessSettings.model_construct(header_seconds=60.0, connections=10)
+    kind = type("Watched", (Connection,), {"access": access, "watched": WeakSet()})
+    crowd = ServerState()
+
+    async def ended():
+        loop, told = asyncio.get_running_loop(), []
+        loop.set_exception_handler(lambda _loop, what: told.append(what["exception"]))
+        stuck, *others = (connected(kind, crowd, loop) for _ in range(5))
+        stuck.transport.close.side_effect = ZeroDivisionError
+        await asyncio.sleep(WATCHED_S + 0.2)
+        later = connected(kind, crowd, loop)
+        crowd.connections.discard(stuck)
+        await asyncio.sleep(WATCHED_S + 0.2)
+        crowd.connections.clear()
+        assert [type(one) for one in told] == [ZeroDivisionError]
+        return [one.transport.close.called for one in (*others, later)]
+
+    for _ in range(2):  # another loop, the same kind
+        assert asyncio.run(ended()) == [True] * 5
