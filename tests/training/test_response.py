@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -140,6 +141,19 @@ def test_what_a_click_sells_is_pulled_towards_what_the_merchant_expects_of_that_
     hardly = order_figures(seen(("news", 1.0, 0.9, 9.0, 0.0, 0.0)), SAID)
     assert hardly["news"].sells == pytest.approx(0.1, rel=0.01)
     assert hardly["news"].error < 0.001
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-12, 1e-200, math.inf])
+@pytest.mark.parametrize("other", [0.0, 0.05, 1e6, math.inf])
+def test_one_email_of_which_all_is_sure_or_nothing_breaks_no_figures(
+    error: float, other: float
+) -> None:
+    emails = (("news", 900.0, 0.2, error, 0.0, 0.0), ("tips", 9.0, 0.01, other, 0.0, 0.0))
+    for told in (emails, emails[:1]):
+        figures = order_figures(seen(*told), SAID)
+        assert all(0 <= one.sells <= 0.9 and math.isfinite(one.error) for one in figures.values())
+        if error < 1:
+            assert figures["news"].sells == pytest.approx(0.2, abs=0.001)
 
 
 def test_who_clicks_and_would_have_ordered_uses_the_coupon_as_often_as_was_seen() -> None:

@@ -15,6 +15,8 @@ from training.model.model import Model
 # By how much of it the merchant's figure for what clicks bring may be off, all e-mails together and
 # each beside the others as far as nothing else is seen; and never by less than so much.
 TIMES_SPREAD, LEAST_SPREAD = 0.5, 0.03
+# Nothing that was seen counts as surer than so, beside what the merchant says of it.
+LEAST_ERROR = 0.001
 # No click sells more surely than this.
 MOST_SOLD = 0.9
 # The share of all e-mails that give something away counts for so many orders of one of them.
@@ -87,16 +89,20 @@ def _beside(
 
     `seen` are estimates with their standard errors.
     """
-    ratios = [(found / said[email], error / said[email]) for email, (found, error) in seen.items()]
+    ratios = [
+        (found / said[email], max(error / said[email], LEAST_ERROR))
+        for email, (found, error) in seen.items()
+    ]
     spread = TIMES_SPREAD
     weights = [1 / error**2 for _, error in ratios]
-    if len(ratios) > 1:
-        total = math.fsum(weights)
+    total = math.fsum(weights)
+    # Nothing, where one of them has all the weight: it alone does not say how far they lie apart.
+    unit = total - math.fsum(w**2 for w in weights) / total if total else 0.0
+    if len(ratios) > 1 and unit > 0:
         middle = math.fsum(w * ratio for w, (ratio, _) in zip(weights, ratios, strict=True)) / total
         apart = math.fsum(
             w * (ratio - middle) ** 2 for w, (ratio, _) in zip(weights, ratios, strict=True)
         )
-        unit = total - math.fsum(w**2 for w in weights) / total
         spread = max(spread, math.sqrt(max(apart - (len(ratios) - 1), 0.0) / unit))
     # The merchant's own figures, 1, are one voice more.
     weights = [1 / (spread**2 + error**2) for _, error in ratios]
