@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.console import Step
 from serving.store.retention import KINDS, Kind
@@ -28,6 +28,17 @@ class RetentionSettings(BaseModel):
     exposures_days: Days
     requests_days: Annotated[int, Field(ge=REQUESTS_AT_LEAST, le=36_500)]
     dead_letters_days: Annotated[int, Field(ge=1, le=36_500)]
+
+    @model_validator(mode="after")
+    def _answers_go_first(self) -> Self:
+        """An answer is found by the receipt of its decision alone when its customer is erased."""
+        if self.requests_days > self.decisions_days:
+            raise ValueError(
+                f"requests_days is {self.requests_days} and decisions_days {self.decisions_days}: "
+                "an answer cannot be kept for longer than its decision, by whose receipt it is "
+                "found when its customer is erased; lower requests_days or raise decisions_days"
+            )
+        return self
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def tidied(store, now, *, dry_run=False, **other):
 @pytest.mark.parametrize(
     ("name", "gone"),
     [
-        ("decisions_days", {"decisions": 1, "reservations": 1}),
+        ("decisions_days", {"decisions": 1, "reservations": 1, "requests": 1}),
         ("plans_days", {"decisions": 1}),
         ("exposures_days", {"exposures": 1}),
         ("requests_days", {"requests": 1}),
@@ -73,6 +73,8 @@ def tidied(store, now, *, dry_run=False, **other):
 def test_each_setting_says_how_long_its_kind_is_kept(filled, name, gone):
     before = rows(filled)
     kept_for = {other: 9_999 for other in LONG} | {name: 40}
+    kept_for["requests_days"] = min(kept_for["requests_days"], kept_for["decisions_days"])
+    named = {name, "requests_days"} if name == "decisions_days" else {name}
     assert sum(tidied(filled, NOW + 40 * DAY, **kept_for).values()) == 0
     assert rows(filled) == before
     later = NOW + 40 * DAY + timedelta(microseconds=1)
@@ -81,7 +83,7 @@ def test_each_setting_says_how_long_its_kind_is_kept(filled, name, gone):
     assert rows(filled) == before
     done = tidied(filled, later, **kept_for)
     assert done.pop("dry_run") is False
-    assert done == would == {kind: int(f"{kind}_days" == name) for kind in done}
+    assert done == would == {kind: int(f"{kind}_days" in named) for kind in done}
     assert rows(filled) == before | {table: before[table] - few for table, few in gone.items()}
 
 
@@ -91,6 +93,13 @@ def test_a_request_is_remembered_for_thirty_days_whoever_tidies(filled):
     assert filled.record([again], at=NOW + 30 * DAY) == [Kept(b"answer of d1")]
     with pytest.raises(ValidationError, match="requests_days"):
         RetentionSettings(**LONG | {"requests_days": 29})
+
+
+def test_an_answer_is_not_kept_for_longer_than_its_decision():
+    """By whose receipt it is found when its customer is erased."""
+    with pytest.raises(ValidationError, match="requests_days is 41 and decisions_days 40"):
+        RetentionSettings(**LONG | {"decisions_days": 40, "requests_days": 41})
+    RetentionSettings(**LONG | {"decisions_days": 40, "requests_days": 40})
 
 
 def test_a_mail_that_is_still_promised_keeps_its_decision(store):
