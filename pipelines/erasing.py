@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from features.lake import TABLES
 from features.lake_erasing import IsGone, erase_rows
+from pipelines.carrying import alone
 from pipelines.console import Step
 from pipelines.ingest.ingested import Ingested, Intake
 from serving.store.erased import Erasure, is_gone
+from serving.store.naming import texts_of
 from serving.store.store import Store
 from serving.tables import UTC
 
@@ -53,11 +54,18 @@ def sweep(store: Store, folders: Sequence[Path], *, at: datetime, step: Step) ->
 
     Looks for everybody who ever was, since old data may have come in again by other ways; the ids
     themselves are kept nowhere, so each id that is found is asked about. Whatever was done before
-    a kill stays done, and running again does the rest; running twice changes nothing.
+    a kill stays done, and running again does the rest; running twice changes nothing. Whoever
+    carries data to the lake waits meanwhile, or is waited for.
     """
-    waiting = store.erasures()
-    if not waiting:
+    if not store.erasures():
         return Swept(0, 0, 0, 0)
+    with alone(folders[0] / LAKE, step):
+        return _sweep(store, folders, at=at, step=step)
+
+
+def _sweep(store: Store, folders: Sequence[Path], *, at: datetime, step: Step) -> Swept:
+    waiting = store.erasures()
+    store.drop_unparsed(at=at)
     parts: list[str | Path] = [*TABLES, *(file for folder in folders for file in _others(folder))]
     lake_rows = file_rows = files = 0
     for number, part in enumerate(parts):
@@ -88,6 +96,11 @@ def keep_out(store: Store, ingested: Ingested) -> Ingested:
     return replace(ingested, intakes=tuple(_kept_of(one, store) for one in ingested.intakes))
 
 
+def without_erased(rows: pl.DataFrame, store: Store) -> pl.DataFrame:
+    """Rows (customer_id, as_of) of a night, but for erased lives."""
+    return rows.filter(~_is_gone(rows.select(CUSTOMER, when="as_of"), store.erasures_of))
+
+
 def _kept_of(intake: Intake, store: Store) -> Intake:
     accepted = intake.split.accepted
     when = WHEN.get(intake.table.name)
@@ -115,7 +128,7 @@ def _of_table(table: str, told: Told) -> IsGone:
 
 def _mentions(rows: pl.DataFrame, told: Told) -> pl.Series:
     """Which rows of JSON name somebody who was erased in any of their values."""
-    said = [frozenset(_texts(json.loads(row))) for row in rows.get_column("row")]
+    said = [frozenset(texts_of(json.loads(row))) for row in rows.get_column("row")]
     erasures = told(set().union(*said))
     lives = {one: erasure.again_at for one, erasure in erasures.items()}
     return pl.Series(
@@ -127,21 +140,6 @@ def _mentions(rows: pl.DataFrame, told: Told) -> pl.Series:
         ],
         dtype=pl.Boolean,
     )
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Each value as an id would be written, be it a number in the file."""
-    match value:
-        case dict():
-            for inner in value.values():
-                yield from _texts(inner)
-        case list():
-            for inner in value:
-                yield from _texts(inner)
-        case float() if value.is_integer():
-            yield from (str(value), str(int(value)))
-        case str() | int() | float():
-            yield str(value)
 
 
 def _is_gone(rows: pl.DataFrame, told: Told) -> pl.Series:

@@ -18,10 +18,12 @@ from features.errors import NotReadyError
 from features.lake import Lake
 from pipelines.bandits import shares_learnt
 from pipelines.budget import budget_told, total, used_by, uses_of_arms, within
+from pipelines.carrying import alone
 from pipelines.compact import compact
 from pipelines.console import Step
 from pipelines.delivery import delivery_of
 from pipelines.effective import effective
+from pipelines.erasing import without_erased
 from pipelines.everybody import ALL_BUCKETS, Everybody, buckets_with, decided
 from pipelines.prices import MOST_CUSTOMERS, NO_PRICES, Prices, limits_of, prices_of
 from pipelines.settings import Settings
@@ -123,12 +125,16 @@ def rescore(
         prices = _priced(everybody, conditions, limits, step)
         decisions, scores = decided(everybody, prices.upon(conditions), ALL_BUCKETS, step)
         decisions = _with_hash(within(decisions, limits, settings.serving))
-        folder = _written(decisions, scores, unfinished, out / run_id)
+        with alone(lake.root, step):
+            # Who was erased while this night was deciding is in no file that it writes.
+            decisions, scores = (without_erased(one, store) for one in (decisions, scores))
+            folder = _written(decisions, scores, unfinished, out / run_id)
+            in_force = policy == ONJE and store.is_newest_night(as_of)
+            if in_force:
+                lake.replace("scores", scores)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    in_force = policy == ONJE and store.is_newest_night(as_of)
     if in_force:
-        lake.replace("scores", scores)
         under = effective(settings)
         store.keep_settings(under.fingerprint, under.to_json())
         # Should a later night overtake this one just now, these plans give way to its own.

@@ -43,15 +43,16 @@ def erase(
     from pipelines.installation import opened
 
     with opened() as onje:
+        now = onje.now()
         if show_list:
             rows = [asdict(one) for one in onje.store.erasures()]
             show_rows(rows, as_json=as_json, title="Erased customers")
             return
         with progress(quiet=as_json) as step:
             for customer_id in customer_ids or ():
-                onje.store.erase(customer_id, at=onje.now())
+                onje.store.erase(customer_id, at=now)
             folders = [onje.places.home, *(also or ())]
-            done = sweep(onje.store, folders, at=onje.now(), step=step)
+            done = sweep(onje.store, folders, at=now, step=step)
     show(asdict(done), as_json=as_json, title="Erased")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from features.lake import Lake, Merged
 from features.tables import CUSTOMERS, EVENTS, PRODUCTS
+from pipelines.carrying import alone
 from pipelines.console import Step
 from pipelines.ingest import completejourney
 from pipelines.ingest.doubts import doubts_of
@@ -30,7 +31,8 @@ def ingest_completejourney(lake: Lake, progress: Step, keep_out: KeepOut = every
     progress("reading Complete Journey", 0, 1)
     ingested = completejourney.read()
     progress("reading Complete Journey", 1, 1)
-    return store(keep_out(ingested), lake, progress)
+    with alone(lake.root, progress):
+        return store(keep_out(ingested), lake, progress)
 
 
 def ingest_table(
@@ -46,7 +48,8 @@ def ingest_table(
     progress(f"reading {file.name}", 0, 1)
     ingested = read_table(file, mapping, now=now)
     progress(f"reading {file.name}", 1, 1)
-    return store(keep_out(ingested), lake, progress)
+    with alone(lake.root, progress):
+        return store(keep_out(ingested), lake, progress)
 
 
 def store(ingested: Ingested, lake: Lake, progress: Step) -> Report:

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, delete, select, update
 from features.acts import IS_YES
 from features.errors import SettingsError
 from serving.secret import Secret
-from serving.store.marks import read_mark, write_mark
-from serving.store.revisions import VALUES_AT_ONCE
-from serving.store.tables import erased, revisions
+from serving.store.marks import read_mark
+from serving.store.tables import erased, marks, revisions
+from serving.store.upsert import insert_for
+from serving.store.values import some_at_a_time
 from serving.tables import UTC
 
 PURPOSE = "erased customers"
@@ -58,19 +59,44 @@ class Erasure:
     swept_at: datetime | None
 
 
-def check_key(connection: Connection, names: Names) -> None:
-    """SettingsError where the key is not the one under which customers were erased."""
+def is_kept(connection: Connection, names: Names) -> bool:
+    """Whether the store knows its key, or need not; SettingsError where it is another one.
+
+    Whoever has no secret may go on as long as nobody was erased.
+    """
+    if names.key is None:
+        return not has_erased(connection, names)
     kept = read_mark(connection, KEY_MARK)
-    if kept is not None and kept != names.name(CONTROL):
-        raise SettingsError(
-            "customers were erased under another root secret, so nobody could tell who; bring "
-            "back that ONJE_SECRET, or the file `secret` of that ONJE_HOME"
-        )
+    _compare(kept, names)
+    return kept is not None
 
 
 def keep_key(connection: Connection, names: Names) -> None:
-    check_key(connection, names)
-    write_mark(connection, KEY_MARK, names.name(CONTROL))
+    """Let the store belong to this key from now on; SettingsError where it has another one."""
+    row = {"name": KEY_MARK, "value": names.name(CONTROL)}
+    # Of two that come at once the first stays, and the second one is told.
+    connection.execute(insert_for(connection, marks).on_conflict_do_nothing(), row)
+    is_kept(connection, names)
+
+
+def has_erased(connection: Connection, names: Names) -> bool:
+    """Whether anybody was ever erased; SettingsError where nobody could tell who by this key."""
+    anybody = select(erased.c.name).limit(1).scalar_subquery()
+    kept = select(marks.c.value).where(marks.c.name == KEY_MARK).scalar_subquery()
+    row = connection.execute(select(anybody.label("anybody"), kept.label("kept"))).one()
+    if row.anybody is None:
+        return False
+    _compare(row.kept, names)
+    return True
+
+
+def _compare(kept: str | None, names: Names) -> None:
+    if kept is not None and kept != names.name(CONTROL):
+        raise SettingsError(
+            "the store belongs to another root secret, so nobody could tell who was erased; bring "
+            "back that ONJE_SECRET, or the file `secret` of that ONJE_HOME. Every machine on one "
+            "store needs the same, see docs/operate-store.md"
+        )
 
 
 def all_erasures(connection: Connection) -> list[Erasure]:
@@ -83,13 +109,11 @@ def erasures_of(
     connection: Connection, names: Names, customer_ids: Iterable[str]
 ) -> dict[str, Erasure]:
     """Those of these customers who were erased, by id."""
-    if connection.scalar(select(erased.c.name).limit(1)) is None:
+    if not has_erased(connection, names):
         return {}
     ids = {names.name(customer_id): customer_id for customer_id in set(customer_ids)}
-    asked = sorted(ids)
     found: dict[str, Erasure] = {}
-    for start in range(0, len(asked), VALUES_AT_ONCE):
-        some = asked[start : start + VALUES_AT_ONCE]
+    for some in some_at_a_time(sorted(ids)):
         for row in connection.execute(select(erased).where(erased.c.name.in_(some))):
             found[ids[row.name]] = Erasure(row.name, row.at, row.again_at, row.swept_at)
     return found
@@ -103,7 +127,23 @@ def gone_of(connection: Connection, names: Names, customer_ids: Iterable[str]) -
 
 def gone_of_held(connection: Connection, names: Names, held: Iterable[str]) -> frozenset[str]:
     """Like `gone_of`, for customers whose revisions this transaction holds: theirs go again."""
-    gone = gone_of(connection, names, held)
+    return _let_go(connection, erasures_of(connection, names, held))
+
+
+def erasures_of_held(
+    connection: Connection, names: Names, held: Iterable[str]
+) -> dict[str, Erasure]:
+    """Like `erasures_of`, for customers whose revisions this transaction holds.
+
+    Those of whoever has not begun anew go again.
+    """
+    told = erasures_of(connection, names, held)
+    _let_go(connection, told)
+    return told
+
+
+def _let_go(connection: Connection, told: Mapping[str, Erasure]) -> frozenset[str]:
+    gone = frozenset(one for one, erasure in told.items() if erasure.again_at is None)
     if gone:
         connection.execute(delete(revisions).where(revisions.c.customer_id.in_(sorted(gone))))
     return gone

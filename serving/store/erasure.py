@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, or_, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 
-from serving.store.erased import Erasure, Names, erasures_of, keep_key
+from serving.store import naming
+from serving.store.erased import Erasure, Names, erasures_of, has_erased, keep_key
 from serving.store.frames import from_bytes
 from serving.store.locks import Lock, hold
-from serving.store.revisions import VALUES_AT_ONCE, hold_revisions
+from serving.store.revisions import begin_behind, hold_revisions
 from serving.store.tables import (
     complaints,
     dead_letters,
@@ -33,6 +33,7 @@ from serving.store.tables import (
     revisions,
 )
 from serving.store.upsert import insert_for
+from serving.store.values import some_at_a_time
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class Person:
 # For longer than any sender asks whether a mail may still leave: 30 days to the farthest `earliest`
 # (serving.deciding), 14 to the longest deadline (serving.settings), and 16 for who is late.
 MAILS_KEPT = timedelta(days=60)
+# What lay unparsed for so long is of a source that is no longer set up: nobody will parse it.
+UNPARSED_KEPT = timedelta(days=7)
+# Bodies that are held in memory at a time.
+ROWS_AT_ONCE = 100
 
 Eraser = Callable[[Connection, Person], None]
 
@@ -60,50 +65,37 @@ def rows_named(table: Table) -> Eraser:
     return erase_rows
 
 
-def rows_that_mention(table: Table, column: str) -> Eraser:
-    """Erases the rows of a table in whose JSON `column` some text is the customer's id."""
+def bodies_that_name(table: Table) -> Eraser:
+    """Erases the rows (by `number`) of a table in whose `body` the customer's id stands."""
 
     def erase_rows(connection: Connection, person: Person) -> None:
-        connection.execute(delete(table).where(mentions(table.c[column], person.customer_id)))
+        every = select(table.c.number, table.c.body).execution_options(yield_per=ROWS_AT_ONCE)
+        theirs = [
+            number
+            for number, body in connection.execute(every)
+            if naming.names(bytes(body), person.customer_id)
+        ]
+        for some in some_at_a_time(theirs):
+            connection.execute(delete(table).where(table.c.number.in_(some)))
 
     return erase_rows
-
-
-def bodies_that_mention(table: Table, *, key: str, column: str) -> Eraser:
-    """The same of a column of bytes as they came, whatever they are."""
-
-    def erase_rows(connection: Connection, person: Person) -> None:
-        ways = [way.encode() for way in _ways_to_write(person.customer_id)]
-        every = connection.execute(select(table.c[key], table.c[column]))
-        theirs = [name for name, body in every if any(way in body for way in ways)]
-        for some in _some_at_a_time(theirs):
-            connection.execute(delete(table).where(table.c[key].in_(some)))
-
-    return erase_rows
-
-
-def mentions(column: Any, customer_id: str) -> ColumnElement[bool]:
-    """Whether a column of JSON texts holds the id as a whole text, written in either way."""
-    ways = _ways_to_write(customer_id)
-    return or_(*(column.contains(way, autoescape=True) for way in ways))
-
-
-def _ways_to_write(customer_id: str) -> list[str]:
-    return sorted({json.dumps(customer_id), json.dumps(customer_id, ensure_ascii=False)})
 
 
 def _left_to_parsing(connection: Connection, person: Person) -> None:
-    """Others' events stand in the same body; it goes when it is parsed, and theirs are dropped."""
+    """Others' events stand in the same body; it goes when it is parsed, and theirs are dropped.
+
+    What nobody parses, `drop_unparsed` lets go.
+    """
 
 
 def _their_answers(connection: Connection, person: Person) -> None:
-    for some in _some_at_a_time(person.request_ids):
+    for some in some_at_a_time(person.request_ids):
         connection.execute(delete(requests).where(requests.c.request_id.in_(some)))
 
 
 def _their_complaints(connection: Connection, person: Person) -> None:
     """A complaint goes on counting in the brake, but whose it was nobody knows any more."""
-    for some in _some_at_a_time(person.event_ids):
+    for some in some_at_a_time(person.event_ids):
         theirs = select(complaints.c.event_id).where(complaints.c.event_id.in_(some))
         for event_id in connection.scalars(theirs).all():
             nameless = update(complaints).where(complaints.c.event_id == event_id)
@@ -130,7 +122,7 @@ ERASERS: Mapping[str, Eraser] = {
     requests.name: _their_answers,
     complaints.name: _their_complaints,
     deliveries.name: _left_to_parsing,
-    dead_letters.name: bodies_that_mention(dead_letters, key="number", column="body"),
+    dead_letters.name: bodies_that_name(dead_letters),
 }
 HOLD_NOBODY: Mapping[str, str] = {
     "shelf": "products",
@@ -152,7 +144,8 @@ def erase(connection: Connection, names: Names, customer_id: str, *, at: datetim
     finds them gone, since their revision is held here.
     """
     hold(connection, Lock.EVENTS)
-    hold_revisions(connection, [customer_id])
+    held = hold_revisions(connection, [customer_id])
+    begin_behind(connection, held[customer_id])
     keep_key(connection, names)
     before = erasures_of(connection, names, [customer_id]).get(customer_id)
     name = names.name(customer_id)
@@ -173,7 +166,7 @@ def erase(connection: Connection, names: Names, customer_id: str, *, at: datetim
 
 def was_erased(connection: Connection, names: Names, decision_id: str) -> bool:
     """Whether a mail of this decision was under way when its customer was erased."""
-    if connection.scalar(select(erased.c.name).limit(1)) is None:
+    if not has_erased(connection, names):
         return False
     wanted = select(erased_decisions.c.name)
     wanted = wanted.where(erased_decisions.c.name == names.name(decision_id))
@@ -183,6 +176,26 @@ def was_erased(connection: Connection, names: Names, decision_id: str) -> bool:
 def forget_mails(connection: Connection, *, before: datetime) -> None:
     """Nobody asks any more whether a mail of so long ago may leave."""
     connection.execute(delete(erased_decisions).where(erased_decisions.c.at < before))
+
+
+def drop_unparsed(connection: Connection, names: Names, *, before: datetime) -> int:
+    """Let go of the webhooks' bodies of before then that name who was erased; how many they were.
+
+    But for those that came in a new life.
+    """
+    if not has_erased(connection, names):
+        return 0
+    left = select(deliveries.c.number, deliveries.c.received_at, deliveries.c.body)
+    left = left.where(deliveries.c.received_at < before)
+    theirs = []
+    for row in connection.execute(left.execution_options(yield_per=ROWS_AT_ONCE)):
+        told = erasures_of(connection, names, naming.texts_in(bytes(row.body)))
+        begun = [one.again_at for one in told.values()]
+        if any(again_at is None or row.received_at < again_at for again_at in begun):
+            theirs.append(row.number)
+    for some in some_at_a_time(theirs):
+        connection.execute(delete(deliveries).where(deliveries.c.number.in_(some)))
+    return len(theirs)
 
 
 def _remember_mails(connection: Connection, names: Names, customer_id: str, at: datetime) -> None:
@@ -205,9 +218,3 @@ def _person(connection: Connection, customer_id: str) -> Person:
     receipts = select(decisions.c.receipt).where(decisions.c.customer_id == customer_id)
     asked = {json.loads(receipt).get("request_id") for receipt in connection.scalars(receipts)}
     return Person(customer_id, sorted(event_ids), sorted(asked - {None}))
-
-
-def _some_at_a_time(ids: Collection[str]) -> Iterator[list[str]]:
-    every = list(ids)
-    for start in range(0, len(every), VALUES_AT_ONCE):
-        yield every[start : start + VALUES_AT_ONCE]

@@ -18,9 +18,9 @@ from serving.store.connections import Connections
 from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
 from serving.store.outbox import Parcel, put
-from serving.store.revisions import VALUES_AT_ONCE
 from serving.store.tables import decisions, events, follow_due
 from serving.store.upsert import insert_for
+from serving.store.values import some_at_a_time
 
 # The number of the last event that was looked at; nobody has ever followed where it is not there.
 CURSOR = "follow_cursor"
@@ -101,7 +101,7 @@ class Following:
                 .with_for_update(skip_locked=True)
             )
             rows = connection.execute(oldest).all()
-            for some in _chunks([row.customer_id for row in rows]):
+            for some in some_at_a_time([row.customer_id for row in rows]):
                 theirs = follow_due.c.customer_id.in_(some)
                 taken = update(follow_due).where(theirs).values(claimed_until=now + lasts)
                 connection.execute(taken)
@@ -185,7 +185,7 @@ def note_plans(connection: Connection, planned: Mapping[str, str], *, at: dateti
 
 
 def _note(connection: Connection, causes: Mapping[str, Cause], *, now: datetime) -> None:
-    for some in _chunks(sorted(causes)):
+    for some in some_at_a_time(sorted(causes)):
         theirs = select(follow_due).where(follow_due.c.customer_id.in_(some))
         theirs = theirs.order_by(follow_due.c.customer_id).with_for_update()
         before = {row.customer_id: row for row in connection.execute(theirs)}
@@ -247,8 +247,3 @@ def _settle(connection: Connection, settled: Settled, now: datetime) -> int:
 def _due(row: Row[Any]) -> Due:
     cause = Cause(row.cause, row.why, row.since, row.at)
     return Due(row.customer_id, cause, row.decided_at)
-
-
-def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
-    for start in range(0, len(names), VALUES_AT_ONCE):
-        yield names[start : start + VALUES_AT_ONCE]

@@ -15,9 +15,10 @@ from serving.store.erased import Names, admit
 from serving.store.frames import from_lines, to_lines
 from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
-from serving.store.revisions import VALUES_AT_ONCE, advance
+from serving.store.revisions import advance
 from serving.store.tables import decisions, events, reservations
 from serving.store.upsert import insert_for
+from serving.store.values import some_at_a_time
 from serving.tables import UTC
 
 COMPACTION = "compaction"
@@ -83,10 +84,10 @@ def take(connection: Connection, told: pl.DataFrame, names: Names) -> Taken:
 def _in_order(connection: Connection, told: pl.DataFrame) -> pl.DataFrame:
     customer_ids = told["customer_id"].unique().to_list()
     newest: dict[str, datetime] = {}
-    for start in range(0, len(customer_ids), VALUES_AT_ONCE):
+    for some in some_at_a_time(customer_ids):
         wanted = (
             select(events.c.customer_id, func.max(events.c.known_at).label("known_at"))
-            .where(events.c.customer_id.in_(customer_ids[start : start + VALUES_AT_ONCE]))
+            .where(events.c.customer_id.in_(some))
             .group_by(events.c.customer_id)
         )
         newest |= {row.customer_id: row.known_at for row in connection.execute(wanted)}
@@ -129,9 +130,8 @@ def mark_compacted(connection: Connection, numbers: Sequence[int]) -> int:
     compaction = last_compaction(connection) + 1
     write_mark(connection, COMPACTION, str(compaction))
     marked = update(events).values(compacted=compaction)
-    for start in range(0, len(numbers), VALUES_AT_ONCE):
-        batch = numbers[start : start + VALUES_AT_ONCE]
-        connection.execute(marked.where(events.c.number.in_(batch)))
+    for some in some_at_a_time(numbers):
+        connection.execute(marked.where(events.c.number.in_(some)))
     return compaction
 
 

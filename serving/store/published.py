@@ -15,7 +15,7 @@ from features.people import as_known
 from features.tables import CUSTOMERS, HISTORY
 from serving.store import follow
 from serving.store.connections import Connections
-from serving.store.erased import Names, gone_of_held
+from serving.store.erased import Names, erasures_of_held, is_gone
 from serving.store.frames import from_bytes, from_lines, to_bytes, to_lines
 from serving.store.locks import Lock, hold
 from serving.store.marks import read_mark, write_mark
@@ -67,16 +67,17 @@ def publish(
     parts = kept.partition_by("customer_id", maintain_order=True)
     for start in range(0, len(parts), CHUNK):
         chunk = parts[start : start + CHUNK]
-        rows = [{"customer_id": p["customer_id"][0], "history": to_bytes(p)} for p in chunk]
+        # Packed before anything is held, since that takes longer than writing it.
+        packed = {part["customer_id"][0]: (part, to_bytes(part)) for part in chunk}
         with connections.writing() as connection:
-            rows = _without_erased(connection, rows, names)
+            rows = _pasts_without_erased(connection, packed, names)
             _replace(connection, histories, rows)
             advance(connection, [row["customer_id"] for row in rows])
-    lines = _persons(customers)
-    for start in range(0, len(lines), CHUNK):
+    persons = newest_persons(customers)
+    for start in range(0, persons.height, CHUNK):
         with connections.writing() as connection:
-            some = _without_erased(connection, lines[start : start + CHUNK], names)
-            changed = _changed(connection, some)
+            some = _without_erased(connection, persons[start : start + CHUNK], names, "known_at")
+            changed = _changed(connection, _as_rows(some))
             if changed:
                 _replace(connection, people, changed)
                 advance(connection, [row["customer_id"] for row in changed])
@@ -137,21 +138,38 @@ def newest_persons(customers: pl.DataFrame) -> pl.DataFrame:
     return as_known(customers, newest_telling).select(CUSTOMERS.columns)
 
 
-def _persons(customers: pl.DataFrame) -> list[dict[str, Any]]:
-    known = newest_persons(customers)
+def _as_rows(persons: pl.DataFrame) -> list[dict[str, Any]]:
     return [
         {"customer_id": customer_id, "person": line}
-        for customer_id, line in zip(known["customer_id"], to_lines(known), strict=True)
+        for customer_id, line in zip(persons["customer_id"], to_lines(persons), strict=True)
     ]
 
 
-def _without_erased(
-    connection: Connection, rows: list[dict[str, Any]], names: Names
+def _pasts_without_erased(
+    connection: Connection, packed: Mapping[str, tuple[pl.DataFrame, bytes]], names: Names
 ) -> list[dict[str, Any]]:
-    """But for customers who were erased, be it since the lake was read."""
-    held = hold_revisions(connection, [row["customer_id"] for row in rows])
-    gone = gone_of_held(connection, names, held)
-    return [row for row in rows if row["customer_id"] not in gone]
+    """But for erased lives, be it that they were erased since the lake was read.
+
+    Whoever began anew has only what happened since, however much of their past the lake yet holds.
+    """
+    erasures = erasures_of_held(connection, names, hold_revisions(connection, packed))
+    rows = []
+    for customer_id, (past, body) in packed.items():
+        if customer_id in erasures:
+            past = past.filter(~is_gone(past, erasures, "at"))
+            if past.is_empty():
+                continue
+            body = to_bytes(past)
+        rows.append({"customer_id": customer_id, "history": body})
+    return rows
+
+
+def _without_erased(
+    connection: Connection, rows: pl.DataFrame, names: Names, when: str
+) -> pl.DataFrame:
+    """The rows of customers that are not of an erased life at the moment `when`."""
+    held = hold_revisions(connection, rows["customer_id"].to_list())
+    return rows.filter(~is_gone(rows, erasures_of_held(connection, names, held), when))
 
 
 def _changed(connection: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

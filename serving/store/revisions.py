@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
+from serving.store.marks import read_mark, write_mark
 from serving.store.tables import revisions
 from serving.store.upsert import insert_for
+from serving.store.values import some_at_a_time
 
-# A statement takes a limited number of values.
-VALUES_AT_ONCE = 500
+# Where the revision of whoever has none yet begins: behind each that went with an erasure, so that
+# no decision that was begun before it counts in a new life.
+BEGINNING = "revisions_begin"
 
 
 def revisions_of(connection: Connection, customer_ids: Collection[str]) -> dict[str, int]:
-    """The revision of each customer; 0 for whom nothing has happened yet."""
+    """The revision of each customer; the beginning for whom nothing has happened yet."""
     moved: dict[str, int] = {}
-    for some in _some_at_a_time(sorted(set(customer_ids))):
+    for some in some_at_a_time(sorted(set(customer_ids))):
         wanted = select(revisions).where(revisions.c.customer_id.in_(some))
         moved |= {row.customer_id: row.revision for row in connection.execute(wanted)}
-    return {customer_id: moved.get(customer_id, 0) for customer_id in customer_ids}
+    if all(customer_id in moved for customer_id in customer_ids):
+        return moved
+    begin = _beginning(connection)
+    return {customer_id: moved.get(customer_id, begin) for customer_id in customer_ids}
 
 
 def hold_revisions(connection: Connection, customer_ids: Collection[str]) -> dict[str, int]:
@@ -32,15 +38,16 @@ def hold_revisions(connection: Connection, customer_ids: Collection[str]) -> dic
     if connection.dialect.name == "sqlite":  # a writing transaction is alone
         return revisions_of(connection, wanted)
     there: set[str] = set()
-    for some in _some_at_a_time(wanted):
+    for some in some_at_a_time(wanted):
         known = select(revisions.c.customer_id).where(revisions.c.customer_id.in_(some))
         there |= set(connection.scalars(known))
-    missing = [{"customer_id": one, "revision": 0} for one in wanted if one not in there]
+    begin = 0 if there.issuperset(wanted) else _beginning(connection)
+    missing = [{"customer_id": one, "revision": begin} for one in wanted if one not in there]
     if missing:
         connection.execute(insert_for(connection, revisions).on_conflict_do_nothing(), missing)
     # The row of a customer who is erased at this very moment is gone again: nothing is to be held.
-    held = dict.fromkeys(wanted, 0)
-    for some in _some_at_a_time(wanted):
+    held = dict.fromkeys(wanted, begin)
+    for some in some_at_a_time(wanted):
         rows = select(revisions).where(revisions.c.customer_id.in_(some))
         rows = rows.order_by(revisions.c.customer_id).with_for_update()
         held |= {row.customer_id: row.revision for row in connection.execute(rows)}
@@ -56,14 +63,21 @@ def advance(connection: Connection, customer_ids: Collection[str]) -> None:
 
 def advance_held(connection: Connection, customer_ids: Collection[str]) -> None:
     """Like `advance`, for customers whose revisions this transaction holds already."""
+    if not customer_ids:
+        return
     moved_on = insert_for(connection, revisions).on_conflict_do_update(
         index_elements=["customer_id"], set_={"revision": revisions.c.revision + 1}
     )
-    rows = [{"customer_id": one, "revision": 1} for one in sorted(set(customer_ids))]
-    if rows:
-        connection.execute(moved_on, rows)
+    first = _beginning(connection) + 1
+    rows = [{"customer_id": one, "revision": first} for one in sorted(set(customer_ids))]
+    connection.execute(moved_on, rows)
 
 
-def _some_at_a_time(customer_ids: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(customer_ids), VALUES_AT_ONCE):
-        yield customer_ids[start : start + VALUES_AT_ONCE]
+def begin_behind(connection: Connection, revision: int) -> None:
+    """Let whoever has no revision yet begin behind this one; one transaction at a time may."""
+    if revision >= _beginning(connection):
+        write_mark(connection, BEGINNING, str(revision + 1))
+
+
+def _beginning(connection: Connection) -> int:
+    return int(read_mark(connection, BEGINNING) or 0)

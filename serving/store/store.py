@@ -100,13 +100,16 @@ class Store:
     def open(cls, url: str, *, patience_s: float, secret: Secret | None = None) -> Self:
         """The store at `url`, made if it is not there; waits `patience_s` for any lock.
 
-        Without the `secret`, or with another one, nobody could tell who was erased: SettingsError
-        where somebody was.
+        The first `secret` is that of the store from then on: with another one, or with none where
+        somebody was erased, nobody could tell who was erased, and SettingsError is raised.
         """
         connections, names = connect(url, patience_s=patience_s), Names.of(secret)
         try:
             with connections.reading() as connection:
-                erased.check_key(connection, names)
+                is_kept = erased.is_kept(connection, names)
+            if not is_kept:
+                with connections.writing() as connection:
+                    erased.keep_key(connection, names)
         except BaseException:
             connections.close()
             raise
@@ -357,6 +360,12 @@ class Store:
         with self._connections.writing() as connection:
             erased.note_swept(connection, names, at)
             erasure.forget_mails(connection, before=at - erasure.MAILS_KEPT)
+
+    def drop_unparsed(self, *, at: datetime) -> int:
+        """Let go of what webhooks brought of who was erased and nobody parses; how much it was."""
+        with self._connections.writing(unhurried=True) as connection:
+            before = at - erasure.UNPARSED_KEPT
+            return erasure.drop_unparsed(connection, self._names, before=before)
 
     def was_erased(self, decision_id: str) -> bool:
         """Whether the customer of this decision, a mail that was under way, was erased."""

@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 import pytest
@@ -19,6 +21,8 @@ from typer.testing import CliRunner
 from features.errors import NotReadyError
 from features.lake import Lake
 from features.tables import EVENTS
+from pipelines import carrying
+from pipelines import rescore as night
 from pipelines.cli import application
 from pipelines.compact import compact
 from pipelines.console import silently
@@ -33,6 +37,7 @@ from pipelines.rescore import ONJE, rescore
 from pipelines.root_secret import root_secret
 from pipelines.settings import load_settings
 from serving.models import NO_MODELS
+from serving.store.deliveries import Delivery
 from serving.store.store import Store
 from serving.valuation import OWN
 from tests.serving.api.service import NOON as NOW
@@ -332,3 +337,87 @@ def test_the_command_line_erases_lists_and_exports(home, tmp_path, monkeypatch):
         application("export-customer"), ["export-customer", CANARY, "--out", str(out)]
     )
     assert isinstance(refused.exception, NotReadyError)
+
+
+def erased_and_swept_meanwhile(onje, home):
+    """Another process erases them and sweeps, which ends only when whoever is at it lets it."""
+    onje.store.erase(CANARY, at=NOW)
+    waits = Event()
+
+    def step(doing, _done, _total):
+        if doing == carrying.WAITING:
+            waits.set()
+
+    pool = ThreadPoolExecutor(1)
+    done = pool.submit(sweep, onje.store, [home], at=NOW, step=step)
+    assert waits.wait(20) or done.done()
+    return pool, done
+
+
+@pytest.mark.parametrize("way", ["compact", "ingest"])
+def test_who_carries_data_while_they_are_erased_brings_nobody_back(
+    home, tmp_path, monkeypatch, way
+):
+    onje = opened(home)
+    under_way = []
+
+    def then_erased(real):
+        """They are erased when it was asked who was, and before anything is written."""
+
+        def merge(lake, events):
+            if not under_way:
+                under_way.append(erased_and_swept_meanwhile(onje, home))
+            return real(lake, events)
+
+        return merge
+
+    monkeypatch.setattr(Lake, "merge_events", then_erased(Lake.merge_events))
+    if way == "compact":
+        onje.store.append_events(some_events(NOW, [CANARY, "bob"], 1))
+        compact(onje.store, onje.lake, step=silently)
+    else:
+        file, mapping = tmp_path / "old.csv", tmp_path / "map.toml"
+        mapping.write_text(MAPPING)
+        lines = [f"o{who},{who},2024-01-01T10:00:00Z,9.5,USD,p1" for who in (CANARY, "bob")]
+        file.write_text("\n".join(["order_id,who,when,paid,money,what", *lines]))
+        ingest_table(
+            onje.lake, file, mapping, NOW, silently, lambda given: keep_out(onje.store, given)
+        )
+    [(pool, done)] = under_way
+    assert done.result(60).erasures == 1
+    pool.shutdown()
+    assert CANARY not in onje.lake.read("events")["customer_id"]
+    assert "bob" in onje.lake.read("events")["customer_id"]
+    onje.store.close()
+    shutil.rmtree(home / "lake" / "rejected", ignore_errors=True)
+    assert files_that_hold(home, CANARY) == set()
+
+
+def test_a_night_that_was_deciding_while_they_were_erased_writes_nothing_of_them(home, monkeypatch):
+    onje = opened(home)
+    real = night.within
+
+    def meanwhile(decisions, *more):
+        assert CANARY in decisions["customer_id"]
+        onje.store.erase(CANARY, at=NOW)
+        assert sweep(onje.store, [home], at=NOW, step=silently).erasures == 1
+        return real(decisions, *more)
+
+    monkeypatch.setattr(night, "within", meanwhile)
+    done = rescore(
+        onje.lake, onje.store, NO_MODELS, as_of=NOW + timedelta(minutes=2),
+        out=home / "rescored", settings=onje.settings, policy=ONJE, valuation=OWN, step=silently,
+    )  # fmt: skip
+    onje.store.close()
+    assert (done.in_force, done.customers) == (True, OTHERS)
+    assert files_that_hold(home, CANARY) == set()
+
+
+def test_the_sweep_takes_what_nobody_parses(home):
+    onje = opened(home)
+    body = json.dumps({"id": CANARY}).encode()
+    onje.store.keep_deliveries([Delivery("gone", NOW - timedelta(days=8), {}, body)])
+    onje.store.erase(CANARY, at=NOW)
+    onje.store.close()
+    swept(home)
+    assert files_that_hold(home, CANARY) == set()

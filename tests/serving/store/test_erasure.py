@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
+from threading import Timer
+from urllib.parse import quote
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.event import listen
 
 from features.errors import SettingsError
 from serving.secret import Secret
-from serving.store import Kept, Outrun, Store
+from serving.store import Kept, Outrun, Store, StoreUnavailable
+from serving.store.deliveries import Dead, Delivery, bury
+from serving.store.erased import Names
 from serving.store.tables import metadata
 from tests.serving.store.rows import NOW, customers, event, events, history, products, record
 
@@ -134,3 +141,159 @@ def test_scrubbing_leaves_no_byte_in_the_file_and_works_beside_readers(store, st
         for file in tmp_path.glob("store.db*"):
             assert WHO.encode() not in file.read_bytes()
     assert store.erase("another", at=NOW).swept_at is None  # it still takes what is written
+
+
+def signed_up(store, hours_ago):
+    return store.append_events(
+        events(event(f"{WHO}-up-{hours_ago}", WHO, kind="signup", hours_ago=hours_ago))
+    )
+
+
+def test_who_begins_anew_is_published_without_the_past_that_the_lake_yet_holds(store, view):
+    past = history(
+        event("old", WHO, hours_ago=9), event("new", WHO, hours_ago=1), event("b", "bob")
+    )
+    about = {"newest_events": 10, "compaction": 0, "about": {}}
+    store.erase(WHO, at=NOW - timedelta(hours=5))
+    signed_up(store, 2)
+    old = customers(
+        {"customer_id": WHO, "region": "old", "known_at": NOW - timedelta(hours=9)},
+        {"customer_id": "bob"},
+    )
+    store.publish(past, old, products({"product_id": "p"}), **about)
+
+    known = view(WHO, "bob").knowledge
+    assert sorted(known.history["event_id"]) == ["b", f"{WHO}-up-2", "new"]
+    assert known.customers["customer_id"].to_list() == ["bob"]
+
+    new = customers({"customer_id": WHO, "region": "new", "known_at": NOW - timedelta(hours=1)})
+    store.publish(past, new, products({"product_id": "p"}), **about)
+    assert view(WHO).knowledge.customers["region"].to_list() == ["new"]
+
+
+def test_the_first_secret_is_the_stores_before_anybody_is_erased(store, store_url):
+    with pytest.raises(SettingsError, match="belongs to another root secret"):
+        Store.open(store_url, patience_s=5, secret=Secret(bytes(32)))
+    Store.open(store_url, patience_s=5, secret=SECRET).close()
+
+
+def test_who_opened_under_another_secret_takes_and_records_nothing(store):
+    """As where the database was put in another's place while this process ran."""
+    store.erase("another", at=NOW)
+    stranger = Store(store._connections, Names.of(Secret(bytes(32))))
+    for write in (
+        lambda: told(stranger, 1),
+        lambda: decided(stranger, 1, 0),
+        lambda: planned(stranger, 1),
+        lambda: published(stranger),
+        lambda: stranger.erase(WHO, at=NOW),
+    ):
+        with pytest.raises(SettingsError, match="Every machine"):
+            write()
+    assert tables_with(store, WHO) == set()
+
+
+def test_a_decision_from_before_the_erasure_does_not_count_in_the_new_life(store, view):
+    told(store, 1)
+    seen = view(WHO).revisions[WHO]
+    store.erase(WHO, at=NOW - timedelta(hours=5))
+    nobody = view(WHO).revisions[WHO]
+    for hours_ago in range(1, 4):  # as many things happen as happened before, and more
+        signed_up(store, hours_ago)
+        assert isinstance(decided(store, hours_ago, seen)[0], Outrun)
+        assert isinstance(decided(store, hours_ago, nobody)[0], Outrun)
+    assert isinstance(decided(store, 9, view(WHO).revisions[WHO])[0], Kept)
+
+
+@pytest.mark.parametrize(
+    ("who", "body"),
+    [
+        ("4711", b'{"customer": {"id": 4711}}'),
+        ("4711", b'[{"id": 4711.0}]'),
+        ("ann@example.com", b'{"id": "ann\\u0040example.com"}'),
+        ("ann@example.com", b"id=ann%40example.com&kind=order"),
+        ("ann", b'broken {"customer": "ann"'),
+        ("ann", b"bob,ann,17\n"),
+    ],
+)
+def test_a_dead_letter_is_found_however_it_names_them(store, who, body):
+    of = Delivery("shop", NOW, {}, b"")
+    others = [b'{"id": 47110, "name": "anne@example.com"}', b"joanna 14711", b'{"n": 47.11}']
+    with store._connections.writing() as connection:
+        bury(connection, of, [Dead(one, "broken") for one in [*others, body]], at=NOW)
+    store.erase(who, at=NOW)
+    left = store.dead_letters(numbers=None, source=None)
+    assert [one.delivery.body for one in left] == others
+
+
+def test_dead_letters_are_read_a_few_at_a_time(store):
+    of = Delivery("shop", NOW, {}, b"")
+    names = [b'{"id": "bob"}', f'{{"id": "{WHO}"}}'.encode()]
+    with store._connections.writing() as connection:
+        bury(connection, of, [Dead(one, "broken") for one in names * 400], at=NOW)
+    asked = []
+
+    def note(_connection, _cursor, statement, _values, context, _many):
+        if "FROM dead_letters" in statement and statement.startswith("SELECT"):
+            asked.append(context.execution_options.get("yield_per"))
+
+    listen(store._connections.writer, "before_cursor_execute", note)
+    store.erase(WHO, at=NOW)
+    assert asked == [100]
+    assert len(store.dead_letters(numbers=None, source=None)) == 400
+
+
+def test_what_nobody_parses_goes_and_what_somebody_may_stays(store):
+    week = timedelta(days=7)
+    theirs, bobs = f'{{"customer": "{WHO}"}}'.encode(), b'{"customer": "bob"}'
+    for body, age in ((theirs, 8), (theirs, 6), (bobs, 8)):
+        store.keep_deliveries([Delivery("gone", NOW - timedelta(days=age), {}, body)])
+    assert store.drop_unparsed(at=NOW) == 0  # nobody was erased
+    store.erase(WHO, at=NOW)
+    assert store.drop_unparsed(at=NOW) == 1
+    assert store.drop_unparsed(at=NOW) == 0
+    assert store.delivery_counts()["waiting"] == 2
+    assert store.drop_unparsed(at=NOW + week) == 1
+    signed_up(store, -1)  # what a new life brings in is theirs
+    store.keep_deliveries([Delivery("gone", NOW + timedelta(hours=2), {}, theirs)])
+    assert store.drop_unparsed(at=NOW + 2 * week) == 0
+
+
+def hurried(postgresql, options):
+    address = postgresql.new_database()
+    Store.open(address, patience_s=20.0, secret=SECRET).close()
+    joint = "&" if "?" in address else "?"
+    return Store.open(f"{address}{joint}options={quote(options)}", patience_s=20.0, secret=SECRET)
+
+
+@contextmanager
+def vacuum_waits(store, seconds):
+    """Another is at a table in a way that VACUUM waits for."""
+    holder = store._connections.reader.connect()
+    holder.execute(text("SET TRANSACTION READ WRITE"))
+    holder.execute(text("LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE"))
+    timer = Timer(seconds, holder.rollback)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
+        holder.close()
+
+
+def test_emptying_postgresql_takes_longer_than_a_statement_may(postgresql):
+    store = hurried(postgresql, "-c statement_timeout=700 -c lock_timeout=0")
+    with vacuum_waits(store, 1.5):
+        store.scrub()
+    with store._connections.writing() as connection:
+        assert connection.scalar(text("SHOW statement_timeout")) == "700ms"
+    store.close()
+
+
+def test_a_fault_of_the_driver_is_a_store_that_is_unavailable(postgresql):
+    store = hurried(postgresql, "-c lock_timeout=100")
+    with vacuum_waits(store, 1.0), pytest.raises(StoreUnavailable, match="lock timeout"):
+        store.scrub()
+    store.scrub()
+    told(store, 1)
+    store.close()
