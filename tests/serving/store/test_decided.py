@@ -75,10 +75,9 @@ def used_of_budgets(store):
 
 def test_what_was_answered_elsewhere_meanwhile_uses_nothing_of_a_budget(store, monkeypatch):
     keep(store, record("r1", "d1", spends=spending(1)))
-    looks = iter([{}])
-    look = decided.remembered
+    look, sees_nothing = decided.remembered, iter([True])
     # As where another customer's transaction, of the same request, ends between look and write.
-    monkeypatch.setattr(decided, "remembered", lambda *asked: next(looks, None) or look(*asked))
+    monkeypatch.setattr(decided, "remembered", lambda *a: {} if next(sees_nothing, 0) else look(*a))
     late = record("r1", "d2", customer_id="bob", spends=spending(1))
     other = record("r2", "d3", customer_id="cid", spends=spending(1))
     assert keep(store, late, other) == [Kept(b"answer of d1"), Kept(b"answer of d3")]
