@@ -158,7 +158,8 @@ def rotate_key(
     _hand_out(key, text, now, as_json=as_json)
     if not as_json:
         say(
-            f"Keep it now: it cannot be shown again. The old secret counts until {_day(key.older_until)}."
+            "Keep it now: it cannot be shown again. The old secret counts until "
+            f"{_day(key.older_until)}."
         )
 
 
