@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -43,6 +44,10 @@ EXAMPLES = "examples.parquet"
 SYNTHETIC = "synthetic"
 # What MLflow answers when there is no such name, version or alias.
 UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+# How a version may be called, and a name that none has.
+VERSION = re.compile(r"\w[\w.-]*")
+NO_VERSION = ".no-version"
 
 Answer = TypeVar("Answer")
 
@@ -73,11 +78,17 @@ class Card:
 
 
 def champions(home: Path) -> dict[str, Path]:
-    """The model folder of each champion on this machine, by name."""
-    return {
-        pointer.parent.name: pointer.parent / pointer.read_text().strip()
-        for pointer in sorted((home / "models").glob(f"*/{CHAMPION}"))
-    }
+    """The model folder of each champion on this machine, by name.
+
+    A pointer holds a version, never a place: one that would lead elsewhere leads to a folder that
+    there is not, so that its model is refused, and told of, like any that is damaged.
+    """
+    found = {}
+    for pointer in sorted((home / "models").glob(f"*/{CHAMPION}")):
+        version = pointer.read_text().strip()
+        place = pointer.parent / (version if VERSION.fullmatch(version) else NO_VERSION)
+        found[pointer.parent.name] = pointer.parent / NO_VERSION if place.is_symlink() else place
+    return found
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,8 @@ def wait_until(holds, seconds=60):
     pytest.fail("it did not come to pass in time")
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_processes_killed_again_and_again_beside_each_other(tmp_path, database, request):
     store_url = f"sqlite:///{tmp_path / 'store.db'}"
     if database == "postgresql":
