@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.errors import SettingsError
+from features.errors import NotReadyError, SettingsError
 from features.nearest import nearest_of
 
 PLACES = {
@@ -30,6 +30,9 @@ PLACES = {
 OUTPUT_SECRET = "ONJE_OUTPUT_{}_SECRET"
 _OF_AN_OUTPUT = re.compile(OUTPUT_SECRET.format("[A-Z][A-Z0-9_]*"))
 
+# Folders of a home that only work with it makes.
+WORKED_WITH = ("lake", "models")
+
 STORE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 TRACKING_SCHEMES = ("http://", "https://", "sqlite://", "postgresql", "mysql", "databricks")
 
@@ -49,6 +52,22 @@ class Places:
     @property
     def lake(self) -> Path:
         return self.home / "lake"
+
+
+def refuse_a_lost_store(at: Places) -> None:
+    """NotReadyError where a home that was worked with has lost the file of its store.
+
+    To be asked before a service opens it: an empty one in its place would acknowledge, and be
+    thrown away when the file comes back.
+    """
+    is_a_file = at.store_url.startswith("sqlite:///")
+    file = Path(at.store_url.removeprefix("sqlite:///"))
+    if is_a_file and not file.exists() and any((at.home / made).exists() for made in WORKED_WITH):
+        raise NotReadyError(
+            f"the store's file {file} is not there, though {at.home} was worked with; put it "
+            "back, `onje restore` a backup, or type `onje publish` to begin an empty one from the "
+            "lake (decisions, keys and what was told online since are not in it)"
+        )
 
 
 def places(environment: Mapping[str, str]) -> Places:

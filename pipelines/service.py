@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from pipelines.effective import read_settings
 from pipelines.hooks.sources import hooks
-from pipelines.places import places
+from pipelines.places import places, refuse_a_lost_store
 from pipelines.pulling import keep_pulling
 from pipelines.root_secret import root_secret
 from pipelines.settings import load_settings
@@ -29,6 +29,7 @@ ROUTERS = "onje.routers"
 def open_here() -> Live:
     """Everything that a worker holds, at the places the environment names."""
     at = places(os.environ)
+    refuse_a_lost_store(at)
     return open_live(
         home=at.home,
         store_url=at.store_url,

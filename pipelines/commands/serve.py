@@ -23,8 +23,10 @@ def serve() -> None:
     from pipelines.console import say
     from pipelines.installation import opened
     from pipelines.keys import warnings
+    from pipelines.places import places, refuse_a_lost_store
     from pipelines.serve import SERVICE, command, environment, refuse_a_taken_port
 
+    refuse_a_lost_store(places(os.environ))
     with opened() as onje:  # faults of settings and store are told here, not by a worker
         at = onje.places
         warned = warnings(onje.store, at.host, now=datetime.now(UTC))
