@@ -16,7 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from features.errors import SettingsError
+from polars.exceptions import ComputeError
+
+from features.errors import NotReadyError, SettingsError
 from pipelines.console import Step
 from pipelines.installation import Installation
 from serving.store.schema import NEWEST
@@ -27,6 +29,8 @@ NEEDED = ("models", "secret")
 ALL_ELSE = ("lake", "artifacts", "rescored", "mlflow.db")
 # Locks and what is being written are nobody's to restore.
 PASSED_BY = (".lock", ".tmp")
+# Whoever names one of these expects what is not made.
+OTHER_ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".db", ".sql")
 
 
 def back_up(
@@ -39,25 +43,25 @@ def back_up(
     """
     if target.exists():
         raise SettingsError(f"there is something at {target}; give a new name")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.suffix in OTHER_ARCHIVES:
+        raise SettingsError(f"{target} is neither a new folder nor a file ending in .tar")
     folder = target.with_name(f".{target.name}.unfinished-{os.getpid()}")
-    folder.mkdir(mode=0o700)
+    packed = folder.with_name(folder.name + ".tar")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
         about = _fill(onje, folder, everything=everything, at=at, step=step)
         if target.suffix == ".tar":
-            packed = folder.with_name(folder.name + ".tar")
-            with os.fdopen(
-                os.open(packed, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb"
-            ) as to:
-                with tarfile.open(fileobj=to, mode="w") as tar:
-                    tar.add(folder, arcname=".")
-                to.flush()
-                os.fsync(to.fileno())
+            _pack(folder, packed)
             packed.rename(target)
         else:
             folder.rename(target)
+    except (OSError, ComputeError) as problem:
+        found = problem.strerror if isinstance(problem, OSError) else None
+        raise NotReadyError(f"no backup was made at {target}: {found or problem}") from problem
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        packed.unlink(missing_ok=True)
     return {name: value for name, value in about.items() if name not in ("files", "counters")}
 
 
@@ -97,8 +101,11 @@ def _fill(
         "rows": dict(rows),
         "counters": counters,
     }
+    for one in files_of(folder):
+        one.chmod(0o600)  # wherever the folder is copied to
     about["files"] = {str(one.relative_to(folder)): hash_of(one) for one in files_of(folder)}
-    with (folder / MANIFEST).open("w", encoding="utf-8") as to:
+    manifest = os.open(folder / MANIFEST, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(manifest, "w", encoding="utf-8") as to:
         json.dump(about, to, indent=1)
         to.flush()
         os.fsync(to.fileno())
@@ -125,7 +132,6 @@ def _copy(source: Path, to: Path) -> None:
     elif source.exists():
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, to)
-        to.chmod(0o600 if source.name == "secret" else 0o644)
 
 
 def files_of(folder: Path) -> Iterator[Path]:

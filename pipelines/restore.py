@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
+from polars.exceptions import ComputeError
 
 from features.errors import DamagedError, NotReadyError
 from pipelines.backup import MANIFEST, files_of, hash_of
 from pipelines.console import Step
 from pipelines.places import Places
-from serving.store import restoring
+from serving.store import StoreUnavailable, restoring
+from serving.store.copying import Backup
+
+# What is laid beside its place, as messages of a database call it.
+UNDER_ANOTHER_NAME = re.compile(r"\.([^/]+)\.restoring-\d+")
 
 
 def restore(
@@ -28,10 +35,12 @@ def restore(
     """Bring back the backup at `source` into ONJE_HOME and the store's database.
 
     Every file is compared with its SHA-256 first. A home or a store that is there is refused, or
-    with `replace` put aside under a name that says when. Raises DamagedError, NotReadyError.
+    with `replace` put aside under a name that says when. All is laid and filled under another name
+    before anything changes place: where that fails, what was there is where it was. Raises
+    DamagedError, NotReadyError.
     """
-    with _unpacked(source) as folder:
-        about = _checked(folder, step)
+    with _alone(at.home), _told(source, at.home), _unpacked(source, at.home) as folder:
+        about = _checked(folder, source, step)
         stamp = f"before-restore-{now:%Y%m%dT%H%M%SZ}"
         is_there = at.home.exists() and any(at.home.iterdir())
         holds_rows = not restoring.is_free(at.store_url)
@@ -39,45 +48,101 @@ def restore(
             there = f"{at.home} is not empty" if is_there else "the store holds rows"
             raise NotReadyError(f"{there}; give another ONJE_HOME, or --replace to put it aside")
         new = at.home.with_name(f".{at.home.name}.restoring-{os.getpid()}")
+        aside = at.home.with_name(f"{at.home.name}.{stamp}")
+        if aside.exists():
+            raise NotReadyError(f"there is something at {aside}; try again in a second")
+        backup = Backup(
+            about["tables"], _frames(folder, step), about["counters"], rows=about["rows"]
+        )
         try:
             _lay(folder, new)
-            kept = _put_aside(at, stamp, is_there=is_there, holds_rows=holds_rows)
-            at.home.parent.mkdir(parents=True, exist_ok=True)
-            if at.home.exists():
-                at.home.rmdir()  # it is empty
-            new.rename(at.home)
+            with ExitStack() as going_back:
+                with restoring.replaced(
+                    at.store_url, backup, stamp=stamp, home=at.home, new_home=new
+                ) as kept:
+                    _swap(new, at.home, aside)
+                    going_back.callback(_swap_back, new, at.home, aside)
+                going_back.pop_all()
         finally:
             shutil.rmtree(new, ignore_errors=True)
-        rows = restoring.fill(
-            at.store_url, about["tables"], _frames(folder, step), about["counters"]
-        )
-    if rows != about["rows"]:
-        raise DamagedError(f"the store has {rows}, the backup said {about['rows']}")
-    return {"of": about["at"], "rows": sum(rows.values()), "put_aside": kept}
+    if is_there:
+        kept.append(str(aside))
+    elif aside.exists():
+        aside.rmdir()  # it is empty
+    return {"of": about["at"], "rows": sum(about["rows"].values()), "put_aside": kept}
+
+
+def _swap(new: Path, home: Path, aside: Path) -> None:
+    """Put `new` in the place of `home`, which goes aside; both or neither."""
+    if home.exists():
+        home.rename(aside)
+    try:
+        new.rename(home)
+    except OSError:
+        if aside.exists():
+            aside.rename(home)
+        raise
+
+
+def _swap_back(new: Path, home: Path, aside: Path) -> None:
+    home.rename(new)
+    if aside.exists():
+        aside.rename(home)
 
 
 @contextmanager
-def _unpacked(source: Path) -> Iterator[Path]:
+def _alone(home: Path) -> Iterator[None]:
+    """Two at once would mix two installations: the second is told."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home.with_name(f".{home.name}.restore.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as held:
+        raise NotReadyError(
+            f"another onje restore is at work on {home}; wait until it has ended"
+        ) from held
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _told(source: Path, home: Path) -> Iterator[None]:
+    """What the disk or the database refuses, in one line."""
+    try:
+        yield
+    except (OSError, ComputeError, StoreUnavailable) as problem:
+        found = (isinstance(problem, OSError) and problem.strerror) or str(problem)
+        raise NotReadyError(
+            f"{source} was not restored, and what was at {home} and in the store is as it was: "
+            + UNDER_ANOTHER_NAME.sub(r"\1", found)
+        ) from problem
+
+
+@contextmanager
+def _unpacked(source: Path, home: Path) -> Iterator[Path]:
     if source.is_dir():
         yield source
         return
     if not source.is_file():
-        raise NotReadyError(f"no backup at {source}")
-    with TemporaryDirectory(prefix="onje-restore-") as folder:
+        raise NotReadyError(f"no backup at {source}: there is no such file or folder")
+    # Beside the home, where there is to be room for it.
+    with TemporaryDirectory(prefix=f".{home.name}.unpacked-", dir=home.parent) as folder:
         try:
             with tarfile.open(source) as tar:
                 tar.extractall(folder, filter="data")
-        except tarfile.TarError as problem:
+        except (tarfile.TarError, EOFError) as problem:
             raise DamagedError(f"{source} cannot be unpacked: {problem}") from problem
         yield Path(folder)
 
 
-def _checked(folder: Path, step: Step) -> dict[str, Any]:
+def _checked(folder: Path, source: Path, step: Step) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         said: dict[str, str] = about["files"]
     except (OSError, ValueError, KeyError) as problem:
-        raise DamagedError(f"{folder} is no backup: its {MANIFEST} cannot be read") from problem
+        raise DamagedError(f"{source} is no backup: its {MANIFEST} cannot be read") from problem
     there = {str(one.relative_to(folder)): one for one in files_of(folder)}
     there.pop(MANIFEST, None)
     problems = [f"{name} is missing" for name in said.keys() - there.keys()]
@@ -88,7 +153,7 @@ def _checked(folder: Path, step: Step) -> dict[str, Any]:
         step("files compared", number + 1, len(said))
     if problems:
         raise DamagedError(
-            f"the backup at {folder} is damaged, nothing was restored: {'; '.join(problems[:5])}"
+            f"the backup at {source} is damaged, nothing was restored: {'; '.join(problems[:5])}"
         )
     return about
 
@@ -100,18 +165,6 @@ def _lay(folder: Path, new: Path) -> None:
     shutil.copyfile(folder / "onje.toml", new / "onje.toml")
     if (new / "secret").exists():
         (new / "secret").chmod(0o600)
-
-
-def _put_aside(at: Places, stamp: str, *, is_there: bool, holds_rows: bool) -> list[str]:
-    """Where what was there is now; the store first, as it may lie in the home."""
-    kept = []
-    if holds_rows:
-        kept.append(restoring.put_aside(at.store_url, stamp, home=at.home))
-    if is_there:
-        aside = at.home.with_name(f"{at.home.name}.{stamp}")
-        at.home.rename(aside)
-        kept.append(str(aside))
-    return [one for one in kept if one]
 
 
 def _frames(folder: Path, step: Step) -> Iterator[tuple[str, pl.DataFrame]]:

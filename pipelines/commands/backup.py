@@ -28,12 +28,15 @@ def backup(
 
       onje backup /backups/onje --with-lake
     """
+    from datetime import UTC, datetime
+
     from pipelines.backup import back_up
     from pipelines.console import progress, show
     from pipelines.installation import opened
 
     with opened() as onje, progress(quiet=as_json) as step:
-        done = back_up(onje, target.absolute(), everything=everything, at=onje.now(), step=step)
+        at = datetime.now(UTC)  # by the real clock, whatever day the settings see
+        done = back_up(onje, target.absolute(), everything=everything, at=at, step=step)
     show(done, as_json=as_json, title=f"Backed up to {target}")
 
 

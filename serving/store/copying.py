@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -80,35 +81,41 @@ def is_empty(connection: Connection) -> bool:
     return not set(inspect(connection).get_table_names()) & set(metadata.tables)
 
 
-def fill(
-    connection: Connection,
-    revision: str,
-    frames: Iterable[tuple[str, pl.DataFrame]],
-    counters: Mapping[str, int],
-) -> dict[str, int]:
-    """Lay the tables of that revision into an empty database and fill them; rows by table.
+@dataclass(frozen=True)
+class Backup:
+    """What a store is filled from: frames as `frames_of` gave them, and what was said of them."""
+
+    revision: str
+    frames: Iterable[tuple[str, pl.DataFrame]]
+    counters: Mapping[str, int]
+    rows: Mapping[str, int]
+
+
+def fill(connection: Connection, backup: Backup) -> None:
+    """Lay the tables of the backup's revision into an empty database and fill them.
 
     Opening the store brings them up to this release afterwards. Raises NotReadyError where
-    something is there, DamagedError where the revision is unknown to this release.
+    something is there, DamagedError where the revision is unknown to this release or rows lack.
     """
-    if revision not in REVISIONS:
+    if backup.revision not in REVISIONS:
         raise DamagedError(
-            f"the backup is of a newer release of Onje (its tables are {revision!r}, this release "
-            f"knows up to {REVISIONS[-1]!r}); install that release"
+            f"the backup is of a newer release of Onje (its tables are {backup.revision!r}, this "
+            f"release knows up to {REVISIONS[-1]!r}); install that release"
         )
     if not is_empty(connection):
         raise NotReadyError("the database holds a store already; restore with --replace")
-    migrate(connection, revision)
+    migrate(connection, backup.revision)
     laid = MetaData()
     laid.reflect(connection)
     filled: dict[str, int] = {}
-    for name, frame in frames:
+    for name, frame in backup.frames:
         rows = frame.rows(named=True)
         if rows:
             connection.execute(_plain(laid.tables[name], frame.columns).insert(), rows)
         filled[name] = filled.get(name, 0) + len(rows)
-    _count_on(connection, counters)
-    return filled
+    if filled != backup.rows:
+        raise DamagedError(f"the backup holds {filled} rows and says {dict(backup.rows)}")
+    _count_on(connection, backup.counters)
 
 
 def _count_on(connection: Connection, counters: Mapping[str, int]) -> None:

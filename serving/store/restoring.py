@@ -1,16 +1,19 @@
-"""A database that a backup is restored into: whether it is free, putting aside what is there."""
+"""A database that a backup is restored into: whether it is free, and taking its place."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import polars as pl
 from sqlalchemy import text
 
 from serving.store import copying, sqlite
 from serving.store.connections import MIGRATING_S, Connections, address_of, opened
+from serving.store.copying import Backup
+from serving.store.locks import Lock, hold
 
 
 def is_free(url: str) -> bool:
@@ -26,44 +29,83 @@ def is_free(url: str) -> bool:
         connections.close()
 
 
-def put_aside(url: str, stamp: str, *, home: Path) -> str:
-    """Rename the store at `url`; returns what it is called now, "" where it goes with its home."""
+@contextmanager
+def replaced(
+    url: str, backup: Backup, *, stamp: str, home: Path, new_home: Path
+) -> Iterator[list[str]]:
+    """The backup in the place of the store at `url`; gives what the store there is called now.
+
+    The place is changed when the block ends, and not at all where it raises: until then the store
+    of a home rests in `new_home`, another file under another name, and a database in one
+    transaction. Raises what `copying.fill` raises.
+    """
     address = address_of(url)
-    if address.get_backend_name() == "sqlite":
-        file = sqlite.file_of(address)
-        if home in file.parents:
-            return ""
-        aside = file.with_name(f"{file.name}.{stamp}")
-        for end in ("", "-wal", "-shm"):  # what is in the log belongs to the file
-            part = file.with_name(file.name + end)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + end))
-        return str(aside)
+    if address.get_backend_name() != "sqlite":
+        with _of_a_database(url, backup, stamp) as kept:
+            yield kept
+        return
+    file = sqlite.file_of(address)
+    named = file.parent.resolve() / file.name
+    if home.resolve() in named.parents:
+        _fill(new_home / named.relative_to(home.resolve()), backup)
+        yield []
+        return
+    new = file.with_name(f".{file.name}.restoring-{os.getpid()}")
+    aside = file.with_name(f"{file.name}.{stamp}")
+    try:
+        _fill(new, backup)
+        is_there = file.exists()
+        yield [str(aside)] if is_there else []
+        try:
+            if is_there:
+                _move(file, aside)
+            _move(new, file)
+        except OSError:
+            _move(aside, file)
+            raise
+    finally:
+        for part in _parts(new):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _of_a_database(url: str, backup: Backup, stamp: str) -> Iterator[list[str]]:
     name = re.sub(r"[^a-z0-9]", "_", stamp.lower())
     connections = _opened(url)
     try:
         with connections.writing(unhurried=True) as connection:
-            schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
-            connection.execute(text(f"ALTER SCHEMA {schema} RENAME TO {name}"))
-            connection.execute(text(f"CREATE SCHEMA {schema}"))
+            hold(connection, Lock.SCHEMA)
+            is_there = not copying.is_empty(connection)
+            if is_there:
+                schema = connection.scalar(text("SELECT quote_ident(current_schema())"))
+                connection.execute(text(f"ALTER SCHEMA {schema} RENAME TO {name}"))
+                connection.execute(text(f"CREATE SCHEMA {schema}"))
+            copying.fill(connection, backup)
+            yield [f"schema {name} of the database"] if is_there else []
     finally:
         connections.close()
-    return f"schema {name} of the database"
 
 
-def fill(
-    url: str,
-    revision: str,
-    frames: Iterable[tuple[str, pl.DataFrame]],
-    counters: Mapping[str, int],
-) -> dict[str, int]:
-    """Fill an empty database in one transaction; returns the rows by table."""
-    connections = _opened(url)
+def _fill(file: Path, backup: Backup) -> None:
+    """Make a file of SQLite that holds the backup, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connections = _opened(f"sqlite:///{file}")
     try:
         with connections.writing(unhurried=True) as connection:
-            return copying.fill(connection, revision, frames, counters)
+            copying.fill(connection, backup)
     finally:
         connections.close()
+
+
+def _move(file: Path, to: Path) -> None:
+    """What is in the log of a file belongs to it."""
+    for part, its_place in zip(_parts(file), _parts(to), strict=True):
+        if part.exists():
+            part.rename(its_place)
+
+
+def _parts(file: Path) -> list[Path]:
+    return [file.with_name(file.name + end) for end in ("-wal", "-shm", "")]
 
 
 def _opened(url: str) -> Connections:

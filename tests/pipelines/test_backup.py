@@ -9,12 +9,13 @@ from pathlib import Path
 from threading import Event, Thread
 from time import sleep
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 
 from features.errors import DamagedError, NotReadyError, SettingsError
 from features.lake import Lake
-from pipelines.backup import back_up
+from pipelines.backup import back_up, files_of
 from pipelines.console import silently
 from pipelines.installation import Installation
 from pipelines.places import places
@@ -223,6 +224,143 @@ def test_a_backup_of_a_newer_release_is_refused(onje, tmp_path):
     manifest.write_text(json.dumps(about | {"tables": "0099_mars"}))
     with pytest.raises(DamagedError, match="newer release"):
         restored(tmp_path / "saved", tmp_path / "again")
+
+
+@pytest.fixture(params=["at home", "beside", "postgresql"])
+def there(request, onje, tmp_path):
+    """A backup, and an installation with a decision of its own that it is restored over."""
+    saved(onje, tmp_path / "saved.tar")
+    (tmp_path / "there").mkdir()
+    home, store_url = tmp_path / "there" / "home", None
+    if request.param == "beside":
+        store_url = f"sqlite:///{tmp_path / 'there' / 'own.db'}"
+    if request.param == "postgresql":
+        store_url = request.getfixturevalue("postgresql").new_database()
+    other = installation(home, store_url)
+    other.store.record([record("mine", "mine")], at=NOW)
+    other.store.close()
+    return tmp_path / "saved.tar", home, store_url
+
+
+def assert_as_it_was(home, store_url):
+    other = installation(home, store_url)
+    assert other.store.decision("mine") is not None
+    assert other.store.decision("d1") is None
+    other.store.close()
+    beside = {one.name for one in home.parent.iterdir()}
+    assert beside <= {"home", ".home.restore.lock", "own.db"}
+
+
+def of_damaged_rows(monkeypatch):
+    read = json.loads
+
+    def more(text):
+        told = read(text)
+        return told | {"rows": told["rows"] | {"keys": 9}}
+
+    monkeypatch.setattr("pipelines.restore.json.loads", more)
+    return DamagedError, "rows and says"
+
+
+def of_a_full_disk(monkeypatch):
+    read, files = pl.read_parquet, []
+
+    def full(file):
+        if files.append(file) or len(files) > 5:
+            raise pl.exceptions.ComputeError("No space left on device (os error 28)")
+        return read(file)
+
+    monkeypatch.setattr("pipelines.restore.pl.read_parquet", full)
+    return NotReadyError, r"saved.tar was not restored.* as it was: No space left"
+
+
+def of_a_swap(monkeypatch, of=".home.restoring"):
+    rename = Path.rename
+
+    def busy(self, target):
+        if self.name.startswith(of):
+            raise OSError(16, "Device or resource busy")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", busy)
+    return NotReadyError, "as it was: Device or resource busy"
+
+
+@pytest.mark.parametrize("fault", [of_damaged_rows, of_a_full_disk, of_a_swap])
+def test_a_restoring_that_fails_half_way_leaves_all_where_it_was(there, monkeypatch, fault):
+    source, home, store_url = there
+    with monkeypatch.context() as patched:
+        kind, said = fault(patched)
+        with pytest.raises(kind, match=said) as told:
+            restored(source, home, store_url, replace=True)
+    assert "restoring-" not in str(told.value) and "unpacked" not in str(told.value)
+    assert_as_it_was(home, store_url)
+
+
+@pytest.mark.parametrize("there", ["beside"], indirect=True)
+def test_a_store_that_cannot_get_into_its_place_leaves_the_home_in_its_own(there, monkeypatch):
+    source, home, store_url = there
+    with monkeypatch.context() as patched:
+        of_a_swap(patched, of=".own.db.restoring")
+        with pytest.raises(NotReadyError, match="as it was: Device or resource busy"):
+            restored(source, home, store_url, replace=True)
+    assert_as_it_was(home, store_url)
+
+
+def test_of_two_restorings_at_once_the_second_is_told(there):
+    source, home, store_url = there
+    told = []
+
+    def step(*_done):
+        if not told:
+            with pytest.raises(NotReadyError, match="another onje restore") as second:
+                restored(source, home, store_url, replace=True)
+            told.append(second)
+
+    at = installation_places(home, store_url)
+    restore(source, at, replace=True, now=LATER, step=step)
+    assert told
+    again = installation(home, store_url)
+    assert again.store.decision("d1") is not None and again.store.decision("mine") is None
+    again.store.close()
+
+
+def test_a_damaged_file_is_called_by_its_own_name(there, tmp_path):
+    source, home, store_url = there
+    cut = tmp_path / "cut.tar"
+    cut.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    with pytest.raises(DamagedError, match=r"cut\.tar") as told:
+        restored(cut, home, store_url, replace=True)
+    assert "unpacked-" not in str(told.value)
+    assert_as_it_was(home, store_url)
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tgz"])
+def test_another_kind_of_archive_is_refused(onje, tmp_path, name):
+    with pytest.raises(SettingsError, match=r"ending in \.tar"):
+        saved(onje, tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(28, "No space left on device"), pl.exceptions.ComputeError("No space left")]
+)
+@pytest.mark.parametrize("where", ["tarfile.TarFile.add", "polars.DataFrame.write_parquet"])
+def test_a_backup_that_fails_leaves_nothing(onje, tmp_path, monkeypatch, where, fault):
+    before = {one.name for one in tmp_path.iterdir()}
+
+    def full(*_args, **_more):
+        raise fault
+
+    monkeypatch.setattr(where, full)
+    with pytest.raises(NotReadyError, match=r"no backup was made at .*saved\.tar: No space left"):
+        saved(onje, tmp_path / "saved.tar")
+    assert {one.name for one in tmp_path.iterdir()} == before
+
+
+def test_every_file_of_a_backup_is_its_owners(onje, tmp_path):
+    saved(onje, tmp_path / "saved", everything=True)
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in files_of(tmp_path / "saved")}
+    assert modes == {0o600}
 
 
 def test_a_backup_takes_no_others_place_and_is_closed_to_others(onje, tmp_path):
