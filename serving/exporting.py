@@ -15,12 +15,15 @@ from features.permissions import permissions_as_of
 from features.settings import FeatureSettings
 from features.tables import EVENTS
 from serving.store import Store
+from serving.store.erased import is_gone
 from serving.tables import KEY, UTC
 
 # The version of the document, see docs/operate-customers.md.
 FORMAT = 1
 # Tables of the lake that name customers, and the part of the document that each becomes.
 OF_LAKE = {"customers": "person", "scores": "scores"}
+# The moment that each row of theirs is of.
+WHEN = {EVENTS.name: "at", "customers": "known_at", "scores": "as_of"}
 OF_STORE = {"decision": "decisions", "promise": "promised_mails", "experiment": "experiments"}
 
 
@@ -32,13 +35,17 @@ def export(
     settings: FeatureSettings,
     now: datetime,
 ) -> Iterator[str]:
-    """The document in pieces; nothing at all where nobody of this id is known."""
-    from features.lake import Lake  # its library is for who exports, not for who decides
+    """The document in pieces; nothing at all where nobody of this id is known.
 
-    lake = Lake(lake_root)
+    Of who was erased the lake holds rows until the next sweep: none of that life is handed out.
+    """
+    erasures = store.erasures_of([customer_id])
 
     def rows_of(table: str) -> list[dict[str, Any]]:
-        return lake.read(table, customers=[customer_id]).to_dicts() if lake.exists(table) else []
+        found = _of_lake(lake_root, table, customer_id)
+        if found is None:
+            return []
+        return found.filter(~is_gone(found, erasures, WHEN[table])).to_dicts()
 
     parts: dict[str, list[dict[str, Any]]] = {}
     for held in store.holding(customer_id):
@@ -66,6 +73,21 @@ def export(
     yield json.dumps(head, default=_plain, ensure_ascii=False, indent=1)[:-2]
     yield from _lists(decided if first is None else _after(first, decided))
     yield "\n}\n"
+
+
+def is_known(customer_id: str, *, store: Store, lake_root: Path) -> bool:
+    """Whether anything was ever told here of a customer of this id; else it may be a typo."""
+    if store.erasures_of([customer_id]) or any(True for _ in store.holding(customer_id)):
+        return True
+    found = (_of_lake(lake_root, table, customer_id) for table in WHEN)
+    return any(rows is not None and rows.height for rows in found)
+
+
+def _of_lake(lake_root: Path, table: str, customer_id: str) -> pl.DataFrame | None:
+    from features.lake import Lake  # its library is for who exports, not for who decides
+
+    lake = Lake(lake_root)
+    return lake.read(table, customers=[customer_id]) if lake.exists(table) else None
 
 
 def _decided(store: Store, customer_id: str) -> Iterator[tuple[str, dict[str, Any]]]:

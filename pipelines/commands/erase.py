@@ -38,9 +38,10 @@ def erase(
     """
     from dataclasses import asdict
 
-    from pipelines.console import progress, show, show_rows
+    from pipelines.console import progress, say, show, show_rows
     from pipelines.erasing import sweep
     from pipelines.installation import opened
+    from serving.exporting import is_known
 
     with opened() as onje:
         now = onje.now()
@@ -49,10 +50,15 @@ def erase(
             show_rows(rows, as_json=as_json, title="Erased customers")
             return
         with progress(quiet=as_json) as step:
+            strangers = []
             for customer_id in customer_ids or ():
+                if not is_known(customer_id, store=onje.store, lake_root=onje.places.lake):
+                    strangers.append(customer_id)
                 onje.store.erase(customer_id, at=now)
             folders = [onje.places.home, *(also or ())]
             done = sweep(onje.store, folders, at=now, step=step)
+    if strangers:
+        say(f"nothing was ever told of {', '.join(map(repr, strangers))}; spelled right?")
     show(asdict(done), as_json=as_json, title="Erased")
 
 

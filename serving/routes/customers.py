@@ -11,7 +11,7 @@ import polars as pl
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
-from serving.exporting import export
+from serving.exporting import export, is_known
 from serving.faults import Refused, declared, unknown
 from serving.live import Live
 from serving.routes.decisions import standing
@@ -77,11 +77,17 @@ async def erase_customer(
 
     202: the lake and the files that nights wrote follow with the next `onje erase`, which the
     nightly job runs, too. 200: they hold nothing either. Asking again is fine, and so is asking of
-    somebody unknown: were they told of later, that would be dropped.
+    somebody unknown, which `known` tells: were they told of later, that would be dropped.
     """
-    erasure = await live.in_thread(live.store.erase, customer_id, at=live.now())
-    response.status_code = 200 if erasure.swept_at else 202
-    return Erased(name=erasure.name, erased_at=erasure.at, swept_at=erasure.swept_at)
+    erased = await live.in_thread(_erased, customer_id, live, now=live.now())
+    response.status_code = 200 if erased.swept_at else 202
+    return erased
+
+
+def _erased(customer_id: str, live: Live, *, now: datetime) -> Erased:
+    known = is_known(customer_id, store=live.store, lake_root=live.home / "lake")
+    erasure = live.store.erase(customer_id, at=now)
+    return Erased(name=erasure.name, erased_at=erasure.at, swept_at=erasure.swept_at, known=known)
 
 
 @router.get("/customers/{customer_id:path}", responses=declared(404, 422, 503))

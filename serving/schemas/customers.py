@@ -129,3 +129,6 @@ class Erased(Message):
     swept_at: AwareDatetime | None = Field(
         description="since when lake, outputs and files hold nothing either; null: not yet"
     )
+    known: bool = Field(
+        description="false: nothing was ever told of a customer of this id; is it spelled right?"
+    )

@@ -36,6 +36,7 @@ from pipelines.replay import replay
 from pipelines.rescore import ONJE, rescore
 from pipelines.root_secret import root_secret
 from pipelines.settings import load_settings
+from serving.exporting import is_known
 from serving.models import NO_MODELS
 from serving.store.deliveries import Delivery
 from serving.store.store import Store
@@ -190,6 +191,29 @@ def replayed(home, decision_id):
         onje.store.close()
 
 
+def test_the_lake_is_handed_out_no_more_though_no_sweep_came_yet(home):
+    erase(home)
+    assert opened(home).lake.read("events", customers=[CANARY]).height  # else nothing is shown
+    with running(home) as service:
+        assert service.get(f"/v1/customers/{CANARY}/export").status_code == 404
+        service.pass_time(seconds=300)
+        service.tell({"customer_id": CANARY, "kind": "signup", "product_id": None})
+        told = service.get(f"/v1/customers/{CANARY}/export").json()
+        assert [one["kind"] for one in told["events"]] == ["signup"]
+        assert (told["person"], told["scores"], told["decisions"]) == ([], [], [])
+        page = service.send(method="DELETE", url="/v1/customers/customer-7")
+        assert page.json()["known"] is True
+
+
+def test_whom_only_the_lake_holds_is_known(home):
+    onje = opened(home)
+    asked = {"store": onje.store, "lake_root": onje.lake.root}
+    alone = some_events(NOW, ["lake-alone"], 3)
+    onje.lake.merge_events(alone)
+    assert [is_known(one, **asked) for one in ("lake-alone", "nobody")] == [True, False]
+    onje.store.close()
+
+
 def test_no_byte_of_the_installation_holds_them(home):
     name = erase(home)["name"]
     done = swept(home)
@@ -328,10 +352,12 @@ def test_the_command_line_erases_lists_and_exports(home, tmp_path, monkeypatch):
     assert out.stat().st_mode & 0o777 == 0o600
     assert told["scores"] and told["person"] and told["decisions"][0]["receipt"]
 
-    said = run.invoke(application("erase"), ["erase", CANARY, "--json"])
-    assert json.loads(said.output)["erasures"] == 1
+    said = run.invoke(application("erase"), ["erase", CANARY, "canry", "--json"])
+    assert json.loads(said.stdout)["erasures"] == 2
+    assert "nothing was ever told of 'canry'" in said.stderr
     assert files_that_hold(home, CANARY) == set()
-    [one] = json.loads(run.invoke(application("erase"), ["erase", "--list", "--json"]).output)
+    listed = json.loads(run.invoke(application("erase"), ["erase", "--list", "--json"]).output)
+    one = listed[0]
     assert (len(one["name"]), one["again_at"], bool(one["swept_at"])) == (64, None, True)
     refused = run.invoke(
         application("export-customer"), ["export-customer", CANARY, "--out", str(out)]

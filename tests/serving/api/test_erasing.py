@@ -117,9 +117,10 @@ def test_a_consent_given_since_begins_a_new_life_that_knows_nothing_of_the_old(s
 
 def test_erasing_twice_is_once_and_a_stranger_can_be_erased(service):
     first = erase(service).json()
-    assert erase(service).json() == first
+    assert erase(service).json() == first and first["known"] is True
     assert service.tell(CART | {"customer_id": "stranger"})["accepted"] == 1
-    erase(service, "stranger")
+    assert erase(service, "stranger").json()["known"] is True
+    assert erase(service, "strangr").json()["known"] is False
     assert service.tell(CART | {"customer_id": "stranger"})["accepted"] == 0
     with_slash = erase(service, "a/b").json()
     assert with_slash["name"] not in (first["name"], "a/b")
