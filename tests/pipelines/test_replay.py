@@ -17,6 +17,7 @@ from tests.spec.test_replay import NOW, PAST, decided, tamper
 @pytest.fixture
 def shop(tmp_path, monkeypatch):
     monkeypatch.setenv("ONJE_HOME", str(tmp_path))
+    monkeypatch.setenv("ONJE_SECRET", "the root secret of all API tests")
     monkeypatch.setenv("ONJE_SETTINGS", str(SETTINGS_FILE))
     with replayed_shop(tmp_path) as shop:
         shop.at(NOW)
