@@ -47,7 +47,7 @@ def opened() -> Iterator[Installation]:
     at = places(os.environ)
     load_settings(at.settings_file, patches=[])  # a broken file is told of before a store is made
     try:
-        at.home.mkdir(parents=True, exist_ok=True)
+        at.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as problem:
         raise SettingsError(
             f"ONJE_HOME is {at.home}, and no folder can be made there: {problem.strerror}"

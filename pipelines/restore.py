@@ -162,6 +162,7 @@ def _lay(folder: Path, new: Path) -> None:
     new.mkdir(parents=True, mode=0o700)
     if (folder / "home").exists():
         shutil.copytree(folder / "home", new, symlinks=True, dirs_exist_ok=True)
+    new.chmod(0o700)  # not that of the copy
     shutil.copyfile(folder / "onje.toml", new / "onje.toml")
     if (new / "secret").exists():
         (new / "secret").chmod(0o600)

@@ -29,7 +29,7 @@ def root_secret(at: Places) -> Secret:
 
 def _make(file: Path) -> None:
     """Write a new secret that only its owner may read; the first of several processes wins."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with NamedTemporaryFile("w", dir=file.parent, prefix=".secret-") as new:  # made 0600
         new.write(secrets.token_hex(SHORTEST) + "\n")
         new.flush()

@@ -105,7 +105,7 @@ def build(
             allow_connections(access.connections)
 
         def __is_ready__(self) -> bool:
-            return bool(app.state.is_ready)
+            return bool(app.state.is_ready) and not app.state.live.store.is_another()
 
     made: Any = Onje
     made.add_asgi_middleware(StraightTo, ours=app)

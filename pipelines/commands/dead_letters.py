@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,13 +134,17 @@ def drop(
         asked = _asked(numbers, every)
         found = _found(asked, onje.store.dead_letters(numbers=asked, source=source))
         if to is not None:
-            with to.open("a", encoding="utf-8") as kept:
+            with open(to, "a", encoding="utf-8", opener=_closed_to_others) as kept:
                 for one in found:
                     kept.write(json.dumps(_row(one) | {"body": _text(one)}, default=str) + "\n")
         elif found and not yes:
             typer.confirm(f"Drop {len(found)} for good, without --to FILE?", abort=True, err=True)
         dropped = onje.store.drop_dead_letters([one.number for one in found])
     show({"dropped": dropped, "kept_in": to and str(to)}, as_json=as_json, title="Dropped")
+
+
+def _closed_to_others(file: str, flags: int) -> int:
+    return os.open(file, flags, 0o600)
 
 
 def _asked(numbers: list[int] | None, every: bool) -> list[int] | None:

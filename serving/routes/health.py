@@ -22,10 +22,15 @@ async def livez() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Ready with models or without: rules answer where a model is missing."""
+    """Ready with models or without: rules answer where a model is missing.
+
+    Ready also while the store does not answer, which passes; not where it is another one.
+    """
     state = request.app.state
     if not state.is_ready:
         return Response("starting\n", 503, media_type="text/plain")
+    if state.live.store.is_another():
+        return Response("the store was replaced: restart\n", 503, media_type="text/plain")
     missing = ", ".join(state.live.models.current.missing)
     said = f"ready, by rules for want of {missing}\n" if missing else "ready\n"
     return Response(said, media_type="text/plain")

@@ -43,7 +43,8 @@ class Connections:
 
     `look` finds what a driver does not: a SQLite file that was deleted or replaced. What it says
     is raised as StoreUnavailable, and so is every fault of a database that cannot be reached,
-    written or locked in time. `see` is what an operator looks at then.
+    written or locked in time. `see` is what an operator looks at then. `is_another`: whether in
+    its place there is another one, which only a new start opens.
     """
 
     reader: Engine
@@ -51,6 +52,7 @@ class Connections:
     place: str
     see: str
     look: Callable[[], str | None]
+    is_another: Callable[[], bool]
 
     @contextmanager
     def reading(self, *, unhurried: bool = False) -> Iterator[Connection]:
@@ -139,13 +141,15 @@ def address_of(url: str) -> URL:
 
 def _on_sqlite(address: URL, patience_s: float) -> Connections:
     file = sqlite.file_of(address)
+    same = sqlite.SameFile(file)
     reader, writer = sqlite.engines(address, patience_s)
     return Connections(
         reader,
         writer,
         place=str(file),
         see="that the disk has room, that the file may be written and who holds its lock",
-        look=sqlite.SameFile(file),
+        look=same,
+        is_another=same.is_another,
     )
 
 
@@ -157,6 +161,7 @@ def _on_postgresql(address: URL, patience_s: float) -> Connections:
         place=postgresql.place_of(address),
         see="that the server runs, can be reached and may be written, and who holds its locks",
         look=lambda: None,
+        is_another=lambda: False,
     )
 
 

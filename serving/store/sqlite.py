@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
@@ -30,8 +33,15 @@ class SameFile:
         if self._identity is None:
             self._identity = found
         if found == self._identity:
-            return None
+            return None  # also where it was moved away and is back
         return f"the store's file {self._file} is gone or was replaced; restart the service"
+
+    def is_another(self) -> bool:
+        """Whether another file is there: then only a new start helps."""
+        try:
+            return self._identity is not None and identity_of(self._file) != self._identity
+        except OSError:
+            return False
 
 
 def identity_of(file: Path) -> tuple[int, int]:
@@ -45,8 +55,14 @@ def file_of(address: URL) -> Path:
 
 
 def engines(address: URL, patience_s: float) -> tuple[Engine, Engine]:
-    """Reader and writer; the folder of the file is made."""
-    file_of(address).parent.mkdir(parents=True, exist_ok=True)
+    """Reader and writer; the file and its folder are made, here and nowhere later."""
+    file = file_of(address)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(file)
+    # A connection that made an empty file where the store is gone would be in its way for good.
+    address = address.set(
+        database=f"file:{quote(str(file))}", query={**address.query, "mode": "rw", "uri": "true"}
+    )
     common: dict[str, Any] = {
         "connect_args": {"timeout": patience_s},
         "pool_timeout": patience_s,
@@ -62,6 +78,13 @@ def engines(address: URL, patience_s: float) -> tuple[Engine, Engine]:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _beginner(begin))
     return reader, writer
+
+
+def _make(file: Path) -> None:
+    """An empty file that only its owner may read; SQLite makes its logs alike."""
+    # What else forbids to make it, SQLite says when it opens it.
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare(connection: Any, _record: Any) -> None:

@@ -124,6 +124,10 @@ class Store:
     def close(self) -> None:
         self._connections.close()
 
+    def is_another(self) -> bool:
+        """Whether in the place of this store there is another one, which only a new start opens."""
+        return self._connections.is_another()
+
     # What the lake publishes
 
     def publish(

@@ -109,6 +109,7 @@ def test_what_comes_back_is_what_there_was(onje, elsewhere, tmp_path, name):
     assert (home / "models" / "churn" / "champion").read_text() == "1"
     assert root_secret(again.places) == root_secret(onje.places)
     assert stat.S_IMODE((home / "secret").stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert (home / "onje.toml").read_bytes() == SETTINGS.read_bytes()
     assert not (home / "lake").exists()
     # It goes on where it was: the same answer, and numbers that were given do not return.

@@ -21,6 +21,7 @@ def test_it_is_made_once_for_its_owner_alone(tmp_path):
     assert len(found) == 1
     file = home / "secret"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert len(file.read_text().strip()) == 64
     assert [path.name for path in home.iterdir()] == ["secret"]
 

@@ -110,6 +110,19 @@ def test_without_its_store_the_service_mails_nobody_tells_scores_and_recovers(go
     assert service.post("/v1/scores", asked).json()["of_last_night"] is False
 
 
+def test_a_service_whose_store_was_replaced_is_not_ready_until_it_is_back(tmp_path):
+    with running(tmp_path) as service:
+        publish(service)
+        with moved_away(service, tmp_path):
+            assert service.get("/readyz").status_code == 200  # it mails nobody, and this passes
+            (tmp_path / "store.db").touch()
+            ready = service.get("/readyz")
+            assert (ready.status_code, "restart" in ready.text) == (503, True)
+            assert service.decide("r1")["because"][0]["code"] == "store_unavailable"
+        assert service.get("/readyz").status_code == 200
+        assert service.decide("r2")["because"][0]["code"] != "store_unavailable"
+
+
 def test_scores_are_only_of_the_night_while_the_store_cannot_be_read(tmp_path):
     with running(tmp_path) as service:
         publish(service)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from time import monotonic, sleep
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from features.errors import SettingsError
 from serving.store import Kept, Store, StoreUnavailable
@@ -102,6 +104,42 @@ def test_a_file_that_is_gone_keeps_nothing_and_says_so(
     with pytest.raises(StoreUnavailable, match="restart the service"):
         hasty_file.decision("d1")
     assert Path(sqlite_url.removeprefix("sqlite:///")).exists() is is_replaced
+
+
+def test_a_file_that_is_moved_away_and_back_is_the_same_and_nothing_is_made_meanwhile(
+    hasty_file, sqlite_url, tmp_path
+):
+    hasty_file.append_events(events(event("e1")))
+    file, away = tmp_path / "store.db", tmp_path / "away.db"
+    file.rename(away)
+    with pytest.raises(StoreUnavailable, match="gone or was replaced"):
+        hasty_file.append_events(events(event("e2")))
+    # A thread that looked just before the file went opens a connection now.
+    hasty_file._connections.reader.dispose()
+    with pytest.raises(OperationalError, match="unable to open"):
+        hasty_file._connections.reader.connect()
+    assert not file.exists() and not hasty_file.is_another()
+    away.rename(file)
+    hasty_file.append_events(events(event("e2")))
+    assert hasty_file.uncompacted(9).numbers == [1, 2]
+
+
+def test_a_file_in_the_place_of_the_store_is_said_to_be_another(hasty_file, sqlite_url, tmp_path):
+    (tmp_path / "store.db").rename(tmp_path / "away.db")
+    Store.open(sqlite_url, patience_s=PATIENCE_S).close()
+    assert hasty_file.is_another()
+    (tmp_path / "away.db").rename(tmp_path / "store.db")
+    assert not hasty_file.is_another()
+
+
+def test_a_store_of_an_odd_name_is_its_owners_alone(tmp_path):
+    file = tmp_path / "a home" / "100%? #1" / "store.db"
+    store = Store.open(f"sqlite:///{str(file).replace('?', '%3F')}", patience_s=PATIENCE_S)
+    found = [one for one in file.parent.parent.rglob("store.db*")]
+    modes = {stat.S_IMODE(one.stat().st_mode) for one in found}
+    store.close()
+    assert (len(found), modes) == (3, {0o600})
+    assert stat.S_IMODE(found[0].parent.stat().st_mode) == 0o700
 
 
 def test_a_file_that_is_no_database_says_so(tmp_path):
