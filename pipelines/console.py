@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 # So few columns can be squeezed into any terminal.
@@ -48,7 +49,7 @@ def show(result: dict[str, Any], *, as_json: bool, title: str) -> None:
     Where it says `synthetic`, so does the title.
     """
     if as_json:
-        print(json.dumps(result, default=str))
+        print(json.dumps(result, default=plain))
         return
     from rich.console import Console
     from rich.table import Table
@@ -67,7 +68,7 @@ def show_rows(rows: list[dict[str, Any]], *, as_json: bool, title: str) -> None:
     says `synthetic`, so does the title.
     """
     if as_json:
-        print(json.dumps(rows, default=str))
+        print(json.dumps(rows, default=plain))
         return
     from rich.console import Console
     from rich.table import Table
@@ -95,9 +96,16 @@ def _titled(title: str, rows: list[dict[str, Any]]) -> str:
     return f"{title} (synthetic data)" if any(row.get("synthetic") for row in rows) else title
 
 
+def plain(value: Any) -> str:
+    """What JSON has no form for: moments in ISO 8601 with T and offset, all else as text."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
 def _readable(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):

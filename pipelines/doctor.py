@@ -258,6 +258,14 @@ def _uplift(onje: Installation) -> Finding:
 
     made = onje.store.left_to_chance()
     why_not = too_few(made.decisions, made.days, onje.settings.training.response)
+    share = onje.settings.serving.policy.explore_emails
+    if made.decisions == 0 and share:
+        needed = onje.settings.training.response.randomised_needed
+        found = (
+            f"chance has made no decision yet; it makes {share:.0%} of them (explore_emails), and "
+            f"{needed:,} are needed to learn it person by person"
+        )
+        return Finding("uplift", True, found, "")
     found = (
         f"{made.decisions:,} decisions made by chance: enough to learn it person by person, from a "
         "notebook; no command does it yet"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from features.errors import NotReadyError, SettingsError
-from features.nearest import nearest_of
 
 PLACES = {
     "ONJE_HOME": "folder of lake, store, models and MLflow's files (default .onje, see below)",
@@ -78,7 +78,7 @@ def places(environment: Mapping[str, str]) -> Places:
     """
     for name in environment:
         if name.startswith("ONJE_") and name not in PLACES and not _OF_AN_OUTPUT.fullmatch(name):
-            hint = nearest_of(name, PLACES)
+            hint = _nearest_place(name)
             raise SettingsError(f"unknown environment variable {name}; {hint}")
     near_project = _nearest_project(Path.cwd())
     home = Path(environment.get("ONJE_HOME") or near_project / ".onje").resolve()
@@ -113,6 +113,13 @@ def places(environment: Mapping[str, str]) -> Places:
         port=int(port),
         own_secret=environment.get("ONJE_SECRET") or None,
     )
+
+
+def _nearest_place(name: str) -> str:
+    """What was meant: any two are alike in ONJE_, so what follows is compared."""
+    ours = {place.removeprefix("ONJE_"): place for place in PLACES}
+    near = get_close_matches(name.removeprefix("ONJE_"), ours, n=1)
+    return f"did you mean {ours[near[0]]}?" if near else f"known are {', '.join(PLACES)}"
 
 
 def _nearest_project(start: Path) -> Path:

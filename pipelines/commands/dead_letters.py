@@ -127,7 +127,7 @@ def drop(
     """
     import json
 
-    from pipelines.console import show
+    from pipelines.console import plain, show
     from pipelines.installation import opened
 
     with opened() as onje:
@@ -136,7 +136,7 @@ def drop(
         if to is not None:
             with open(to, "a", encoding="utf-8", opener=_closed_to_others) as kept:
                 for one in found:
-                    kept.write(json.dumps(_row(one) | {"body": _text(one)}, default=str) + "\n")
+                    kept.write(json.dumps(_row(one) | {"body": _text(one)}, default=plain) + "\n")
         elif found and not yes:
             typer.confirm(f"Drop {len(found)} for good, without --to FILE?", abort=True, err=True)
         dropped = onje.store.drop_dead_letters([one.number for one in found])

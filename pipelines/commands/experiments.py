@@ -48,7 +48,7 @@ def all_experiments(context: typer.Context, as_json: AsJson = False) -> None:
     import json
 
     from pipelines.comparisons import HOLDOUT
-    from pipelines.console import show_rows
+    from pipelines.console import plain, show_rows
     from training.evaluate import Interval
 
     told, held, settings, is_synthetic = _told()
@@ -58,7 +58,7 @@ def all_experiments(context: typer.Context, as_json: AsJson = False) -> None:
         of_holdout = {
             "experiment": HOLDOUT, "metric": "margin", "effect": effect, "synthetic": is_synthetic
         }  # fmt: skip
-        print(json.dumps([*rows, of_holdout], default=str))
+        print(json.dumps([*rows, of_holdout], default=plain))
         return
     lines = [line for one in told for line in _lines(one, is_synthetic)]
     lines.append(
@@ -127,7 +127,7 @@ def _show_one(name: str, plot: Path | None, *, as_json: bool) -> None:
     import json
 
     from features.nearest import nearest
-    from pipelines.console import say, show_rows
+    from pipelines.console import plain, say, show_rows
 
     told, _, settings, is_synthetic = _told()
     known = {one.name: one for one in told}
@@ -148,7 +148,7 @@ def _show_one(name: str, plot: Path | None, *, as_json: bool) -> None:
             ) from problem
         say(f"drawn: {plot}")
     if as_json:
-        print(json.dumps({**one.as_dict(), "synthetic": is_synthetic}, default=str))
+        print(json.dumps({**one.as_dict(), "synthetic": is_synthetic}, default=plain))
     else:
         show_rows(_lines(one, is_synthetic), as_json=False, title=f"Experiment {name}")
 

@@ -71,6 +71,8 @@ def add(
     wanted = _scopes(scopes)
     if len(name) > 255:
         raise typer.BadParameter("a name has 255 characters at most", param_hint="--name")
+    if not name.isprintable():
+        raise typer.BadParameter("a name has no control characters", param_hint="--name")
     now = datetime.now(UTC)
     lasts = timedelta(days=days) if days else None
     with opened() as onje:
@@ -199,9 +201,9 @@ def _row(key: Key, now: datetime) -> dict[str, Any]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "state": key.state(now),
-        "created": _day(key.created_at),
-        "expires": _day(key.expires_at),
-        "last_used": _day(key.last_used_at),
+        "created": key.created_at,
+        "expires": key.expires_at,
+        "last_used": key.last_used_at,
     }
 
 

@@ -93,6 +93,7 @@ def test_what_is_dropped_to_a_file_stands_there_whole(tmp_path):
     for number in (1, 2):
         assert told("drop", number, "--to", kept) == {"dropped": 1, "kept_in": str(kept)}
     assert kept.stat().st_mode & 0o777 == 0o600
+    assert '"received_at": "2026-01-05T12:00:00+00:00"' in kept.read_text("utf-8")
     rows = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
     assert [json.loads(row["body"])["events"] for row in rows] == [[BROKEN[0]], [BROKEN[1]]]
     assert counts() == {"waiting": 0, "dead": 1}

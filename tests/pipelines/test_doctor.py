@@ -33,7 +33,9 @@ def test_an_empty_home_is_told_what_to_do_first(home):
     assert told["model affinity-product"].do == "onje train affinity --promote"
     assert not told["model affinity-product"].fine and told["model response-click"].fine
     assert "your own figures hold" in told["model response-click"].found
-    assert "50,000" in told["uplift"].found and "explore_emails" in told["uplift"].found
+    assert (
+        "50,000" in told["uplift"].found and "5% of them (explore_emails)" in told["uplift"].found
+    )
 
 
 def test_looking_makes_no_home(tmp_path, monkeypatch):

@@ -119,6 +119,8 @@ def test_merging_replaces_leaves_only():
 
 
 def test_an_unknown_place_is_an_error():
+    with pytest.raises(SettingsError, match=r"ONJE_COLOUR; known are ONJE_HOME, .*ONJE_PORT"):
+        places({"ONJE_COLOUR": "red"})
     with pytest.raises(SettingsError, match="did you mean ONJE_HOME"):
         places({"ONJE_HOMEE": "/x"})
 

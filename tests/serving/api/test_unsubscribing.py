@@ -167,3 +167,9 @@ def test_a_store_that_is_gone_says_so(service, tmp_path):
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
     assert timedelta(seconds=int(answer.headers["Retry-After"])) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_token_of_any_length_that_is_nobodys_is_not_found(service, method):
+    answer = service.send(method=method, url=f"/v1/unsubscribe/{'A' * 5_000}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_token")
