@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from features.errors import SettingsError
+from features.errors import NotReadyError, SettingsError
 from features.lake import Lake
-from pipelines.places import Places, places
+from pipelines.places import Places, places, refuse_a_lost_store
 from pipelines.root_secret import root_secret
 from pipelines.settings import Settings, load_settings
 from serving.store.store import Store
@@ -58,3 +59,36 @@ def opened() -> Iterator[Installation]:
         yield Installation(at, settings, Lake(at.lake), store)
     finally:
         store.close()
+
+
+@contextmanager
+def looked_at() -> Iterator[Installation]:
+    """`opened` for who only looks or changes what is there: no home, secret or store is made.
+
+    Raises NotReadyError where there is none.
+    """
+    at = places(os.environ)
+    if is_nothing_there(at):
+        raise NotReadyError(
+            f"nothing at {at.home} yet; set ONJE_HOME to where an installation is, or begin one: "
+            "onje demo, or onje ingest --help"
+        )
+    refuse_a_lost_store(at)
+    with opened() as onje:
+        yield onje
+
+
+def settings_in_force() -> Settings:
+    """What the settings say, also where there is no installation yet; none is made by asking."""
+    at = places(os.environ)
+    if is_nothing_there(at):
+        return load_settings(at.settings_file, patches=[])
+    with looked_at() as onje:
+        return onje.settings
+
+
+def is_nothing_there(at: Places) -> bool:
+    """Whether neither a home nor a store's file lies where the environment says."""
+    file = at.store_url.removeprefix("sqlite:///")
+    is_a_file = file != at.store_url
+    return is_a_file and not at.home.exists() and not Path(file).exists()

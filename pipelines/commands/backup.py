@@ -32,9 +32,9 @@ def backup(
 
     from pipelines.backup import back_up
     from pipelines.console import progress, show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje, progress(quiet=as_json) as step:
+    with looked_at() as onje, progress(quiet=as_json) as step:
         at = datetime.now(UTC)  # by the real clock, whatever day the settings see
         done = back_up(onje, target.absolute(), everything=everything, at=at, step=step)
     show(done, as_json=as_json, title=f"Backed up to {target}")

@@ -49,9 +49,9 @@ def list_letters(source: Source = None, as_json: AsJson = False) -> None:
       onje dead-letters list --source generic
     """
     from pipelines.console import say, show_rows
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje:
+    with looked_at() as onje:
         found = onje.store.dead_letters(numbers=None, source=source)
     if not found and not as_json:
         say("no dead letters: whatever webhooks told became events")
@@ -70,9 +70,9 @@ def show_letter(
       onje dead-letters show 17
     """
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje:
+    with looked_at() as onje:
         [letter] = _found([number], onje.store.dead_letters(numbers=[number], source=None))
     told = _row(letter) | {"headers": dict(letter.delivery.headers), "body": _text(letter)}
     show(told, as_json=as_json, title=f"Dead letter {number}")
@@ -97,9 +97,9 @@ def replay(
       onje dead-letters replay --all --source generic
     """
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje:
+    with looked_at() as onje:
         asked = _asked(numbers, every)
         found = _found(asked, onje.store.dead_letters(numbers=asked, source=source))
         revived = onje.store.revive(found)
@@ -128,9 +128,9 @@ def drop(
     import json
 
     from pipelines.console import plain, show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje:
+    with looked_at() as onje:
         asked = _asked(numbers, every)
         found = _found(asked, onje.store.dead_letters(numbers=asked, source=source))
         if to is not None:

@@ -37,12 +37,11 @@ def emails(
     """
     import json
 
-    from pipelines.installation import opened
+    from pipelines.installation import settings_in_force
     from serving.catalogue_docs import told
     from serving.triggers import TRIGGERS
 
-    with opened() as onje:
-        serving = onje.settings.serving
+    serving = settings_in_force().serving
     _check("trigger", trigger, list(TRIGGERS))
     _check("stage", stage, list(serving.tones.model_dump()))
     chosen = {

@@ -40,10 +40,10 @@ def erase(
 
     from pipelines.console import progress, say, show, show_rows
     from pipelines.erasing import sweep
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from serving.exporting import is_known
 
-    with opened() as onje:
+    with looked_at() as onje:
         now = onje.now()
         if show_list:
             rows = [asdict(one) for one in onje.store.erasures()]

@@ -24,10 +24,10 @@ def export_customer(
     """
     from features.errors import DataError, NotReadyError
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from serving.exporting import export
 
-    with opened() as onje:
+    with looked_at() as onje:
         pieces = export(
             customer_id,
             store=onje.store,

@@ -100,10 +100,10 @@ def list_keys(as_json: AsJson = False) -> None:
     from datetime import UTC, datetime
 
     from pipelines.console import show_rows
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
     now = datetime.now(UTC)
-    with opened() as onje:
+    with looked_at() as onje:
         rows = [_row(key, now) for key in onje.store.all_keys()]
     show_rows(rows, as_json=as_json, title="Keys" if rows else "No keys; see onje keys add --help")
 
@@ -119,11 +119,11 @@ def revoke_key(key_id: KeyId, as_json: AsJson = False) -> None:
     from datetime import UTC, datetime
 
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from pipelines.keys import revoke
 
     now = datetime.now(UTC)
-    with opened() as onje:
+    with looked_at() as onje:
         key = revoke(onje.store, key_id, now=now)
     show(_row(key, now), as_json=as_json, title="This key is dead within seconds")
 
@@ -150,12 +150,12 @@ def rotate_key(
     from datetime import UTC, datetime
 
     from pipelines.console import say
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from pipelines.keys import rotate
 
     now = datetime.now(UTC)
     lasts = _duration(overlap)
-    with opened() as onje:
+    with looked_at() as onje:
         key, text = rotate(onje.store, key_id, overlap=lasts, now=now)
     _hand_out(key, text, now, as_json=as_json)
     if not as_json:

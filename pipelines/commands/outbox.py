@@ -52,11 +52,11 @@ def list_parcels(
       onje outbox list --state waiting --output sender
     """
     from pipelines.console import say, show_rows
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
     if state not in STATES:
         raise typer.BadParameter(f"--state is one of {', '.join(STATES)}; found {state}")
-    with opened() as onje:
+    with looked_at() as onje:
         found = onje.store.outbox.listed(state, output=output, limit=most)  # type: ignore[arg-type]
     if not found and not as_json:
         say(f"nothing is {state}")
@@ -82,10 +82,10 @@ def replay(
       onje outbox replay --all --output sender
     """
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
     _which(numbers, every)
-    with opened() as onje:
+    with looked_at() as onje:
         revived = onje.store.outbox.revive(
             None if every else numbers, output=output, now=onje.now()
         )
@@ -106,9 +106,9 @@ def drop(
       onje outbox drop 17
     """
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje:
+    with looked_at() as onje:
         dropped = onje.store.outbox.drop(numbers)
     show({"dropped": dropped}, as_json=as_json, title="Dropped")
 
@@ -122,9 +122,9 @@ def resume(name: Name, as_json: AsJson = False) -> None:
       onje outbox resume sender
     """
     from pipelines.console import show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
 
-    with opened() as onje:
+    with looked_at() as onje:
         _known(name, onje.settings.outputs)
         was_stopped = onje.store.outbox.resume(name)
     show({"output": name, "was_stopped": was_stopped}, as_json=as_json, title="Called again")
@@ -142,11 +142,11 @@ def secret(name: Name) -> None:
     """
     import os
 
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from pipelines.outputs.opening import secret_of, shown
     from pipelines.root_secret import root_secret
 
-    with opened() as onje:
+    with looked_at() as onje:
         _known(name, onje.settings.outputs)
         print(shown(secret_of(name, os.environ, root_secret(onje.places))))
 

@@ -30,12 +30,12 @@ def replay(
 
     from pipelines.console import progress
     from pipelines.effective import effective, read_settings
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from pipelines.replay import replay as again
     from pipelines.replay import said
     from training.registry import Registry
 
-    with opened() as onje, progress(quiet=as_json) as step:
+    with looked_at() as onje, progress(quiet=as_json) as step:
         done = again(
             decision_id,
             store=onje.store,

@@ -23,10 +23,10 @@ def tidy(
     from dataclasses import asdict
 
     from pipelines.console import progress, show
-    from pipelines.installation import opened
+    from pipelines.installation import looked_at
     from pipelines.retention import tidy as run
 
-    with opened() as onje, progress(quiet=as_json) as step:
+    with looked_at() as onje, progress(quiet=as_json) as step:
         done = run(onje.store, onje.settings.retention, now=onje.now(), dry_run=dry_run, step=step)
     title = "Would go from the store" if dry_run else "Gone from the store"
     show(asdict(done), as_json=as_json, title=title)

@@ -31,7 +31,7 @@ def listed():
 def test_a_name_that_moves_the_cursor_is_refused(name):
     refused = ran("add", "--scopes", "all", "--name", name)
     assert refused.exit_code == 2 and "control characters" in refused.output
-    assert listed() == []
+    assert ran("list").exit_code == 0 and listed() == []
 
 
 def test_a_name_in_any_script_is_kept_and_moments_are_iso_8601():
